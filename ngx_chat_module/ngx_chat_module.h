@@ -1,0 +1,251 @@
+
+/*
+ * Copyright (C) the chat module's authors
+ */
+
+
+#ifndef _NGX_CHAT_MODULE_H_INCLUDED_
+#define _NGX_CHAT_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+typedef struct ngx_chat_client_s  ngx_chat_client_t;
+typedef struct ngx_chat_call_s    ngx_chat_call_t;
+
+
+/* who a connection or an HTTP request acts for, from its token */
+
+typedef struct {
+    ngx_str_t                  user;
+    ngx_str_t                  device;       /* empty: none given */
+    ngx_str_t                  jti;
+    time_t                     issued_at;    /* 0: none */
+    time_t                     expires_at;
+} ngx_chat_identity_t;
+
+
+typedef struct {
+    ngx_flag_t                 used;         /* chat_workers is set */
+    ngx_uint_t                 workers;      /* 0: auto */
+    ngx_uint_t                 external;     /* unsigned  chat_workers unix:DIR */
+    ngx_str_t                  run_dir;      /* chat_run_dir, or DIR */
+    ngx_str_t                  store;        /* leveldb:PATH */
+    ngx_str_t                  program;      /* chat_program */
+    ngx_msec_t                 drain_time;
+    ngx_str_t                  jwt_key;      /* the key's bytes */
+    ngx_uint_t                 generation;   /* of the settings, init_module */
+    uint32_t                   settings_hash;
+    ngx_shm_zone_t            *shm_zone;
+} ngx_chat_main_conf_t;
+
+
+typedef struct {
+    ngx_array_t               *origins;      /* of ngx_str_t; NULL: any */
+    ngx_str_t                  jwt_key;      /* of the server or location */
+    ngx_uint_t                 token;        /* sources of a token, bits */
+    ngx_msec_t                 heartbeat;
+    size_t                     message_max;
+    ngx_uint_t                 rate;         /* requests a second * 1000 */
+    ngx_uint_t                 burst;
+    size_t                     send_queue;
+    ngx_msec_t                 send_timeout;
+    ngx_uint_t                 unknown_users;  /* 1: refuse */
+} ngx_chat_loc_conf_t;
+
+
+/*
+ * Bytes of one event shared by all its recipients; made by the bridge with
+ * one reference, which it gives back after handing them out.
+ */
+
+typedef struct {
+    ngx_uint_t                 refs;
+    size_t                     len;
+    u_char                     data[1];
+} ngx_chat_shared_t;
+
+
+/* ngx_chat_client.c: the connection after the 101; called by the bridge */
+
+/* the worker has accepted; text is session.ready or session.resumed */
+void ngx_chat_client_ready(ngx_chat_client_t *cl, uint64_t inbox_id,
+    ngx_str_t *device, ngx_str_t *text);
+
+/* refused, or no worker within 2 s: an HTTP answer, or a close when the
+ * connection had been open already; frees the client */
+void ngx_chat_client_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
+    ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
+
+/* exactly one for each ngx_chat_bridge_request(); text may be empty */
+void ngx_chat_client_reply(ngx_chat_client_t *cl, uint64_t inbox_id,
+    ngx_str_t *text);
+
+/* head and tail as in a PUSH; inbox_id 0: live only */
+void ngx_chat_client_push(ngx_chat_client_t *cl, uint64_t inbox_id,
+    ngx_str_t *head, ngx_chat_shared_t *tail);
+
+/* one entry of a PAGE; then, after the last one, page_end */
+void ngx_chat_client_page(ngx_chat_client_t *cl, uint64_t inbox_id,
+    ngx_str_t *text);
+void ngx_chat_client_page_end(ngx_chat_client_t *cl);
+
+/* close with a WebSocket code */
+void ngx_chat_client_end(ngx_chat_client_t *cl, ngx_uint_t code,
+    ngx_str_t *reason);
+
+/* verifies a token against the location of this client; when it is good and
+ * for the same user and device, the new expiry is taken over */
+ngx_int_t ngx_chat_client_verify(ngx_chat_client_t *cl, ngx_str_t *token,
+    ngx_chat_identity_t *id, ngx_pool_t *pool);
+
+/* reading of clients may go on, after ngx_chat_bridge_request() had
+ * answered NGX_AGAIN */
+void ngx_chat_client_resume_reading(ngx_chat_client_t *cl);
+
+/* what the bridge tells the worker at (re)open */
+ngx_chat_identity_t *ngx_chat_client_identity(ngx_chat_client_t *cl);
+ngx_chat_loc_conf_t *ngx_chat_client_conf(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_bridge.c: this nginx worker's links to the chatd workers */
+
+typedef enum {
+    ngx_chat_bridge_unopened = 0,
+    ngx_chat_bridge_opening,      /* OPEN sent or waiting for a link */
+    ngx_chat_bridge_open,         /* READY came */
+} ngx_chat_bridge_state_e;
+
+
+/* the bridge's part of a client; embedded in it as its first member */
+
+typedef struct {
+    uint64_t                   handle;
+    uint64_t                   inbox_id;     /* last one queued; kept by client */
+    ngx_queue_t                queue;        /* link's list of its clients */
+    void                      *link;
+    uint32_t                   pending;      /* requests not answered */
+    unsigned                   state:2;      /* ngx_chat_bridge_state_e */
+    unsigned                   after:1;      /* `after` was given */
+    unsigned                   paused:1;     /* waits for resume_reading */
+} ngx_chat_bridge_peer_t;
+
+
+ngx_int_t ngx_chat_bridge_init_process(ngx_cycle_t *cycle);
+void ngx_chat_bridge_exit_process(ngx_cycle_t *cycle);
+
+/* sends OPEN now or when the link is up; answered by client_ready or
+ * client_refuse, never before return.  NGX_ERROR: no memory */
+ngx_int_t ngx_chat_bridge_open(ngx_chat_client_t *cl);
+
+/* one WebSocket message in pieces; NGX_OK; NGX_AGAIN: taken, but stop reading
+ * until ngx_chat_client_resume_reading(); NGX_ERROR: no memory, close 1013 */
+ngx_int_t ngx_chat_bridge_request(ngx_chat_client_t *cl, ngx_chain_t *in,
+    size_t len);
+
+/* the queue is empty and the last inbox id queued is peer.inbox_id */
+void ngx_chat_bridge_credit(ngx_chat_client_t *cl);
+
+/* the client is being freed: CLOSED, and no call comes any more */
+void ngx_chat_bridge_close(ngx_chat_client_t *cl);
+
+/* one HTTP call; answered by the handler, never before return; NGX_ERROR: no
+ * memory */
+typedef void (*ngx_chat_call_handler_pt)(ngx_chat_call_t *call,
+    ngx_uint_t status, ngx_uint_t retry_after, ngx_str_t *reason,
+    ngx_str_t *text);
+
+struct ngx_chat_call_s {
+    uint64_t                   request;      /* the bridge's */
+    ngx_queue_t                queue;
+    void                      *link;
+    ngx_http_request_t        *r;
+    ngx_chat_call_handler_pt   handler;      /* status 200: text is the body */
+    ngx_chat_identity_t       *identity;
+    ngx_chat_loc_conf_t       *conf;
+};
+
+ngx_int_t ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body,
+    size_t len);
+void ngx_chat_bridge_cancel(ngx_chat_call_t *call);
+
+
+/* ngx_chat_pool.c: settings in the run directory; starting of the pool */
+
+ngx_int_t ngx_chat_pool_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_chat_pool_init_process(ngx_cycle_t *cycle);
+
+
+/* ngx_chat_http.c: POST JSON-RPC; problem+json answers */
+
+ngx_int_t ngx_chat_rpc_handler(ngx_http_request_t *r);
+ngx_int_t ngx_chat_problem(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
+
+
+/* ngx_chat_handshake.c: checks, token, 101 */
+
+ngx_int_t ngx_chat_websocket_handler(ngx_http_request_t *r);
+ngx_int_t ngx_chat_echo_handler(ngx_http_request_t *r);
+ngx_int_t ngx_chat_token_hide_handler(ngx_http_request_t *r);
+
+/* the identity of a request from its token: NGX_OK, or an HTTP status after
+ * which the caller answers with *reason */
+ngx_int_t ngx_chat_identify(ngx_http_request_t *r, ngx_chat_identity_t *id,
+    ngx_str_t *reason);
+
+
+/* ngx_chat_status.c: counters in the shared zone, one slot a process */
+
+typedef enum {
+    ngx_chat_stat_connections = 0,     /* gauge */
+    ngx_chat_stat_accepted,
+    ngx_chat_stat_frames_in,
+    ngx_chat_stat_frames_out,
+    ngx_chat_stat_bytes_in,
+    ngx_chat_stat_bytes_out,
+    ngx_chat_stat_messages_in,
+    ngx_chat_stat_messages_out,
+    ngx_chat_stat_behind,
+    ngx_chat_stat_queue_bytes,         /* gauge */
+    ngx_chat_stat_calls,
+    ngx_chat_stat_links_up,            /* gauge */
+    ngx_chat_stat_link_failures,
+    ngx_chat_stat_replayed,
+    ngx_chat_stat_unanswered_bytes,    /* gauge */
+    ngx_chat_stat_pool_starts,
+    ngx_chat_stat_refused_token,       /* 401 */
+    ngx_chat_stat_refused_origin,      /* 403 */
+    ngx_chat_stat_refused_handshake,   /* 400, 405, 426, 505 */
+    ngx_chat_stat_refused_worker,      /* by the worker */
+    ngx_chat_stat_refused_unavailable, /* 503 */
+    ngx_chat_stat_closed_normal,       /* by close code */
+    ngx_chat_stat_closed_protocol,
+    ngx_chat_stat_closed_policy,
+    ngx_chat_stat_closed_too_big,
+    ngx_chat_stat_closed_timeout,
+    ngx_chat_stat_closed_slow,
+    ngx_chat_stat_closed_drain,
+    ngx_chat_stat_closed_error,
+    ngx_chat_stat_n
+} ngx_chat_stat_e;
+
+void ngx_chat_stat_add(ngx_chat_stat_e stat, ngx_int_t n);
+
+/* a STATS frame: source 0 is the store, 1 + N is worker N */
+void ngx_chat_stat_pool(ngx_uint_t source, uint64_t *values, ngx_uint_t n);
+
+char *ngx_chat_status_zone(ngx_conf_t *cf, ngx_chat_main_conf_t *cmcf);
+ngx_int_t ngx_chat_status_init_process(ngx_cycle_t *cycle);
+void ngx_chat_status_exit_process(ngx_cycle_t *cycle);
+ngx_int_t ngx_chat_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_chat_metrics_handler(ngx_http_request_t *r);
+
+
+extern ngx_module_t  ngx_chat_module;
+
+
+#endif /* _NGX_CHAT_MODULE_H_INCLUDED_ */

@@ -1,0 +1,277 @@
+/*
+ * What chat asks of its storage, in the terms of chat, asynchronously, the
+ * same for every back end: a worker uses it through the stub that talks to
+ * the store role, the store role through the embedded engine.
+ *
+ * One operation is one struct storage_op; its answer is one struct
+ * storage_result.  Every precondition on stored state is decided here, in
+ * sequence.  All callbacks run in the thread and loop of the opener, never
+ * before storage_submit returned, and in commit order: the result of an
+ * operation that changes something comes once it is durable, and before the
+ * events it makes.
+ */
+
+#ifndef STORAGE_H
+#define STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "str.h"
+
+struct uv_loop_s;
+struct storage;
+
+/* Bounds that hold for every back end. */
+#define STORAGE_ID_MAX        64 /* bytes of a user, device, client id */
+#define STORAGE_CHANNEL_MAX   160
+#define STORAGE_NAME_CHARS    200 /* code points of a channel's name    */
+#define STORAGE_AVATAR_MAX    1024
+#define STORAGE_MEMBERS_MAX   100
+#define STORAGE_PAGE_BYTES    (1u << 20) /* a page ends past this        */
+#define STORAGE_HISTORY_LIMIT 200
+#define STORAGE_INBOX_LIMIT   1000
+#define STORAGE_LIST_LIMIT    200
+#define STORAGE_MAX_ID        ((1ull << 53) - 1)
+
+/*
+ * Every operation: NAME, number, whether it changes something (and then is
+ * done once per client_id or request_id).  On sockets: do not renumber.
+ *
+ * Fields used, beside user, which every operation has:
+ *   SUBSCRIBE       flags CONNECT; number: the user number if known, else 0;
+ *                   -> number, inbox_id (newest).  From this point on the
+ *                   user's events come.  CONNECT notes durably that the user
+ *                   has connected, creating him if need be; without it an
+ *                   unknown user is STORAGE_NO_USER.
+ *   UNSUBSCRIBE     number.  No more events.
+ *   SEND            channel or to; client_id; text: the JSON of the message
+ *                   behind sent_at, which is `"client_id":"..."` up to its
+ *                   closing `}`; flags REFUSE_UNKNOWN
+ *                   -> json {channel, message_id, inbox_id, sent_at}, inbox_id
+ *   GET_MESSAGE     channel, message_id -> json {message}
+ *   HISTORY         channel, at most one of before, after, around (flag
+ *                   AFTER tells an `after` of 0), limit
+ *                   -> json {messages, more}
+ *   READ_INBOX      after, limit, bytes -> entries, inbox_id (newest), more;
+ *                   STORAGE_AHEAD when after is beyond the newest
+ *   ACK             device, inbox_id -> json {}
+ *   CREATE_CHANNEL  name, avatar, users -> json {channel: {...}}
+ *   GET_CHANNEL     channel -> json {channel: {...}} with markers
+ *   LIST_CHANNELS   cursor, limit -> json {channels, more, next}
+ *   ADD_MEMBERS     channel, users; flags REFUSE_UNKNOWN
+ *   REMOVE_MEMBERS  channel, users
+ *   LEAVE           channel
+ *   UPDATE_CHANNEL  channel, name and avatar where .data is not NULL
+ *   SET_ROLE        channel, to, role
+ *   HIDE_CHANNEL    channel
+ *                   -> these six: json {channel: {...}}
+ *   READ_CHANNEL    channel, message_id -> json {}
+ */
+#define STORAGE_OPS(X)                                                         \
+    X(SUBSCRIBE, 1, false)                                                     \
+    X(UNSUBSCRIBE, 2, false)                                                   \
+    X(SEND, 3, true)                                                           \
+    X(GET_MESSAGE, 4, false)                                                   \
+    X(HISTORY, 5, false)                                                       \
+    X(READ_INBOX, 6, false)                                                    \
+    X(ACK, 7, true)                                                            \
+    X(CREATE_CHANNEL, 8, true)                                                 \
+    X(GET_CHANNEL, 9, false)                                                   \
+    X(LIST_CHANNELS, 10, false)                                                \
+    X(ADD_MEMBERS, 11, true)                                                   \
+    X(REMOVE_MEMBERS, 12, true)                                                \
+    X(LEAVE, 13, true)                                                         \
+    X(UPDATE_CHANNEL, 14, true)                                                \
+    X(SET_ROLE, 15, true)                                                      \
+    X(HIDE_CHANNEL, 16, true)                                                  \
+    X(READ_CHANNEL, 17, true)
+
+enum storage_op_type {
+#define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
+    STORAGE_OPS(STORAGE_OP_TYPE)
+#undef STORAGE_OP_TYPE
+};
+
+/* Flags of an operation.  On sockets: do not renumber. */
+#define STORAGE_CONNECT        0x01
+#define STORAGE_REFUSE_UNKNOWN 0x02 /* users that never connected are unknown */
+#define STORAGE_AFTER          0x04
+#define STORAGE_REPLAYED                                                       \
+    0x08 /* may have been done before: the client's
+                                       answer stands outside the sequence   */
+
+enum storage_role { /* stored: do not renumber */
+                    STORAGE_MEMBER = 0,
+                    STORAGE_ADMIN = 1,
+                    STORAGE_OWNER = 2,
+};
+
+struct storage_op {
+    enum storage_op_type type;
+    uint8_t flags;
+    uint8_t role; /* enum storage_role */
+    struct str user;
+    struct str device;
+    struct str client_id;  /* empty: none                                    */
+    struct str request_id; /* where client_id is empty and something changes:
+                              unique per request, at most STORAGE_ID_MAX
+                              bytes; its outcome is kept for 10 minutes      */
+    struct str channel;
+    struct str to;
+    struct str name;
+    struct str avatar;
+    struct str text;
+    struct str cursor;
+    const struct str *users;
+    uint32_t n_users;
+    uint32_t limit;
+    uint32_t bytes; /* READ_INBOX: end the page past this; 0: PAGE_BYTES     */
+    uint64_t before, after, around;
+    uint64_t message_id;
+    uint64_t inbox_id;
+    uint64_t number;
+};
+
+/* On sockets: do not renumber.  method.c has the texts and JSON-RPC codes. */
+enum storage_status {
+    STORAGE_OK = 0,
+    STORAGE_UNAVAILABLE = 1, /* 503; unknown whether it was stored       */
+    STORAGE_NO_USER = 2,     /* 404 user_not_found                        */
+    STORAGE_NO_CHANNEL = 3,  /* 404 channel_not_found: also a non-member */
+    STORAGE_NO_MESSAGE = 4,  /* 404 message_not_found                     */
+    STORAGE_FORBIDDEN = 5,   /* 403 not_allowed: the role does not suffice */
+    STORAGE_NOT_GROUP = 6,   /* 403 not_a_group: a direct channel         */
+    STORAGE_GROUP_FULL = 7,  /* 409 group_full                            */
+    STORAGE_AHEAD = 8,       /* 409 cursor_ahead                          */
+    STORAGE_BEYOND = 9,      /* -32602 beyond_newest                      */
+    STORAGE_NOT_MEMBER = 10, /* 404 member_not_found: the other one       */
+    STORAGE_BAD_CURSOR = 11, /* -32602 bad_cursor                         */
+    STORAGE_EXHAUSTED = 12,  /* 503: out of memory                        */
+};
+
+/* The notification an event is.  On sockets and disk: do not renumber. */
+enum storage_event_method {
+    STORAGE_EVENT_MESSAGE_NEW = 1,
+    STORAGE_EVENT_MESSAGE_EDITED = 2,
+    STORAGE_EVENT_MESSAGE_DELETED = 3,
+    STORAGE_EVENT_MESSAGE_REACTED = 4,
+    STORAGE_EVENT_CHANNEL_UPDATED = 5,
+    STORAGE_EVENT_CONTACT_UPDATED = 6,
+    STORAGE_EVENT_RECEIPT = 7, /* live only */
+    STORAGE_EVENT_TYPING = 8,  /* live only */
+    STORAGE_EVENT_PRESENCE = 9 /* live only */
+};
+
+/*
+ * An inbox entry of a READ_INBOX.  tail is the notification's text behind the
+ * inbox id: `,"message":{...}}}`; event_head() of the same method stands
+ * before the id.
+ */
+struct storage_entry {
+    uint64_t inbox_id;
+    enum storage_event_method method;
+    struct str tail;
+};
+
+/* Lives until the callback returns. */
+struct storage_result {
+    enum storage_status status;
+    bool duplicate; /* done before; json is the first outcome               */
+    bool more;
+    struct str json;   /* the finished value of `result`, {...}             */
+    uint64_t inbox_id; /* SEND: the sender's; SUBSCRIBE, READ_INBOX: newest */
+    uint64_t number;   /* SUBSCRIBE: the user number                        */
+    const struct storage_entry *entries;
+    uint32_t n_entries;
+};
+
+typedef void storage_done(const struct storage_result *r, void *data);
+
+struct storage_target {
+    uint64_t number;   /* of the user                     */
+    uint64_t inbox_id; /* 0: live only, kept nowhere      */
+};
+
+/*
+ * One change of the log, for all its recipients, in commit order.  sequence
+ * is the global number of the batch it came with, never 0 and never
+ * decreasing.  tail as in struct storage_entry; for live-only events it is
+ * the text behind `"params":{`.  Lives until the callback returns.
+ */
+struct storage_event {
+    uint64_t sequence;
+    enum storage_event_method method;
+    struct str tail;
+    const struct storage_target *targets;
+    uint32_t n_targets;
+};
+
+struct storage_handlers {
+    void (*event)(const struct storage_event *e, void *data);
+
+    /*
+     * Stub only.  `reset`: the store was reborn; sessions must subscribe
+     * again before anything else (submitted inside the callback, these go
+     * ahead of the ops that are replayed).  `lost`: events were dropped;
+     * every session has to look at its inbox.
+     */
+    void (*reset)(void *data);
+    void (*lost)(void *data);
+    void *data;
+};
+
+/* Figures for STATS; see CHAT_WIRE_COUNTERS for what they mean. */
+struct storage_stats {
+    uint64_t commits, commit_messages, commit_failures, commit_stall_us;
+    uint64_t reopens, waiting;
+};
+
+/*
+ * Opens a storage by its address: "memory:", "leveldb:PATH",
+ * "remote:SOCKET".  The handlers are copied.  Returns NULL with a text that
+ * says what to do in *error (static or owned by the storage module until the
+ * next call) when the address or the store is unusable: locked, read-only,
+ * corrupt, of a newer format.  A remote store that is not there yet is no
+ * error.
+ */
+struct storage *storage_open(struct uv_loop_s *loop, const char *address,
+                             const struct storage_handlers *handlers,
+                             const char **error);
+
+/*
+ * Everything the op points to is copied before return; done is called exactly
+ * once, later, also on failure and at close (STORAGE_UNAVAILABLE).
+ */
+void storage_submit(struct storage *s, const struct storage_op *op,
+                    storage_done *done, void *data);
+
+/* Stops taking operations; commits what is sequenced; then calls closed. */
+void storage_close(struct storage *s, void (*closed)(void *data), void *data);
+
+void storage_stats(const struct storage *s, struct storage_stats *out);
+
+/* The last committed global sequence number. */
+uint64_t storage_sequence(const struct storage *s);
+
+/* The text of a notification before its inbox id (or before the tail, for
+ * live-only ones): `{"jsonrpc":"2.0","method":"M","params":{"inbox_id":`. */
+struct str storage_event_head(enum storage_event_method method);
+
+/* The same in an inbox.sync answer: `{"method":"M","params":{"inbox_id":`. */
+struct str storage_event_sync_head(enum storage_event_method method);
+
+/* The name of an operation for logs, and whether it changes something. */
+const char *storage_op_name(enum storage_op_type type);
+bool storage_op_changes(enum storage_op_type type);
+
+/*
+ * `chatd check DIR`: verifies a store that no process has open: gapless
+ * message and inbox ids, inbox references, index entries, formats.  Prints
+ * what it found to stdout; returns 0 when the store is sound, 1 when not,
+ * 2 when it could not be read.
+ */
+int storage_check(const char *path);
+
+#endif
