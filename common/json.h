@@ -1,7 +1,7 @@
 /*
  * JSON text to a read-only tree, once per message (yajl underneath; the only
  * file that knows it).  All nodes and strings lie in the parser's arena and
- * are gone at the next json_parse or json_clear.
+ * are gone at the next json_parse or json_free.
  *
  * Stricter than RFC 8259 where the contract is: nesting at most
  * JSON_DEPTH_MAX, no duplicate keys in an object.  Numbers stay raw text.
@@ -30,13 +30,14 @@ enum json_type {
 struct json {
     enum json_type type;
     bool boolean;     /* BOOL: its value                               */
-    bool bad_unicode; /* STRING: a lone or wrongly paired surrogate    */
-                      /* escape stood in it; text is not usable        */
+    bool bad_unicode; /* a lone or wrongly paired surrogate escape     */
+                      /* stood in the STRING, or in the member's name: */
+                      /* that one is empty then                        */
     uint32_t n;       /* ARRAY, OBJECT: children                       */
     struct str key;   /* in an object: the member's name, decoded      */
     struct str text;  /* STRING: decoded UTF-8; NUMBER: as written     */
-    const struct json *child; /* first child, or NULL                       */
-    const struct json *next;  /* next sibling, or NULL                      */
+    const struct json *child; /* first child, or NULL          */
+    const struct json *next;  /* next sibling, or NULL         */
 };
 
 enum json_status {

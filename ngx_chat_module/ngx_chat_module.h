@@ -32,21 +32,30 @@ typedef struct {
     ngx_flag_t                 used;         /* chat_workers is set */
     ngx_uint_t                 workers;      /* 0: auto */
     ngx_uint_t                 external;     /* unsigned  chat_workers unix:DIR */
+    ngx_str_t                  socket_dir;   /* DIR */
     ngx_str_t                  run_dir;      /* chat_run_dir, or DIR */
     ngx_str_t                  store;        /* leveldb:PATH */
     ngx_str_t                  program;      /* chat_program */
     ngx_msec_t                 drain_time;
-    ngx_str_t                  jwt_key;      /* the key's bytes */
     ngx_uint_t                 generation;   /* of the settings, init_module */
     uint32_t                   settings_hash;
+    ngx_uint_t                 located;      /* unsigned  a location has one
+                                                of the content handlers */
     ngx_shm_zone_t            *shm_zone;
 } ngx_chat_main_conf_t;
 
 
+/* sources of a token, chat_token */
+
+#define NGX_CHAT_TOKEN_HEADER       0x0002
+#define NGX_CHAT_TOKEN_ARGUMENT     0x0004
+#define NGX_CHAT_TOKEN_SUBPROTOCOL  0x0008
+
+
 typedef struct {
     ngx_array_t               *origins;      /* of ngx_str_t; NULL: any */
-    ngx_str_t                  jwt_key;      /* of the server or location */
-    ngx_uint_t                 token;        /* sources of a token, bits */
+    ngx_str_t                  jwt_key;      /* the key's bytes */
+    ngx_uint_t                 token;        /* NGX_CHAT_TOKEN_*, bits */
     ngx_msec_t                 heartbeat;
     size_t                     message_max;
     ngx_uint_t                 rate;         /* requests a second * 1000 */
@@ -54,6 +63,8 @@ typedef struct {
     size_t                     send_queue;
     ngx_msec_t                 send_timeout;
     ngx_uint_t                 unknown_users;  /* 1: refuse */
+    ngx_str_t                  handler;      /* the directive of the content
+                                                handler, not inherited */
 } ngx_chat_loc_conf_t;
 
 
@@ -76,7 +87,8 @@ void ngx_chat_client_ready(ngx_chat_client_t *cl, uint64_t inbox_id,
     ngx_str_t *device, ngx_str_t *text);
 
 /* refused, or no worker within 2 s: an HTTP answer, or a close when the
- * connection had been open already; frees the client */
+ * connection had been open already; frees the client.  Calls
+ * ngx_chat_bridge_close() unless peer.state is ngx_chat_bridge_unopened */
 void ngx_chat_client_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
     ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
 
@@ -106,9 +118,11 @@ ngx_int_t ngx_chat_client_verify(ngx_chat_client_t *cl, ngx_str_t *token,
  * answered NGX_AGAIN */
 void ngx_chat_client_resume_reading(ngx_chat_client_t *cl);
 
-/* what the bridge tells the worker at (re)open */
+/* what the bridge tells the worker at (re)open; the identity and the address
+ * are good until the next call.  With `after` its value is peer.inbox_id */
 ngx_chat_identity_t *ngx_chat_client_identity(ngx_chat_client_t *cl);
 ngx_chat_loc_conf_t *ngx_chat_client_conf(ngx_chat_client_t *cl);
+ngx_str_t *ngx_chat_client_address(ngx_chat_client_t *cl);
 
 
 /* ngx_chat_bridge.c: this nginx worker's links to the chatd workers */
@@ -116,7 +130,7 @@ ngx_chat_loc_conf_t *ngx_chat_client_conf(ngx_chat_client_t *cl);
 typedef enum {
     ngx_chat_bridge_unopened = 0,
     ngx_chat_bridge_opening,      /* OPEN sent or waiting for a link */
-    ngx_chat_bridge_open,         /* READY came */
+    ngx_chat_bridge_opened,       /* READY came */
 } ngx_chat_bridge_state_e;
 
 
@@ -127,10 +141,14 @@ typedef struct {
     uint64_t                   inbox_id;     /* last one queued; kept by client */
     ngx_queue_t                queue;        /* link's list of its clients */
     void                      *link;
-    uint32_t                   pending;      /* requests not answered */
+    uint32_t                   pending;      /* requests not answered; while
+                                                opening: the time limit, ms */
     unsigned                   state:2;      /* ngx_chat_bridge_state_e */
     unsigned                   after:1;      /* `after` was given */
     unsigned                   paused:1;     /* waits for resume_reading */
+    unsigned                   sent:1;       /* OPEN went to this link */
+    unsigned                   ended:1;      /* not to be opened again */
+    unsigned                   ghost:1;      /* client gone, requests left */
 } ngx_chat_bridge_peer_t;
 
 
@@ -146,6 +164,10 @@ ngx_int_t ngx_chat_bridge_open(ngx_chat_client_t *cl);
 ngx_int_t ngx_chat_bridge_request(ngx_chat_client_t *cl, ngx_chain_t *in,
     size_t len);
 
+/* 1: too much is unanswered, read nothing more from this client until
+ * ngx_chat_client_resume_reading(); to be asked before each read */
+ngx_uint_t ngx_chat_bridge_full(ngx_chat_client_t *cl);
+
 /* the queue is empty and the last inbox id queued is peer.inbox_id */
 void ngx_chat_bridge_credit(ngx_chat_client_t *cl);
 
@@ -153,17 +175,16 @@ void ngx_chat_bridge_credit(ngx_chat_client_t *cl);
 void ngx_chat_bridge_close(ngx_chat_client_t *cl);
 
 /* one HTTP call; answered by the handler, never before return; NGX_ERROR: no
- * memory */
+ * memory; NGX_DECLINED: too much is unanswered, 503 */
 typedef void (*ngx_chat_call_handler_pt)(ngx_chat_call_t *call,
     ngx_uint_t status, ngx_uint_t retry_after, ngx_str_t *reason,
     ngx_str_t *text);
 
 struct ngx_chat_call_s {
-    uint64_t                   request;      /* the bridge's */
-    ngx_queue_t                queue;
-    void                      *link;
+    uint64_t                   request;      /* the bridge's; 0: answered */
     ngx_http_request_t        *r;
-    ngx_chat_call_handler_pt   handler;      /* status 200: text is the body */
+    ngx_chat_call_handler_pt   handler;      /* status 200: text is the body,
+                                                else the detail */
     ngx_chat_identity_t       *identity;
     ngx_chat_loc_conf_t       *conf;
 };
@@ -186,14 +207,21 @@ ngx_int_t ngx_chat_problem(ngx_http_request_t *r, ngx_uint_t status,
     ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
 
 
-/* ngx_chat_handshake.c: checks, token, 101 */
+/* ngx_chat_handshake.c: checks, waiting for the worker, 101 */
 
 ngx_int_t ngx_chat_websocket_handler(ngx_http_request_t *r);
 ngx_int_t ngx_chat_echo_handler(ngx_http_request_t *r);
-ngx_int_t ngx_chat_token_hide_handler(ngx_http_request_t *r);
 
-/* the identity of a request from its token: NGX_OK, or an HTTP status after
- * which the caller answers with *reason */
+
+/* ngx_chat_token.c: where tokens come from, and that no log shows them */
+
+ngx_int_t ngx_chat_token_hide_handler(ngx_http_request_t *r);
+ngx_int_t ngx_chat_token_show_handler(ngx_http_request_t *r);
+ngx_int_t ngx_chat_token_log_handler(ngx_http_request_t *r);
+
+/* the identity of a request from its token: NGX_OK, or an HTTP status (400,
+ * 401, 500) after which the caller answers with *reason; a 401 has got its
+ * WWW-Authenticate.  Strings are from r->pool */
 ngx_int_t ngx_chat_identify(ngx_http_request_t *r, ngx_chat_identity_t *id,
     ngx_str_t *reason);
 

@@ -226,14 +226,17 @@ struct storage_handlers {
 struct storage_stats {
     uint64_t commits, commit_messages, commit_failures, commit_stall_us;
     uint64_t reopens, waiting;
+
+    /* of the store role, by way of the stub; 0 elsewhere */
+    uint64_t starts, lost, queue_bytes;
 };
 
 /*
  * Opens a storage by its address: "memory:", "leveldb:PATH",
- * "remote:SOCKET".  The handlers are copied.  Returns NULL with a text that
- * says what to do in *error (static or owned by the storage module until the
- * next call) when the address or the store is unusable: locked, read-only,
- * corrupt, of a newer format.  A remote store that is not there yet is no
+ * "remote:INDEX:SOCKET" (INDEX of the worker).  The handlers are copied.
+ * Returns NULL with a text that says what to do in *error (static or owned by
+ * the storage module until the next call) when the address or the store is
+ * unusable: locked, read-only, corrupt, of a newer format.  A remote store that is not there yet is no
  * error.
  */
 struct storage *storage_open(struct uv_loop_s *loop, const char *address,

@@ -21,6 +21,13 @@ struct storage_backend {
     uint64_t (*sequence)(const void *b);
 };
 
+/*
+ * Whether the bounds of storage.h hold and every id is one: STORAGE_OK, or
+ * what the op is to be answered with.  An embedded back end asks; the stub
+ * leaves it to the other side.
+ */
+enum storage_status storage_op_check(const struct storage_op *op);
+
 extern const struct storage_backend storage_backend_leveldb;
 extern const struct storage_backend storage_backend_memory;
 extern const struct storage_backend storage_backend_remote;

@@ -212,6 +212,9 @@ const unsigned char *chat_wire_get_rest(struct chat_wire_reader *r,
 /* 0 when everything was read and nothing failed, else -1. */
 int chat_wire_end(const struct chat_wire_reader *r);
 
+/* Bytes of a HELLO's payload beside its error text. */
+#define CHAT_WIRE_HELLO_LEN 48
+
 /* What a HELLO says.  `error` points into the frame it was read from. */
 struct chat_wire_hello {
     uint16_t role;          /* enum chat_wire_role                         */

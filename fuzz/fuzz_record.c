@@ -1,0 +1,171 @@
+/*
+ * Keys and records of the embedded store from arbitrary bytes.  The first
+ * byte chooses what the others are.  What is accepted must be what the
+ * builder makes: put again, it has the same bytes.
+ */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage_key.h"
+#include "storage_record.h"
+
+static void
+expect(bool true_or_bug)
+{
+    if (!true_or_bug) {
+        abort();
+    }
+}
+
+
+static void
+build_key(struct key *k, const struct key_parts *p)
+{
+    switch (p->kind) {
+    case KEY_FORMAT:
+        key_format(k);
+        return;
+    case KEY_SEQUENCE:
+        key_sequence(k);
+        return;
+    case KEY_USER_NAME:
+        key_user_name(k, p->name);
+        return;
+    case KEY_USER:
+        key_user(k, p->first);
+        return;
+    case KEY_CHANNEL_NAME:
+        key_channel_name(k, p->name);
+        return;
+    case KEY_CHANNEL:
+        key_channel(k, p->first);
+        return;
+    case KEY_MESSAGE:
+        key_message(k, p->first, p->second);
+        return;
+    case KEY_EVENT:
+        key_event(k, p->first, p->second);
+        return;
+    case KEY_INBOX:
+        key_inbox(k, p->first, p->second);
+        return;
+    case KEY_MEMBERSHIP:
+        key_membership(k, p->first, p->second);
+        return;
+    case KEY_MARKERS:
+        key_markers(k, p->first, p->second);
+        return;
+    case KEY_DEVICE:
+        key_device(k, p->first, p->name);
+        return;
+    case KEY_CLIENT:
+        key_client(k, (uint32_t) p->first, p->second, p->name);
+        return;
+    case KEY_REQUEST:
+        key_request(k, (uint32_t) p->first, p->name);
+        return;
+    }
+
+    abort();
+}
+
+
+static void
+fuzz_key(struct str in)
+{
+    struct key_parts p;
+    struct key k;
+
+    if (key_parse(in, &p) == 0) {
+        build_key(&k, &p);
+        expect(str_eq(key_str(&k), in));
+        key_prefix_end(&k, &k);
+        expect(!str_eq(key_str(&k), in));
+    }
+}
+
+
+/* Puts into *b what was got; nothing when it was refused. */
+static void
+fuzz_value(unsigned which, struct str in, struct buf *b)
+{
+    union {
+        uint32_t u32;
+        uint64_t u64;
+        struct record_user user;
+        struct record_channel channel;
+        struct record_message message;
+        struct str tail;
+        struct record_inbox inbox;
+        struct record_markers markers;
+        struct record_device device;
+        struct record_outcome outcome;
+    } r;
+
+    if (which == 1 && record_get_u32(in, &r.u32) == 0) {
+        record_put_u32(b, r.u32);
+    } else if (which == 2 && record_get_u64(in, &r.u64) == 0) {
+        record_put_u64(b, r.u64);
+    } else if (which == 3 && record_get_user(in, &r.user) == 0) {
+        record_put_user(b, &r.user);
+    } else if (which == 4 && record_get_channel(in, &r.channel) == 0) {
+        record_put_channel(b, &r.channel);
+    } else if (which == 5 && record_get_message(in, &r.message) == 0) {
+        record_put_message_head(b, r.message.sender, r.message.sent_at);
+        buf_put_str(b, r.message.json);
+    } else if (which == 6 && record_get_event(in, &r.tail) == 0) {
+        record_put_event(b, r.tail);
+    } else if (which == 7 && record_get_inbox(in, &r.inbox) == 0) {
+        record_put_inbox(b, &r.inbox);
+    } else if (which == 8 && record_get_membership(in) == 0) {
+        record_put_membership(b);
+    } else if (which == 9 && record_get_markers(in, &r.markers) == 0) {
+        record_put_markers(b, &r.markers);
+    } else if (which == 10 && record_get_device(in, &r.device) == 0) {
+        record_put_device(b, &r.device);
+    } else if (which == 11 && record_get_outcome(in, &r.outcome) == 0) {
+        record_put_outcome(b, &r.outcome);
+    }
+}
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct buf b = {0};
+
+    if (size == 0) {
+        return 0;
+    }
+
+    /* a copy of its own, so that a read beyond the end is seen */
+    size_t len = size - 1;
+    char *copy = malloc(len > 0 ? len : 1);
+
+    expect(copy != NULL);
+
+    if (len > 0) {
+        memcpy(copy, data + 1, len);
+    }
+
+    struct str in = {copy, len};
+
+    if (data[0] % 12 == 0) {
+        fuzz_key(in);
+    } else {
+        fuzz_value(data[0] % 12, in, &b);
+
+        if (b.len > 0) {
+            expect(!buf_failed(&b) && str_eq(buf_str(&b), in));
+        }
+    }
+
+    buf_clear(&b);
+    free(copy);
+    return 0;
+}

@@ -1,0 +1,719 @@
+
+/*
+ * Copyright (C) the chat module's authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_chat_client.h>
+
+
+/* the longest sleep of a timer, also when a token expires in years */
+
+#define NGX_CHAT_TIMER_MAX  3600000
+
+/* between session.closing and the Close of a client with open requests */
+
+#define NGX_CHAT_LAST_TIME  1000
+
+#define NGX_CHAT_CLOSING                                                      \
+    "{\"jsonrpc\":\"2.0\",\"method\":\"session.closing\",\"params\":"             \
+    "{\"reason\":\"reload\",\"reconnect_after\":%ui}}"
+
+#define NGX_CHAT_CLOSING_LEN  (sizeof(NGX_CHAT_CLOSING) + NGX_INT_T_LEN)
+
+
+static void ngx_chat_client_read_handler(ngx_event_t *rev);
+static void ngx_chat_client_write_handler(ngx_event_t *wev);
+static void ngx_chat_client_written(ngx_chat_client_t *cl);
+static void ngx_chat_client_timer(ngx_chat_client_t *cl);
+static void ngx_chat_client_heartbeat(ngx_chat_client_t *cl);
+static void ngx_chat_client_drain(ngx_chat_client_t *cl);
+static void ngx_chat_client_drain_step(ngx_chat_client_t *cl);
+static void ngx_chat_client_leave(ngx_chat_client_t *cl, ngx_uint_t code,
+    const u_char *reason, size_t len, ngx_chat_stat_e stat);
+static void ngx_chat_client_shut(ngx_chat_client_t *cl);
+static void ngx_chat_client_deadline(ngx_chat_client_t *cl, ngx_msec_t ms);
+static void ngx_chat_client_finalize(ngx_chat_client_t *cl);
+
+
+ngx_chat_client_t *
+ngx_chat_client_create(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
+    ngx_chat_identity_t *id)
+{
+    u_char             *p;
+    ngx_chat_owner_t   *owner;
+    ngx_chat_client_t  *cl;
+
+    cl = ngx_calloc(sizeof(ngx_chat_client_t), ngx_cycle->log);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    cl->connection = r->connection;
+    cl->request = r;
+    cl->conf = chcf;
+    cl->heard = ngx_current_msec;
+
+    ngx_chat_ws_init(&cl->ws, chcf->message_max);
+
+    if (id == NULL) {
+        return cl;
+    }
+
+    cl->ws.text_only = 1;
+
+    owner = ngx_alloc(offsetof(ngx_chat_owner_t, data) + id->user.len
+                      + id->device.len + id->jti.len, ngx_cycle->log);
+    if (owner == NULL) {
+        ngx_free(cl);
+        return NULL;
+    }
+
+    /* verified: none of the three is longer than 255 */
+
+    owner->issued_at = id->issued_at;
+    owner->expires_at = id->expires_at;
+    owner->user_len = (u_char) id->user.len;
+    owner->device_len = (u_char) id->device.len;
+    owner->jti_len = (u_char) id->jti.len;
+
+    p = ngx_cpymem(owner->data, id->user.data, id->user.len);
+    p = ngx_cpymem(p, id->device.data, id->device.len);
+    ngx_memcpy(p, id->jti.data, id->jti.len);
+
+    cl->owner = owner;
+
+    return cl;
+}
+
+
+void
+ngx_chat_client_free(ngx_chat_client_t *cl)
+{
+    if (cl->peer.state != ngx_chat_bridge_unopened) {
+        ngx_chat_bridge_close(cl);
+    }
+
+    ngx_chat_stream_clear(cl);
+    ngx_chat_output_clear(cl);
+    ngx_chat_buf_free_list(cl->in);
+    ngx_chat_buf_free_list(cl->rest);
+
+    if (cl->counted) {
+        ngx_chat_stat_add(ngx_chat_stat_connections, -1);
+    }
+
+    if (cl->owner) {
+        ngx_free(cl->owner);
+    }
+
+    ngx_free(cl);
+}
+
+
+ngx_int_t
+ngx_chat_client_set_device(ngx_chat_client_t *cl, ngx_str_t *device)
+{
+    u_char            *p;
+    ngx_chat_owner_t  *owner, *old;
+
+    old = cl->owner;
+
+    if (old->device_len == device->len || device->len > 255) {
+        return NGX_OK;
+    }
+
+    owner = ngx_alloc(offsetof(ngx_chat_owner_t, data) + old->user_len
+                      + device->len + old->jti_len, ngx_cycle->log);
+    if (owner == NULL) {
+        return NGX_ERROR;
+    }
+
+    owner->issued_at = old->issued_at;
+    owner->expires_at = old->expires_at;
+    owner->user_len = old->user_len;
+    owner->jti_len = old->jti_len;
+    owner->device_len = (u_char) device->len;
+
+    p = ngx_cpymem(owner->data, old->data, old->user_len);
+    p = ngx_cpymem(p, device->data, device->len);
+    ngx_memcpy(p, old->data + old->user_len + old->device_len, old->jti_len);
+
+    cl->owner = owner;
+    ngx_free(old);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest)
+{
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    c = cl->connection;
+    rev = c->read;
+
+    cl->request = NULL;
+    cl->rest = rest;
+    cl->unparsed = (rest != NULL);
+    cl->heard = ngx_current_msec;
+    cl->counted = 1;
+
+    ngx_chat_stat_add(ngx_chat_stat_connections, 1);
+    ngx_chat_stat_add(ngx_chat_stat_accepted, 1);
+
+    c->data = cl;
+    c->idle = 1;
+    c->sent = 0;
+    c->log->action = "chatting";
+
+    rev->handler = ngx_chat_client_read_handler;
+    c->write->handler = ngx_chat_client_write_handler;
+
+    if (cl->state == ngx_chat_client_upgrading) {
+        cl->state = ngx_chat_client_open;
+        ngx_chat_client_arm(cl);
+
+    } else {
+        /* closed by the worker in the meantime */
+        ngx_chat_client_deadline(cl, NGX_CHAT_CLOSE_TIME);
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "chat client start: %p h:%xL", cl, cl->peer.handle);
+
+    ngx_chat_client_post_write(cl);
+
+    if (ngx_exiting) {
+        ngx_chat_client_drain(cl);
+    }
+
+    ngx_chat_client_read_handler(rev);
+}
+
+
+static void
+ngx_chat_client_read_handler(ngx_event_t *rev)
+{
+    ngx_connection_t   *c;
+    ngx_chat_client_t  *cl;
+
+    c = rev->data;
+    cl = c->data;
+
+    if (c->close) {
+
+        /* worker_shutdown_timeout sets the error too */
+
+        if (c->error) {
+            ngx_chat_client_finalize(cl);
+            return;
+        }
+
+        c->close = 0;
+        ngx_chat_client_drain(cl);
+        return;
+    }
+
+    if (rev->timedout) {
+        rev->timedout = 0;
+        ngx_chat_client_timer(cl);
+        return;
+    }
+
+    if (ngx_chat_input_read(cl) != NGX_OK) {
+        ngx_chat_client_finalize(cl);
+        return;
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_chat_client_finalize(cl);
+    }
+}
+
+
+static void
+ngx_chat_client_write_handler(ngx_event_t *wev)
+{
+    ngx_int_t           rc;
+    ngx_connection_t   *c;
+    ngx_chat_client_t  *cl;
+
+    c = wev->data;
+    cl = c->data;
+
+    if (wev->timedout) {
+        wev->timedout = 0;
+
+        ngx_chat_output_drop(cl);
+        ngx_chat_client_close(cl, NGX_CHAT_WS_TRY_LATER,
+                              (u_char *) "send_timeout", 12);
+    }
+
+    rc = ngx_chat_output_flush(cl);
+
+    if (rc == NGX_ERROR) {
+        ngx_chat_client_finalize(cl);
+        return;
+    }
+
+    if (rc == NGX_OK) {
+
+        if (cl->state == ngx_chat_client_finished && c->read->eof) {
+            ngx_chat_client_finalize(cl);
+            return;
+        }
+
+        ngx_chat_client_written(cl);
+
+    } else if (ngx_chat_client_live(cl)
+               && (rc == NGX_DONE || !wev->timer_set))
+    {
+        ngx_add_timer(wev, cl->conf->send_timeout);
+    }
+
+    if (cl->full && cl->queued <= cl->conf->send_queue / 2) {
+        cl->full = 0;
+        ngx_chat_client_post_read(cl);
+    }
+
+    if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+        ngx_chat_client_finalize(cl);
+    }
+}
+
+
+/* the queue is empty */
+
+static void
+ngx_chat_client_written(ngx_chat_client_t *cl)
+{
+    ngx_event_t  *wev;
+
+    wev = cl->connection->write;
+
+    if (wev->timer_set) {
+        ngx_del_timer(wev);
+    }
+
+    if (cl->state == ngx_chat_client_finished) {
+        ngx_chat_client_shut(cl);
+        return;
+    }
+
+    if (cl->state == ngx_chat_client_open) {
+        ngx_chat_stream_drained(cl);
+
+        if (cl->told && cl->peer.pending == 0) {
+            ngx_chat_client_drain_step(cl);
+        }
+    }
+}
+
+
+void
+ngx_chat_client_post_write(ngx_chat_client_t *cl)
+{
+    ngx_event_t  *wev;
+
+    if (cl->request) {
+        return;
+    }
+
+    wev = cl->connection->write;
+
+    if (!wev->posted && wev->ready) {
+        ngx_post_event(wev, &ngx_posted_events);
+    }
+}
+
+
+void
+ngx_chat_client_post_read(ngx_chat_client_t *cl)
+{
+    ngx_event_t  *rev;
+
+    if (cl->request || ngx_chat_client_paused(cl)) {
+        return;
+    }
+
+    /* the clock stood */
+
+    cl->heard = ngx_current_msec;
+    cl->pinged = 0;
+
+    rev = cl->connection->read;
+
+    if (!rev->posted) {
+        ngx_post_event(rev, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_chat_client_timer(ngx_chat_client_t *cl)
+{
+    if (!ngx_chat_client_live(cl)) {
+        ngx_chat_client_finalize(cl);
+
+    } else if (cl->draining) {
+        ngx_chat_client_drain_step(cl);
+
+    } else {
+        ngx_chat_client_heartbeat(cl);
+    }
+}
+
+
+static void
+ngx_chat_client_heartbeat(ngx_chat_client_t *cl)
+{
+    ngx_msec_t  silence;
+
+    if (cl->owner && ngx_time() >= cl->owner->expires_at) {
+        ngx_chat_client_close(cl, NGX_CHAT_WS_POLICY,
+                              (u_char *) "token_expired", 13);
+        return;
+    }
+
+    /* the client cannot be heard while nobody reads */
+
+    if (ngx_chat_client_paused(cl)) {
+        cl->heard = ngx_current_msec;
+    }
+
+    silence = ngx_current_msec - cl->heard;
+
+    if (silence >= 2 * cl->conf->heartbeat) {
+        ngx_chat_client_leave(cl, NGX_CHAT_WS_GOING_AWAY,
+                              (u_char *) "heartbeat", 9,
+                              ngx_chat_stat_closed_timeout);
+        return;
+    }
+
+    if (!cl->pinged
+        && silence >= cl->conf->heartbeat - cl->conf->heartbeat / 8)
+    {
+        cl->pinged = 1;
+        (void) ngx_chat_output_control(cl, NGX_CHAT_WS_PING, NULL, 0);
+    }
+
+    ngx_chat_client_arm(cl);
+}
+
+
+void
+ngx_chat_client_arm(ngx_chat_client_t *cl)
+{
+    time_t           left;
+    ngx_msec_t       ms, due, silence;
+    ngx_event_t     *rev;
+
+    rev = cl->connection->read;
+
+    silence = ngx_current_msec - cl->heard;
+
+    if (cl->pinged) {
+        due = 2 * cl->conf->heartbeat;
+
+    } else {
+        /* early by up to an eighth, so that pings do not come in crowds */
+        due = cl->conf->heartbeat
+              - (ngx_msec_t) ngx_random() % (cl->conf->heartbeat / 8 + 1);
+    }
+
+    ms = (due > silence) ? due - silence : 1;
+
+    if (cl->owner) {
+        left = cl->owner->expires_at - ngx_time();
+
+        if (left <= 0) {
+            ms = 1;
+
+        } else if ((uint64_t) left * 1000 < ms) {
+            ms = (ngx_msec_t) left * 1000;
+        }
+    }
+
+    rev->cancelable = 1;
+    ngx_add_timer(rev, ngx_min(ms, NGX_CHAT_TIMER_MAX));
+}
+
+
+/* a timer that an exiting process waits for */
+
+static void
+ngx_chat_client_deadline(ngx_chat_client_t *cl, ngx_msec_t ms)
+{
+    ngx_event_t  *rev;
+
+    rev = cl->connection->read;
+
+    if (rev->timer_set) {
+        ngx_del_timer(rev);
+    }
+
+    rev->cancelable = 0;
+    ngx_add_timer(rev, ms);
+}
+
+
+static void
+ngx_chat_client_drain(ngx_chat_client_t *cl)
+{
+    ngx_msec_t             ms;
+    ngx_chat_main_conf_t  *cmcf;
+
+    if (!ngx_chat_client_live(cl) || cl->draining) {
+        return;
+    }
+
+    cl->draining = 1;
+
+    cmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_chat_module);
+    ms = (ngx_msec_t) ngx_random() % (cmcf->drain_time + 1);
+
+    ngx_chat_client_deadline(cl, ngx_max(ms, 1));
+}
+
+
+/* session.closing, then 1012 when the open requests are answered */
+
+static void
+ngx_chat_client_drain_step(ngx_chat_client_t *cl)
+{
+    u_char           text[NGX_CHAT_CLOSING_LEN];
+    ngx_str_t        closing;
+    ngx_chat_buf_t  *b;
+
+    if (!cl->told && cl->owner) {
+        cl->told = 1;
+
+        closing.data = text;
+        closing.len = ngx_sprintf(text, NGX_CHAT_CLOSING,
+                                  (ngx_uint_t) ngx_random() % 1000)
+                      - text;
+
+        b = ngx_chat_output_message(NGX_CHAT_WS_TEXT, &closing);
+
+        if (b) {
+            ngx_chat_output_queue(cl, b);
+            ngx_chat_stat_add(ngx_chat_stat_frames_out, 1);
+            ngx_chat_stat_add(ngx_chat_stat_messages_out, 1);
+        }
+
+        if (cl->peer.pending) {
+            ngx_chat_client_deadline(cl, NGX_CHAT_LAST_TIME);
+            return;
+        }
+    }
+
+    ngx_chat_client_close(cl, NGX_CHAT_WS_RESTART, (u_char *) "reload", 6);
+}
+
+
+void
+ngx_chat_client_close(ngx_chat_client_t *cl, ngx_uint_t code,
+    const u_char *reason, size_t len)
+{
+    ngx_chat_stat_e  stat;
+
+    switch (code) {
+
+    case NGX_CHAT_WS_PROTOCOL:
+    case NGX_CHAT_WS_UNSUPPORTED:
+    case NGX_CHAT_WS_BAD_DATA:
+        stat = ngx_chat_stat_closed_protocol;
+        break;
+
+    case NGX_CHAT_WS_POLICY:
+        stat = ngx_chat_stat_closed_policy;
+        break;
+
+    case NGX_CHAT_WS_TOO_BIG:
+        stat = ngx_chat_stat_closed_too_big;
+        break;
+
+    case NGX_CHAT_WS_RESTART:
+        stat = ngx_chat_stat_closed_drain;
+        break;
+
+    case NGX_CHAT_WS_TRY_LATER:
+        stat = ngx_chat_stat_closed_slow;
+        break;
+
+    case NGX_CHAT_WS_INTERNAL:
+        stat = ngx_chat_stat_closed_error;
+        break;
+
+    default:
+        stat = ngx_chat_stat_closed_normal;
+        break;
+    }
+
+    ngx_chat_client_leave(cl, code, reason, len, stat);
+}
+
+
+void
+ngx_chat_client_answer_close(ngx_chat_client_t *cl, ngx_uint_t code)
+{
+    ngx_chat_client_leave(cl, code, NULL, 0, ngx_chat_stat_closed_normal);
+}
+
+
+static void
+ngx_chat_client_leave(ngx_chat_client_t *cl, ngx_uint_t code,
+    const u_char *reason, size_t len, ngx_chat_stat_e stat)
+{
+    u_char          *last;
+    ngx_chat_buf_t  *b;
+
+    if (!ngx_chat_client_live(cl)) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, cl->connection->log, 0,
+                  "chat connection closed with %ui \"%*s\"", code, len,
+                  reason);
+
+    ngx_chat_stat_add(stat, 1);
+
+    cl->state = ngx_chat_client_closing;
+
+    if (cl->peer.state != ngx_chat_bridge_unopened) {
+        ngx_chat_bridge_close(cl);
+        cl->peer.state = ngx_chat_bridge_unopened;
+    }
+
+    ngx_chat_stream_clear(cl);
+    ngx_chat_buf_free_list(cl->in);
+    cl->in = NULL;
+
+    b = ngx_chat_buf_create(NGX_CHAT_WS_CONTROL_LEN);
+
+    if (b) {
+        last = ngx_chat_ws_close_frame(b->data, code, reason, len);
+        b->len = last - b->data;
+
+        ngx_chat_output_queue(cl, b);
+        ngx_chat_stat_add(ngx_chat_stat_frames_out, 1);
+    }
+
+    if (cl->request) {
+        return;
+    }
+
+    if (cl->connection->write->timer_set) {
+        ngx_del_timer(cl->connection->write);
+    }
+
+    ngx_chat_client_deadline(cl, NGX_CHAT_CLOSE_TIME);
+
+    /* bytes that were left unread may hold the client's Close */
+
+    cl->stopped = 0;
+    cl->full = 0;
+    cl->crowded = 0;
+    ngx_chat_client_post_read(cl);
+}
+
+
+void
+ngx_chat_client_finish(ngx_chat_client_t *cl)
+{
+    cl->state = ngx_chat_client_finished;
+
+    ngx_chat_buf_free_list(cl->rest);
+    cl->rest = NULL;
+    cl->unparsed = 0;
+
+    if (!cl->connection->write->posted) {
+        ngx_post_event(cl->connection->write, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_chat_client_shut(ngx_chat_client_t *cl)
+{
+    ngx_connection_t  *c;
+
+    if (cl->shut) {
+        return;
+    }
+
+    cl->shut = 1;
+    c = cl->connection;
+
+    /*
+     * the client sees the end now and closes; closing at once could send a
+     * reset for bytes not read, and lose our Close on its way
+     */
+
+#if (NGX_HTTP_SSL)
+
+    if (c->ssl) {
+        (void) SSL_shutdown(c->ssl->connection);
+        ERR_clear_error();
+
+        c->ssl->no_send_shutdown = 1;
+    }
+
+#endif
+
+    if (ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN) == -1) {
+        ngx_connection_error(c, ngx_socket_errno,
+                             ngx_shutdown_socket_n " failed");
+    }
+
+    ngx_chat_client_post_read(cl);
+}
+
+
+static void
+ngx_chat_client_finalize(ngx_chat_client_t *cl)
+{
+    ngx_connection_t  *c;
+
+    c = cl->connection;
+
+    if (ngx_chat_client_live(cl)) {
+        ngx_chat_stat_add(ngx_chat_stat_closed_error, 1);
+
+        ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                      "chat connection ended without a close");
+    }
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    c->read->cancelable = 0;
+    c->idle = 0;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        c->ssl->no_wait_shutdown = 1;
+
+        /* nothing may stand behind a record that is half written */
+
+        if (cl->out) {
+            c->ssl->no_send_shutdown = 1;
+        }
+    }
+#endif
+
+    ngx_chat_client_free(cl);
+
+    ngx_http_close_connection(c);
+}

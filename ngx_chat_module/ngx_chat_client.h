@@ -1,0 +1,248 @@
+
+/*
+ * Copyright (C) the chat module's authors
+ */
+
+
+#ifndef _NGX_CHAT_CLIENT_H_INCLUDED_
+#define _NGX_CHAT_CLIENT_H_INCLUDED_
+
+
+/*
+ * The inside of a client, for the files that make one: handshake, upgrade,
+ * client, stream, output, echo.  The bridge sees ngx_chat_module.h only.
+ *
+ *   waiting     attached to its request, until the worker's READY
+ *   upgrading   the 101 is on its way, the request still lives
+ *   open        messages flow
+ *   closing     our Close is queued; the client's own is waited for
+ *   finished    both were sent, or nothing of the client is understood any
+ *               more: when the queue is written, half-close, and wait for EOF
+ *
+ * Only the handlers of its own events free a client: whatever the bridge
+ * calls queues, and posts the write event.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_chat_module.h>
+#include <ngx_chat_websocket.h>
+
+
+#define NGX_CHAT_READ_SIZE     65536
+#define NGX_CHAT_RECORD_SIZE   16384       /* the largest TLS record */
+#define NGX_CHAT_CLOSE_TIME    2000        /* ms for the client's Close */
+#define NGX_CHAT_WAIT_TIME     10000       /* ms for the worker's READY */
+#define NGX_CHAT_UNANSWERED    128         /* requests of one client */
+#define NGX_CHAT_RESERVE       32          /* free connections kept back */
+
+
+typedef enum {
+    ngx_chat_client_waiting = 0,
+    ngx_chat_client_upgrading,
+    ngx_chat_client_open,
+    ngx_chat_client_closing,
+    ngx_chat_client_finished
+} ngx_chat_client_state_e;
+
+
+typedef struct ngx_chat_buf_s  ngx_chat_buf_t;
+
+/*
+ * Bytes of a client: a piece of its message while that is incomplete, or
+ * something to be written to it, with the tail that follows the bytes.
+ */
+
+struct ngx_chat_buf_s {
+    ngx_chat_buf_t            *next;
+    ngx_chat_shared_t         *tail;         /* NULL: none */
+    uint64_t                   inbox_id;     /* of a held reply */
+    uint32_t                   size;         /* of data */
+    uint32_t                   len;          /* of it used */
+    u_char                     data[1];
+};
+
+
+/* an identity in one piece of memory: user, device and jti one by one */
+
+typedef struct {
+    time_t                     issued_at;
+    time_t                     expires_at;
+    u_char                     user_len;
+    u_char                     device_len;
+    u_char                     jti_len;
+    u_char                     data[1];
+} ngx_chat_owner_t;
+
+
+struct ngx_chat_client_s {
+    ngx_chat_bridge_peer_t     peer;
+    ngx_connection_t          *connection;
+    ngx_http_request_t        *request;      /* waiting and upgrading */
+    ngx_chat_loc_conf_t       *conf;
+    ngx_chat_owner_t          *owner;        /* NULL: echo */
+
+    ngx_chat_buf_t            *in;           /* a message so far */
+    ngx_chat_buf_t            *in_last;
+    ngx_chat_buf_t            *rest;         /* bytes not parsed yet */
+
+    ngx_chat_buf_t            *out;
+    ngx_chat_buf_t            *out_last;
+    ngx_chat_buf_t            *held;         /* replies, ascending */
+    size_t                     queued;       /* bytes of out and held */
+    size_t                     sent;         /* of the first of out */
+
+    ngx_msec_t                 heard;        /* when bytes came last */
+    ngx_chat_ws_t              ws;
+
+    uint16_t                   code;         /* of the Close */
+    unsigned                   state:3;      /* ngx_chat_client_state_e */
+    unsigned                   stopped:1;    /* the bridge said NGX_AGAIN */
+    unsigned                   full:1;       /* reading waits for the queue */
+    unsigned                   crowded:1;    /* reading waits for answers */
+    unsigned                   pinged:1;
+    unsigned                   credit:1;     /* due when the queue is empty */
+    unsigned                   paging:1;     /* events dropped, PAGE to come */
+    unsigned                   draining:1;
+    unsigned                   told:1;       /* session.closing is queued */
+    unsigned                   shut:1;       /* half-closed by us */
+    unsigned                   unparsed:1;   /* rest waits for no bytes */
+    unsigned                   counted:1;    /* in the gauge */
+};
+
+
+#define ngx_chat_client_live(cl)                                              \
+    ((cl)->state <= ngx_chat_client_open)
+
+#define ngx_chat_client_paused(cl)                                            \
+    ((cl)->stopped || (cl)->full || (cl)->crowded)
+
+
+/* of a request: r->ctx */
+
+typedef struct {
+    ngx_str_t                  args;         /* as sent; empty: no token */
+    ngx_str_t                  masked;       /* r->args with stars */
+    ngx_str_t                  accept;       /* Sec-WebSocket-Accept */
+    ngx_uint_t                 protocol;     /* unsigned  chat.v1 offered */
+    ngx_chat_client_t         *client;
+    ngx_http_cleanup_t        *cleanup;
+} ngx_chat_ctx_t;
+
+
+/* ngx_chat_client.c */
+
+/* NULL: no memory; identity NULL: echo */
+ngx_chat_client_t *ngx_chat_client_create(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf, ngx_chat_identity_t *id);
+void ngx_chat_client_free(ngx_chat_client_t *cl);
+ngx_int_t ngx_chat_client_set_device(ngx_chat_client_t *cl,
+    ngx_str_t *device);
+
+/* the connection is the client's now; rest came with the handshake */
+void ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest);
+
+/* begins the close handshake; a static or copied reason.  Frees nothing */
+void ngx_chat_client_close(ngx_chat_client_t *cl, ngx_uint_t code,
+    const u_char *reason, size_t len);
+
+/* the client's Close came first */
+void ngx_chat_client_answer_close(ngx_chat_client_t *cl, ngx_uint_t code);
+
+/* sets the timer of heartbeat and token to what comes first */
+void ngx_chat_client_arm(ngx_chat_client_t *cl);
+
+/* nothing of the client is understood any more */
+void ngx_chat_client_finish(ngx_chat_client_t *cl);
+
+/* what is queued is written at the end of the loop turn */
+void ngx_chat_client_post_write(ngx_chat_client_t *cl);
+
+/* reading goes on if nothing holds it back any more */
+void ngx_chat_client_post_read(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_input.c: reading */
+
+ngx_int_t ngx_chat_input_init_process(ngx_cycle_t *cycle);
+
+/* NGX_OK, or the connection has ended */
+ngx_int_t ngx_chat_input_read(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_stream.c: what the worker says, and in which order it goes out */
+
+/* the queue is empty: tells the worker when it waits for that */
+void ngx_chat_stream_drained(ngx_chat_client_t *cl);
+void ngx_chat_stream_request(ngx_chat_client_t *cl, ngx_chain_t *in,
+    size_t len);
+void ngx_chat_stream_clear(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_output.c: the send queue */
+
+ngx_int_t ngx_chat_output_init_process(ngx_cycle_t *cycle);
+
+ngx_chat_buf_t *ngx_chat_buf_create(size_t size);
+void ngx_chat_buf_free(ngx_chat_buf_t *b);
+void ngx_chat_buf_free_list(ngx_chat_buf_t *b);
+
+/* a whole frame; NULL: no memory */
+ngx_chat_buf_t *ngx_chat_output_message(ngx_uint_t opcode, ngx_str_t *text);
+
+/* the same of head, inbox id and a reference to the tail */
+ngx_chat_buf_t *ngx_chat_output_event(ngx_str_t *head, uint64_t inbox_id,
+    ngx_chat_shared_t *tail);
+
+#define ngx_chat_output_size(b)                                               \
+    ((b)->len + ((b)->tail ? (b)->tail->len : 0))
+
+/* puts it at the end of the queue, which owns it from now on */
+void ngx_chat_output_queue(ngx_chat_client_t *cl, ngx_chat_buf_t *b);
+ngx_int_t ngx_chat_output_control(ngx_chat_client_t *cl, ngx_uint_t opcode,
+    u_char *data, size_t len);
+
+/* writes until the queue is empty (NGX_OK) or the socket full (NGX_AGAIN);
+ * NGX_DONE: something was written, and the socket is full */
+ngx_int_t ngx_chat_output_flush(ngx_chat_client_t *cl);
+
+/* forgets what was queued, save an entry that is half written */
+void ngx_chat_output_drop(ngx_chat_client_t *cl);
+void ngx_chat_output_clear(ngx_chat_client_t *cl);
+
+void ngx_chat_output_account(ngx_chat_client_t *cl, ssize_t n);
+
+
+/* ngx_chat_echo.c */
+
+void ngx_chat_echo_message(ngx_chat_client_t *cl, ngx_chat_buf_t *in,
+    size_t len, ngx_uint_t binary);
+
+
+/* ngx_chat_handshake.c */
+
+/* the worker's answer to a waiting client, which refuse frees */
+void ngx_chat_handshake_ready(ngx_chat_client_t *cl);
+void ngx_chat_handshake_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
+    ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
+
+
+/* ngx_chat_token.c */
+
+/* the context of a request, also after an internal redirect; NULL: no
+ * memory */
+ngx_chat_ctx_t *ngx_chat_ctx(ngx_http_request_t *r);
+
+/* takes the next item off a comma-separated list; NGX_DONE: none left */
+ngx_int_t ngx_chat_list_next(ngx_str_t *list, ngx_str_t *item);
+
+
+/* ngx_chat_upgrade.c: the 101, and leaving the request */
+
+/* NGX_OK: the client is upgrading; NGX_ERROR: the caller ends the request,
+ * whose clean-up frees the client */
+ngx_int_t ngx_chat_upgrade(ngx_http_request_t *r, ngx_chat_client_t *cl);
+
+
+#endif /* _NGX_CHAT_CLIENT_H_INCLUDED_ */

@@ -1,0 +1,733 @@
+
+/*
+ * Copyright (C) the chat module's authors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_sha1.h>
+#include <ngx_chat_client.h>
+#include <ngx_chat_jwt.h>
+
+
+#define NGX_CHAT_WS_GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define NGX_CHAT_WS_KEY_LEN     24
+#define NGX_CHAT_AFTER_MAX      9007199254740991      /* 2^53 - 1 */
+
+#define NGX_CHAT_UPGRADE_REQUIRED  426
+
+
+/* the headers of RFC 6455, 4.2.1; each is counted */
+
+typedef struct {
+    ngx_str_t                  key;
+    ngx_str_t                  version;
+    ngx_str_t                  origin;
+    ngx_uint_t                 keys;
+    ngx_uint_t                 versions;
+    ngx_uint_t                 origins;
+
+    unsigned                   upgrade:1;    /* to websocket */
+    unsigned                   connection:1; /* of Upgrade */
+    unsigned                   protocol:1;   /* chat.v1 */
+    unsigned                   bearer:1;
+    unsigned                   malformed:1;  /* Sec-WebSocket-Protocol */
+} ngx_chat_handshake_t;
+
+
+static ngx_int_t ngx_chat_handshake(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf);
+static ngx_int_t ngx_chat_handshake_versions(ngx_http_request_t *r);
+static void ngx_chat_handshake_headers(ngx_http_request_t *r,
+    ngx_chat_handshake_t *hs);
+static void ngx_chat_handshake_protocols(ngx_chat_handshake_t *hs,
+    ngx_str_t *value);
+static ngx_uint_t ngx_chat_handshake_listed(ngx_str_t *value, char *name,
+    size_t len);
+static ngx_int_t ngx_chat_handshake_check(ngx_http_request_t *r,
+    ngx_chat_handshake_t *hs);
+static ngx_uint_t ngx_chat_handshake_key(ngx_str_t *key);
+static ngx_int_t ngx_chat_handshake_origin(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf, ngx_chat_handshake_t *hs);
+static ngx_int_t ngx_chat_handshake_accept(ngx_http_request_t *r,
+    ngx_chat_ctx_t *ctx, ngx_chat_handshake_t *hs);
+static ngx_int_t ngx_chat_handshake_after(ngx_http_request_t *r,
+    uint64_t *after);
+static ngx_int_t ngx_chat_handshake_client(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf, ngx_chat_identity_t *id);
+static ngx_int_t ngx_chat_handshake_open(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf);
+static void ngx_chat_handshake_wait_handler(ngx_http_request_t *r);
+static void ngx_chat_handshake_cleanup(void *data);
+static ngx_int_t ngx_chat_handshake_header(ngx_http_request_t *r, char *name,
+    char *value);
+static ngx_int_t ngx_chat_handshake_answer(ngx_http_request_t *r,
+    ngx_uint_t status, char *reason, char *detail);
+
+
+ngx_int_t
+ngx_chat_websocket_handler(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_chat_loc_conf_t  *chcf;
+
+    chcf = ngx_http_get_module_loc_conf(r, ngx_chat_module);
+
+    rc = ngx_chat_handshake(r, chcf);
+
+    return (rc == NGX_DECLINED) ? ngx_chat_handshake_open(r, chcf) : rc;
+}
+
+
+ngx_int_t
+ngx_chat_echo_handler(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_chat_ctx_t       *ctx;
+    ngx_chat_loc_conf_t  *chcf;
+
+    chcf = ngx_http_get_module_loc_conf(r, ngx_chat_module);
+
+    rc = ngx_chat_handshake(r, chcf);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_chat_handshake_client(r, chcf, NULL);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+
+    r->main->count++;
+
+    if (ngx_chat_upgrade(r, ctx->client) != NGX_OK) {
+        r->main->count--;
+        return NGX_ERROR;
+    }
+
+    return NGX_DONE;
+}
+
+
+/*
+ * NGX_DECLINED, here and in the functions called: nothing to refuse; else the
+ * result of the answer that was sent
+ */
+
+static ngx_int_t
+ngx_chat_handshake(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
+{
+    ngx_int_t              rc;
+    ngx_chat_ctx_t        *ctx;
+    ngx_chat_handshake_t   hs;
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    rc = ngx_chat_handshake_versions(r);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ngx_memzero(&hs, sizeof(ngx_chat_handshake_t));
+
+    ngx_chat_handshake_headers(r, &hs);
+
+    rc = ngx_chat_handshake_check(r, &hs);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_chat_handshake_origin(r, chcf, &hs);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    if (ngx_cycle->free_connection_n < NGX_CHAT_RESERVE) {
+        return ngx_chat_handshake_answer(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                   "no_connections",
+                   "this server holds all the connections it can");
+    }
+
+    ctx = ngx_chat_ctx(r);
+
+    if (ctx == NULL || ngx_chat_handshake_accept(r, ctx, &hs) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_chat_handshake_versions(ngx_http_request_t *r)
+{
+    if (r->method != NGX_HTTP_GET) {
+
+        if (ngx_chat_handshake_header(r, "Allow", "GET") != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_chat_handshake_answer(r, NGX_HTTP_NOT_ALLOWED,
+                   "method_not_allowed", "a WebSocket begins with GET");
+    }
+
+    /* of HTTP/2 and later nothing can be upgraded, RFC 9113, 8.2.2 */
+
+    if (r->http_version > NGX_HTTP_VERSION_11) {
+        return ngx_chat_handshake_answer(r, NGX_HTTP_VERSION_NOT_SUPPORTED,
+                   "http_version", "a WebSocket begins with HTTP/1.1");
+    }
+
+    /* an Upgrade of HTTP/1.0 is to be ignored, RFC 9110, 7.8 */
+
+    if (r->http_version < NGX_HTTP_VERSION_11) {
+
+        if (ngx_chat_handshake_header(r, "Upgrade", "websocket") != NGX_OK
+            || ngx_chat_handshake_header(r, "Connection", "Upgrade") != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_chat_handshake_answer(r, NGX_CHAT_UPGRADE_REQUIRED,
+                   "http_version", "a WebSocket begins with HTTP/1.1");
+    }
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+        return ngx_chat_handshake_answer(r, NGX_HTTP_BAD_REQUEST,
+                   "body", "a WebSocket handshake has no body");
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_chat_handshake_headers(ngx_http_request_t *r, ngx_chat_handshake_t *hs)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+#define ngx_chat_header_is(name)                                              \
+    (h[i].key.len == sizeof(name) - 1                                         \
+     && ngx_strncasecmp(h[i].key.data, (u_char *) name, sizeof(name) - 1) == 0)
+
+        if (ngx_chat_header_is("Upgrade")) {
+            hs->upgrade |= ngx_chat_handshake_listed(&h[i].value, "websocket",
+                                                     9);
+
+        } else if (ngx_chat_header_is("Connection")) {
+            hs->connection |= ngx_chat_handshake_listed(&h[i].value, "upgrade",
+                                                        7);
+
+        } else if (ngx_chat_header_is("Sec-WebSocket-Key")) {
+            hs->key = h[i].value;
+            hs->keys++;
+
+        } else if (ngx_chat_header_is("Sec-WebSocket-Version")) {
+            hs->version = h[i].value;
+            hs->versions++;
+
+        } else if (ngx_chat_header_is("Sec-WebSocket-Protocol")) {
+            ngx_chat_handshake_protocols(hs, &h[i].value);
+
+        } else if (ngx_chat_header_is("Origin")) {
+            hs->origin = h[i].value;
+            hs->origins++;
+        }
+
+#undef ngx_chat_header_is
+
+    }
+}
+
+
+static ngx_uint_t
+ngx_chat_handshake_listed(ngx_str_t *value, char *name, size_t len)
+{
+    ngx_str_t  list, item;
+
+    list = *value;
+
+    while (ngx_chat_list_next(&list, &item) == NGX_OK) {
+
+        if (item.len == len
+            && ngx_strncasecmp(item.data, (u_char *) name, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_chat_handshake_protocols(ngx_chat_handshake_t *hs, ngx_str_t *value)
+{
+    size_t     i;
+    ngx_str_t  list, item;
+
+    list = *value;
+
+    while (ngx_chat_list_next(&list, &item) == NGX_OK) {
+
+        /* visible characters without the separators of a token */
+
+        for (i = 0; i < item.len; i++) {
+
+            if (item.data[i] <= ' ' || item.data[i] > '~'
+                || ngx_strlchr((u_char *) "()<>@,;:\\\"/[]?={}",
+                               (u_char *) "()<>@,;:\\\"/[]?={}" + 17,
+                               item.data[i]))
+            {
+                hs->malformed = 1;
+            }
+        }
+
+        if (item.len == 7 && ngx_strncmp(item.data, "chat.v1", 7) == 0) {
+            hs->malformed |= hs->protocol;
+            hs->protocol = 1;
+
+        } else if (item.len > 7 && ngx_strncmp(item.data, "bearer.", 7) == 0) {
+            hs->malformed |= hs->bearer;
+            hs->bearer = 1;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_chat_handshake_check(ngx_http_request_t *r, ngx_chat_handshake_t *hs)
+{
+    if (!hs->upgrade || !hs->connection) {
+
+        if (ngx_chat_handshake_header(r, "Upgrade", "websocket") != NGX_OK
+            || ngx_chat_handshake_header(r, "Connection", "Upgrade") != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_chat_handshake_answer(r, NGX_CHAT_UPGRADE_REQUIRED,
+                   "upgrade_required",
+                   "send \"Upgrade: websocket\" and \"Connection: Upgrade\"");
+    }
+
+    if (hs->keys != 1 || !ngx_chat_handshake_key(&hs->key)) {
+        return ngx_chat_handshake_answer(r, NGX_HTTP_BAD_REQUEST,
+                   "websocket_key",
+                   "Sec-WebSocket-Key must be 16 bytes in base64");
+    }
+
+    if (hs->versions != 1 || hs->version.len != 2
+        || ngx_strncmp(hs->version.data, "13", 2) != 0)
+    {
+        if (ngx_chat_handshake_header(r, "Sec-WebSocket-Version", "13")
+            != NGX_OK
+            || ngx_chat_handshake_header(r, "Upgrade", "websocket") != NGX_OK
+            || ngx_chat_handshake_header(r, "Connection", "Upgrade") != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_chat_handshake_answer(r, NGX_CHAT_UPGRADE_REQUIRED,
+                   "websocket_version", "Sec-WebSocket-Version must be 13");
+    }
+
+    if (hs->malformed) {
+        return ngx_chat_handshake_answer(r, NGX_HTTP_BAD_REQUEST,
+                   "subprotocol",
+                   "Sec-WebSocket-Protocol must list tokens, each once");
+    }
+
+    if (hs->bearer && !hs->protocol) {
+        return ngx_chat_handshake_answer(r, NGX_HTTP_BAD_REQUEST,
+                   "subprotocol", "offer \"chat.v1\" beside \"bearer.TOKEN\"");
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_chat_handshake_key(ngx_str_t *key)
+{
+    u_char     buf[NGX_CHAT_WS_KEY_LEN];
+    ngx_str_t  decoded;
+
+    if (key->len != NGX_CHAT_WS_KEY_LEN) {
+        return 0;
+    }
+
+    decoded.data = buf;
+
+    return ngx_decode_base64(&decoded, key) == NGX_OK && decoded.len == 16;
+}
+
+
+/* only browsers send an Origin, and they always do */
+
+static ngx_int_t
+ngx_chat_handshake_origin(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
+    ngx_chat_handshake_t *hs)
+{
+    ngx_str_t   *origin;
+    ngx_uint_t   i;
+
+    if (hs->origins == 0 || chcf->origins == NULL) {
+        return NGX_DECLINED;
+    }
+
+    origin = chcf->origins->elts;
+
+    for (i = 0; i < chcf->origins->nelts && hs->origins == 1; i++) {
+
+        if (origin[i].len == hs->origin.len
+            && ngx_strncasecmp(origin[i].data, hs->origin.data,
+                               hs->origin.len)
+               == 0)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "chat origin \"%V\" refused", &hs->origin);
+
+    return ngx_chat_handshake_answer(r, NGX_HTTP_FORBIDDEN, "origin",
+                                     "this Origin may not connect");
+}
+
+
+static ngx_int_t
+ngx_chat_handshake_accept(ngx_http_request_t *r, ngx_chat_ctx_t *ctx,
+    ngx_chat_handshake_t *hs)
+{
+    u_char       digest[20];
+    ngx_str_t    hash;
+    ngx_sha1_t   sha1;
+
+    ngx_sha1_init(&sha1);
+    ngx_sha1_update(&sha1, hs->key.data, hs->key.len);
+    ngx_sha1_update(&sha1, NGX_CHAT_WS_GUID, sizeof(NGX_CHAT_WS_GUID) - 1);
+    ngx_sha1_final(digest, &sha1);
+
+    hash.len = 20;
+    hash.data = digest;
+
+    ctx->protocol = hs->protocol;
+
+    ctx->accept.data = ngx_pnalloc(r->pool, ngx_base64_encoded_length(20));
+    if (ctx->accept.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_encode_base64(&ctx->accept, &hash);
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: not given */
+
+static ngx_int_t
+ngx_chat_handshake_after(ngx_http_request_t *r, uint64_t *after)
+{
+    size_t     i;
+    ngx_str_t  value;
+
+    if (ngx_http_arg(r, (u_char *) "after", 5, &value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (value.len == 0 || value.len > 16) {
+        return NGX_ERROR;
+    }
+
+    *after = 0;
+
+    for (i = 0; i < value.len; i++) {
+
+        if (value.data[i] < '0' || value.data[i] > '9') {
+            return NGX_ERROR;
+        }
+
+        *after = *after * 10 + (value.data[i] - '0');
+    }
+
+    return (*after > NGX_CHAT_AFTER_MAX) ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_chat_handshake_client(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
+    ngx_chat_identity_t *id)
+{
+    ngx_chat_ctx_t      *ctx;
+    ngx_http_cleanup_t  *cln;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->client = ngx_chat_client_create(r, chcf, id);
+    if (ctx->client == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_chat_handshake_cleanup;
+    cln->data = ctx->client;
+    ctx->cleanup = cln;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_chat_handshake_open(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
+{
+    uint64_t              after;
+    ngx_int_t             rc, has_after;
+    ngx_str_t             reason, detail;
+    ngx_chat_ctx_t       *ctx;
+    ngx_connection_t     *c;
+    ngx_chat_client_t    *cl;
+    ngx_chat_identity_t   id;
+
+    rc = ngx_chat_identify(r, &id, &reason);
+
+    if (rc != NGX_OK) {
+        ngx_chat_stat_add(rc == NGX_HTTP_UNAUTHORIZED
+                              ? ngx_chat_stat_refused_token
+                              : ngx_chat_stat_refused_handshake, 1);
+
+        ngx_str_set(&detail, "send a good token, or a good device id");
+        return ngx_chat_problem(r, rc, 0, &reason, &detail);
+    }
+
+    after = 0;
+    has_after = ngx_chat_handshake_after(r, &after);
+
+    if (has_after == NGX_ERROR) {
+        return ngx_chat_handshake_answer(r, NGX_HTTP_BAD_REQUEST, "bad_after",
+                   "\"after\" must be an integer from 0 to 2^53 - 1");
+    }
+
+    rc = ngx_chat_handshake_client(r, chcf, &id);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+    cl = ctx->client;
+
+    cl->peer.after = (has_after == NGX_OK);
+    cl->peer.inbox_id = after;
+
+    if (ngx_chat_bridge_open(cl) != NGX_OK) {
+        return ngx_chat_handshake_answer(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                         "no_memory",
+                                         "the server is out of memory");
+    }
+
+    c = r->connection;
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_chat_handshake_wait_handler;
+
+    ngx_add_timer(c->write, NGX_CHAT_WAIT_TIME);
+
+    if (c->read->pending_eof && !c->read->posted) {
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
+
+    c->log->action = "waiting for a chat worker";
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_chat_handshake_wait_handler(ngx_http_request_t *r)
+{
+    ngx_str_t        reason, detail;
+    ngx_event_t     *wev;
+    ngx_chat_ctx_t  *ctx;
+
+    wev = r->connection->write;
+
+    if (!wev->timedout) {
+        return;
+    }
+
+    wev->timedout = 0;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+
+    ngx_str_set(&reason, "no_worker");
+    ngx_str_set(&detail, "no chat worker answered in time");
+
+    ngx_chat_handshake_refuse(ctx->client, NGX_HTTP_SERVICE_UNAVAILABLE, 1,
+                              &reason, &detail);
+}
+
+
+void
+ngx_chat_handshake_ready(ngx_chat_client_t *cl)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = cl->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    if (ngx_chat_upgrade(r, cl) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_chat_handshake_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
+    ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail)
+{
+    ngx_int_t            rc;
+    ngx_chat_ctx_t      *ctx;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = cl->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+    ctx->cleanup->handler = NULL;
+    ctx->client = NULL;
+
+    /* reason and detail may be the bridge's: they outlive the client */
+
+    ngx_chat_client_free(cl);
+
+    ngx_chat_stat_add(status == NGX_HTTP_SERVICE_UNAVAILABLE
+                          ? ngx_chat_stat_refused_unavailable
+                          : ngx_chat_stat_refused_worker, 1);
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    rc = ngx_chat_problem(r, status, retry_after, reason, detail);
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* the request ends before the connection has become the client's */
+
+static void
+ngx_chat_handshake_cleanup(void *data)
+{
+    ngx_chat_client_free(data);
+}
+
+
+static ngx_int_t
+ngx_chat_handshake_header(ngx_http_request_t *r, char *name, char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = (u_char *) value;
+    h->value.len = ngx_strlen(value);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_chat_handshake_answer(ngx_http_request_t *r, ngx_uint_t status,
+    char *reason, char *detail)
+{
+    ngx_int_t        rc;
+    ngx_str_t        word, text;
+    ngx_uint_t       retry_after;
+    ngx_chat_stat_e  stat;
+
+    word.data = (u_char *) reason;
+    word.len = ngx_strlen(reason);
+    text.data = (u_char *) detail;
+    text.len = ngx_strlen(detail);
+
+    retry_after = 0;
+    stat = ngx_chat_stat_refused_handshake;
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        retry_after = 1;
+        stat = ngx_chat_stat_refused_unavailable;
+
+    } else if (status == NGX_HTTP_FORBIDDEN) {
+        stat = ngx_chat_stat_refused_origin;
+    }
+
+    ngx_chat_stat_add(stat, 1);
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_chat_problem(r, status, retry_after, &word, &text);
+}

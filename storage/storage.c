@@ -1,0 +1,277 @@
+/*
+ * The front of every back end: picks one by the scheme of the address, judges
+ * the arguments, and knows the names of operations and events.
+ */
+
+#include "storage.h"
+
+#include <stdlib.h>
+
+#include "storage_backend.h"
+
+/* Of the JSON of one message; the method layer's limit is far below. */
+#define STORAGE_TEXT_MAX  (16u << 20)
+#define STORAGE_USERS_MAX 4096
+
+struct storage {
+    const struct storage_backend *backend;
+    void *b;
+};
+
+static bool storage_is_id(struct str s);
+static bool storage_is_optional_id(struct str s);
+static enum storage_status storage_check_users(const struct storage_op *op);
+
+static const struct storage_backend *const storage_backends[] = {
+    &storage_backend_leveldb,
+    &storage_backend_memory,
+    &storage_backend_remote,
+};
+
+static const struct {
+    const char *name;
+    bool changes;
+} storage_ops[] = {
+#define STORAGE_OP_ROW(name, number, changes) [number] = {#name, changes},
+    STORAGE_OPS(STORAGE_OP_ROW)
+#undef STORAGE_OP_ROW
+};
+
+/* What stands before the inbox id, in a push and in a list of events. */
+#define STORAGE_HEAD(method)                                                   \
+    {                                                                          \
+        STR("{\"jsonrpc\":\"2.0\",\"method\":\"" method                        \
+            "\",\"params\":{\"inbox_id\":"),                                   \
+            STR("{\"method\":\"" method "\",\"params\":{\"inbox_id\":")        \
+    }
+#define STORAGE_LIVE_HEAD(method)                                              \
+    {                                                                          \
+        STR("{\"jsonrpc\":\"2.0\",\"method\":\"" method "\",\"params\":{"),    \
+            STR("{\"method\":\"" method "\",\"params\":{")                     \
+    }
+
+static const struct {
+    struct str head;
+    struct str sync_head;
+} storage_events[] = {
+    [STORAGE_EVENT_MESSAGE_NEW] = STORAGE_HEAD("message.new"),
+    [STORAGE_EVENT_MESSAGE_EDITED] = STORAGE_HEAD("message.edited"),
+    [STORAGE_EVENT_MESSAGE_DELETED] = STORAGE_HEAD("message.deleted"),
+    [STORAGE_EVENT_MESSAGE_REACTED] = STORAGE_HEAD("message.reacted"),
+    [STORAGE_EVENT_CHANNEL_UPDATED] = STORAGE_HEAD("channel.updated"),
+    [STORAGE_EVENT_CONTACT_UPDATED] = STORAGE_HEAD("contact.updated"),
+    [STORAGE_EVENT_RECEIPT] = STORAGE_LIVE_HEAD("receipt"),
+    [STORAGE_EVENT_TYPING] = STORAGE_LIVE_HEAD("typing"),
+    [STORAGE_EVENT_PRESENCE] = STORAGE_LIVE_HEAD("presence"),
+};
+
+#define STORAGE_N(table) (sizeof(table) / sizeof((table)[0]))
+
+
+struct storage *
+storage_open(struct uv_loop_s *loop, const char *address,
+             const struct storage_handlers *handlers, const char **error)
+{
+    struct storage *s;
+    size_t i, len;
+
+    for (i = 0; i < STORAGE_N(storage_backends); i++) {
+        len = strlen(storage_backends[i]->scheme);
+
+        if (strncmp(address, storage_backends[i]->scheme, len) == 0
+            && address[len] == ':') {
+            break;
+        }
+    }
+
+    if (i == STORAGE_N(storage_backends)) {
+        *error = "unknown kind of store, write leveldb:PATH";
+        return NULL;
+    }
+
+    s = malloc(sizeof(*s));
+    if (s == NULL) {
+        *error = "out of memory";
+        return NULL;
+    }
+
+    s->backend = storage_backends[i];
+    s->b = s->backend->open(loop, address + len + 1, handlers, error);
+
+    if (s->b == NULL) {
+        free(s);
+        return NULL;
+    }
+
+    return s;
+}
+
+
+void
+storage_submit(struct storage *s, const struct storage_op *op,
+               storage_done *done, void *data)
+{
+    s->backend->submit(s->b, op, done, data);
+}
+
+
+void
+storage_close(struct storage *s, void (*closed)(void *data), void *data)
+{
+    s->backend->close(s->b, closed, data);
+    free(s);
+}
+
+
+void
+storage_stats(const struct storage *s, struct storage_stats *out)
+{
+    s->backend->stats(s->b, out);
+}
+
+
+uint64_t
+storage_sequence(const struct storage *s)
+{
+    return s->backend->sequence(s->b);
+}
+
+
+struct str
+storage_event_head(enum storage_event_method method)
+{
+    return (unsigned) method < STORAGE_N(storage_events)
+               ? storage_events[method].head
+               : STR("");
+}
+
+
+struct str
+storage_event_sync_head(enum storage_event_method method)
+{
+    return (unsigned) method < STORAGE_N(storage_events)
+               ? storage_events[method].sync_head
+               : STR("");
+}
+
+
+const char *
+storage_op_name(enum storage_op_type type)
+{
+    if ((unsigned) type >= STORAGE_N(storage_ops)
+        || storage_ops[type].name == NULL) {
+        return "unknown";
+    }
+
+    return storage_ops[type].name;
+}
+
+
+bool
+storage_op_changes(enum storage_op_type type)
+{
+    return (unsigned) type < STORAGE_N(storage_ops)
+           && storage_ops[type].changes;
+}
+
+
+/* The order tells which of several faults is answered; an op that no method
+ * makes is answered as what does not exist. */
+enum storage_status
+storage_op_check(const struct storage_op *op)
+{
+    if ((unsigned) op->type >= STORAGE_N(storage_ops)
+        || storage_ops[op->type].name == NULL
+        || (op->type != STORAGE_UNSUBSCRIBE && !storage_is_id(op->user))
+        || (op->type == STORAGE_ACK && !storage_is_id(op->device))
+        || op->client_id.len > STORAGE_ID_MAX
+        || op->request_id.len > STORAGE_ID_MAX
+        || !storage_is_optional_id(op->to)) {
+        return STORAGE_NO_USER;
+    }
+
+    if (op->text.len > STORAGE_TEXT_MAX || op->n_users > STORAGE_USERS_MAX) {
+        return STORAGE_EXHAUSTED;
+    }
+
+    if (op->name.len > (size_t) STORAGE_NAME_CHARS * 4
+        || op->avatar.len > STORAGE_AVATAR_MAX) {
+        return STORAGE_FORBIDDEN;
+    }
+
+    switch (op->type) {
+    case STORAGE_SUBSCRIBE:
+    case STORAGE_UNSUBSCRIBE:
+    case STORAGE_READ_INBOX:
+    case STORAGE_ACK:
+    case STORAGE_LIST_CHANNELS:
+        return STORAGE_OK;
+
+    case STORAGE_CREATE_CHANNEL:
+        return storage_check_users(op);
+
+    case STORAGE_SEND:
+        if (op->to.len != 0) {
+            return STORAGE_OK;
+        }
+
+        break;
+
+    case STORAGE_SET_ROLE:
+        if (op->to.len == 0 || op->role > STORAGE_OWNER) {
+            return STORAGE_NOT_MEMBER;
+        }
+
+        break;
+
+    default:
+        break;
+    }
+
+    if (op->channel.len == 0 || op->channel.len > STORAGE_CHANNEL_MAX) {
+        return STORAGE_NO_CHANNEL;
+    }
+
+    return storage_check_users(op);
+}
+
+
+static enum storage_status
+storage_check_users(const struct storage_op *op)
+{
+    uint32_t i;
+
+    for (i = 0; i < op->n_users; i++) {
+        if (!storage_is_id(op->users[i])) {
+            return STORAGE_NO_USER;
+        }
+    }
+
+    return STORAGE_OK;
+}
+
+
+static bool
+storage_is_id(struct str s)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        char c = s.data[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+              || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '@'
+              || c == '+' || c == '-')) {
+            return false;
+        }
+    }
+
+    return s.len >= 1 && s.len <= STORAGE_ID_MAX;
+}
+
+
+static bool
+storage_is_optional_id(struct str s)
+{
+    return s.len == 0 || storage_is_id(s);
+}

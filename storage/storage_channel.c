@@ -1,0 +1,321 @@
+/*
+ * What operations on a channel share (storage_channel.h), and those that do
+ * not change its members: GET, UPDATE, HIDE, READ.
+ */
+
+#include "storage_channel.h"
+
+#include "storage_marker.h"
+#include "storage_outcome.h"
+
+static void channel_put_inbox(struct embedded *e, struct user *u,
+                              const struct buf *value, struct fan *fan);
+
+
+enum entry
+channel_enter(struct embedded *e, struct request *r, struct user **u,
+              struct member **m)
+{
+    struct channel *ch = r->channel;
+    bool answered;
+
+    if (user_await(e, r, r->op.user, u) == STEP_WAIT) {
+        return ENTRY_WAIT;
+    }
+
+    if (*u == NULL || ch->state == OBJECT_FAILED) {
+        (void) request_answer(e, r, STORAGE_UNAVAILABLE);
+        return ENTRY_ANSWERED;
+    }
+
+    if (outcome_check(e, r, *u, &answered) == STEP_WAIT) {
+        return ENTRY_WAIT;
+    }
+
+    if (answered) {
+        return ENTRY_ANSWERED;
+    }
+
+    *m = channel_member_of(ch, *u);
+
+    if (*m == NULL) {
+        (void) request_answer(e, r, STORAGE_NO_CHANNEL);
+        return ENTRY_ANSWERED;
+    }
+
+    return ENTRY_OPEN;
+}
+
+
+struct member *
+channel_member_of(const struct channel *ch, const struct user *u)
+{
+    if (ch->state != OBJECT_READY || u->state != OBJECT_READY) {
+        return NULL;
+    }
+
+    return channel_member(ch, u);
+}
+
+
+struct member *
+channel_add(struct embedded *e, struct channel *ch, struct user *u,
+            enum storage_role role)
+{
+    struct member *m = channel_join(e, ch, u, role);
+    struct buf *value;
+    struct key key;
+
+    if (m == NULL) {
+        return NULL;
+    }
+
+    m->read = ch->newest;
+    m->delivered = ch->newest;
+
+    key_membership(&key, u->number, ch->number);
+    value = embedded_record(e);
+    record_put_membership(value);
+    embedded_put(e, &key, value);
+
+    /* Also what is left of an earlier membership is to be overwritten. */
+    if (ch->newest != 0) {
+        marker_put(e, ch, m);
+    }
+
+    return m;
+}
+
+
+void
+channel_fan_out(struct embedded *e, const struct channel *ch,
+                struct event *event, uint64_t id)
+{
+    struct record_inbox record = {event->method, ch->number, id, 0};
+    struct buf *value = embedded_record(e);
+    uint32_t i;
+
+    /* The same reference for each of them. */
+    record_put_inbox(value, &record);
+
+    for (i = 0; i < ch->n_members; i++) {
+        channel_put_inbox(e, ch->members[i].user, value, &event->fans[i]);
+    }
+}
+
+
+void
+channel_fan_out_to(struct embedded *e, const struct channel *ch,
+                   struct event *event, uint64_t id, struct user **users)
+{
+    struct record_inbox record = {event->method, ch->number, id, 0};
+    struct buf *value = embedded_record(e);
+    uint32_t i;
+
+    record_put_inbox(value, &record);
+
+    for (i = 0; i < event->n_fans; i++) {
+        channel_put_inbox(e, users[i], value, &event->fans[i]);
+    }
+}
+
+
+static void
+channel_put_inbox(struct embedded *e, struct user *u, const struct buf *value,
+                  struct fan *fan)
+{
+    struct key key;
+
+    fan->user = u;
+    fan->inbox_id = ++u->newest;
+    key_inbox(&key, u->number, fan->inbox_id);
+    embedded_put(e, &key, value);
+}
+
+
+void
+channel_json(struct buf *b, const struct channel *ch, bool markers)
+{
+    struct channel_view view = {ch->kind, channel_id(ch), ch->name, ch->avatar,
+                                ch->created_at};
+    uint32_t i;
+
+    channel_json_view(b, &view);
+
+    for (i = 0; i < ch->n_members; i++) {
+        const struct member *m = &ch->members[i];
+
+        channel_json_member(b, i == 0, user_name(m->user), m->role);
+
+        if (markers) {
+            buf_put_lit(b, ",\"delivered\":");
+            buf_put_u64(b, m->delivered);
+            buf_put_lit(b, ",\"read\":");
+            buf_put_u64(b, m->read);
+        }
+
+        buf_put_char(b, '}');
+    }
+
+    buf_put_lit(b, "]}");
+}
+
+
+void
+channel_json_view(struct buf *b, const struct channel_view *view)
+{
+    channel_json_id(b, view->kind, view->id);
+
+    if (view->kind == RECORD_GROUP) {
+        buf_put_lit(b, ",\"name\":");
+        buf_put_json_str(b, view->name);
+    }
+
+    if (view->avatar.len != 0) {
+        buf_put_lit(b, ",\"avatar\":");
+        buf_put_json_str(b, view->avatar);
+    }
+
+    buf_put_lit(b, ",\"created_at\":");
+    buf_put_u64(b, view->created_at);
+    buf_put_lit(b, ",\"members\":[");
+}
+
+
+void
+channel_json_member(struct buf *b, bool first, struct str user, uint8_t role)
+{
+    static const struct str roles[] = {
+        {"member", 6},
+        {"admin",  5},
+        {"owner",  5}
+    };
+
+    if (!first) {
+        buf_put_char(b, ',');
+    }
+
+    buf_put_lit(b, "{\"user\":\"");
+    buf_put_str(b, user);
+    buf_put_lit(b, "\",\"role\":\"");
+    buf_put_str(b, roles[role]);
+    buf_put_char(b, '"');
+}
+
+
+void
+channel_json_id(struct buf *b, enum record_channel_kind kind, struct str id)
+{
+    buf_put_lit(b, "{\"channel\":\"");
+    buf_put_str(b, id);
+
+    if (kind == RECORD_GROUP) {
+        buf_put_lit(b, "\",\"kind\":\"group\"");
+
+    } else {
+        buf_put_lit(b, "\",\"kind\":\"direct\"");
+    }
+}
+
+
+struct str
+channel_result(struct embedded *e, const struct channel *ch, bool markers)
+{
+    struct buf *b = embedded_text(e);
+
+    buf_put_lit(b, "{\"channel\":");
+    channel_json(b, ch, markers);
+    buf_put_char(b, '}');
+
+    if (buf_failed(b)) {
+        return (struct str){NULL, 0};
+    }
+
+    return arena_copy(&e->collecting->arena, buf_str(b));
+}
+
+
+enum step
+channel_answer(struct embedded *e, struct request *r, const struct user *u,
+               struct str json)
+{
+    if (json.data == NULL) {
+        return request_poison(e, r);
+    }
+
+    request_pin(e, r, NULL, r->channel);
+    outcome_put_json(e, r, u, json);
+    return request_answer_json(e, r, json);
+}
+
+
+enum step
+get_channel_step(struct embedded *e, struct request *r)
+{
+    struct user *u;
+    struct member *m;
+    struct str json;
+
+    switch (channel_enter(e, r, &u, &m)) {
+    case ENTRY_WAIT:
+        return STEP_WAIT;
+    case ENTRY_ANSWERED:
+        return STEP_DONE;
+    case ENTRY_OPEN:
+        break;
+    }
+
+    json = channel_result(e, r->channel, true);
+
+    if (json.data == NULL) {
+        return request_answer(e, r, STORAGE_EXHAUSTED);
+    }
+
+    return request_answer_json(e, r, json);
+}
+
+
+enum step
+hide_channel_step(struct embedded *e, struct request *r)
+{
+    struct user *u;
+    struct member *m;
+
+    switch (channel_enter(e, r, &u, &m)) {
+    case ENTRY_WAIT:
+        return STEP_WAIT;
+    case ENTRY_ANSWERED:
+        return STEP_DONE;
+    case ENTRY_OPEN:
+        break;
+    }
+
+    m->hidden = r->channel->newest + 1;
+    marker_put(e, r->channel, m);
+    return channel_answer(e, r, u, channel_result(e, r->channel, false));
+}
+
+
+enum step
+read_channel_step(struct embedded *e, struct request *r)
+{
+    struct user *u;
+    struct member *m;
+
+    switch (channel_enter(e, r, &u, &m)) {
+    case ENTRY_WAIT:
+        return STEP_WAIT;
+    case ENTRY_ANSWERED:
+        return STEP_DONE;
+    case ENTRY_OPEN:
+        break;
+    }
+
+    if (r->op.message_id > r->channel->newest) {
+        return request_answer(e, r, STORAGE_BEYOND);
+    }
+
+    (void) request_answer_json(e, r, STR("{}"));
+    marker_advance(e, r->channel, m, r->op.message_id, 0);
+    return STEP_DONE;
+}

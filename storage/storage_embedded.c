@@ -1,0 +1,917 @@
+/*
+ * The turn of the embedded storage: operations come in, what they decided is
+ * collected, committed and, once durable, said in that same order.  See
+ * storage_embedded.h.
+ */
+
+#include "storage_embedded.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+#include "storage_format.h"
+#include "storage_marker.h"
+#include "storage_outcome.h"
+#include "storage_state.h"
+
+#define REOPEN_DELAY_MIN_MS 50
+#define REOPEN_DELAY_MAX_MS 5000
+#define TICK_MS             1000
+#define STALL_TICKS         60
+
+static void *embedded_open(struct uv_loop_s *loop, const char *path,
+                           const struct storage_handlers *handlers,
+                           const char **error, const struct engine_ops *ops);
+static int embedded_open_parts(struct embedded *e, const char *path,
+                               const char **error);
+static int embedded_open_handles(struct embedded *e);
+static void embedded_open_failed(struct embedded *e);
+static void embedded_start(struct embedded *e,
+                           const struct commit_start *start);
+static void embedded_free(struct embedded *e);
+static void embedded_close(void *b, void (*closed)(void *data), void *data);
+static void embedded_close_if_done(struct embedded *e);
+static void embedded_close_handles(struct embedded *e);
+static void on_handle_closed(uv_handle_t *handle);
+static void on_async(uv_async_t *async);
+static void on_check(uv_check_t *check);
+static void on_idle(uv_idle_t *idle);
+static void on_tick(uv_timer_t *timer);
+static void embedded_read_done(struct embedded *e);
+static void embedded_committed(struct embedded *e,
+                               const struct committer_news *news);
+static void embedded_reopened(struct embedded *e,
+                              const struct committer_news *news);
+static void embedded_hand_over(struct embedded *e);
+static void embedded_turn(struct embedded *e);
+static struct commit *embedded_collected(struct embedded *e);
+static void embedded_publish(struct embedded *e, struct commit *c);
+static void embedded_publish_event(struct embedded *e, struct event *event);
+static bool embedded_subscribed(const struct embedded *e, uint64_t number);
+static void embedded_subscribe(struct embedded *e, const struct request *r);
+static void embedded_reopen(struct embedded *e);
+static struct request **embedded_take_results(struct embedded *e,
+                                              struct commit *c,
+                                              struct request **last);
+static void embedded_drop_behind(struct embedded *e);
+static void embedded_submit(void *b, const struct storage_op *op,
+                            storage_done *done, void *data);
+
+
+static void *
+embedded_open_leveldb(struct uv_loop_s *loop, const char *path,
+                      const struct storage_handlers *handlers,
+                      const char **error)
+{
+    return embedded_open(loop, path, handlers, error, &engine_leveldb);
+}
+
+
+static void *
+embedded_open_memory(struct uv_loop_s *loop, const char *path,
+                     const struct storage_handlers *handlers,
+                     const char **error)
+{
+    return embedded_open(loop, path, handlers, error, &engine_memory);
+}
+
+
+static void
+embedded_stats(const void *b, struct storage_stats *out)
+{
+    const struct embedded *e = b;
+
+    *out = e->stats;
+    out->commit_stall_us =
+        e->stall_us[0] > e->stall_us[1] ? e->stall_us[0] : e->stall_us[1];
+    out->waiting = e->collecting->n_results;
+
+    if (e->committing != NULL) {
+        out->waiting += e->committing->n_results;
+    }
+}
+
+
+static uint64_t
+embedded_sequence(const void *b)
+{
+    const struct embedded *e = b;
+
+    return e->published;
+}
+
+
+const struct storage_backend storage_backend_leveldb = {
+    .scheme = "leveldb",
+    .open = embedded_open_leveldb,
+    .submit = embedded_submit,
+    .close = embedded_close,
+    .stats = embedded_stats,
+    .sequence = embedded_sequence,
+};
+
+const struct storage_backend storage_backend_memory = {
+    .scheme = "memory",
+    .open = embedded_open_memory,
+    .submit = embedded_submit,
+    .close = embedded_close,
+    .stats = embedded_stats,
+    .sequence = embedded_sequence,
+};
+
+
+static void *
+embedded_open(struct uv_loop_s *loop, const char *path,
+              const struct storage_handlers *handlers, const char **error,
+              const struct engine_ops *ops)
+{
+    struct embedded *e = calloc(1, sizeof(*e));
+
+    *error = "out of memory";
+
+    if (e == NULL) {
+        return NULL;
+    }
+
+    e->loop = loop;
+    e->ops = ops;
+    e->handlers = *handlers;
+    e->runnable.last = &e->runnable.first;
+    e->open_last = &e->open;
+    e->reopen_delay_ms = REOPEN_DELAY_MIN_MS;
+    e->cache_max = STATE_CACHE_MAX;
+    state_init(e);
+
+    if (embedded_open_handles(e) != 0) {
+        free(e);
+        return NULL;
+    }
+
+    if (embedded_open_parts(e, path, error) != 0) {
+        embedded_open_failed(e);
+        return NULL;
+    }
+
+    return e;
+}
+
+
+static int
+embedded_open_handles(struct embedded *e)
+{
+    /* The only one of them that can fail. */
+    if (uv_async_init(e->loop, &e->async, on_async) != 0) {
+        return -1;
+    }
+
+    (void) uv_check_init(e->loop, &e->check);
+    (void) uv_idle_init(e->loop, &e->idle);
+    (void) uv_timer_init(e->loop, &e->tick);
+    (void) uv_timer_init(e->loop, &e->receipt_timer);
+
+    e->async.data = e;
+    e->check.data = e;
+    e->idle.data = e;
+    e->tick.data = e;
+    e->receipt_timer.data = e;
+    e->n_handles = 5;
+
+    (void) uv_check_start(&e->check, on_check);
+    (void) uv_timer_start(&e->tick, on_tick, TICK_MS, TICK_MS);
+    return 0;
+}
+
+
+static int
+embedded_open_parts(struct embedded *e, const char *path, const char **error)
+{
+    struct commit_start start;
+
+    e->collecting = commit_create(e->ops);
+    e->spare = commit_create(e->ops);
+    e->readers = readers_create(e->ops, &e->async);
+
+    if (e->collecting == NULL || e->spare == NULL || e->readers == NULL) {
+        return -1;
+    }
+
+    e->committer =
+        committer_open(e->ops, path, e->readers, &e->async, &start, error);
+    if (e->committer == NULL) {
+        return -1;
+    }
+
+    embedded_start(e, &start);
+    e->published = e->sequence;
+
+    return outcome_open(e, &start);
+}
+
+
+static void
+embedded_open_failed(struct embedded *e)
+{
+    e->state = EMBEDDED_CLOSING;
+
+    if (e->readers != NULL) {
+        readers_stop(e->readers);
+        embedded_read_done(e);
+    }
+
+    committer_close(e->committer);
+    e->committer = NULL;
+
+    /* The loop frees the rest when it has closed the handles. */
+    embedded_close_handles(e);
+}
+
+
+static void
+embedded_start(struct embedded *e, const struct commit_start *start)
+{
+    e->fresh = start->fresh;
+    e->sequence = start->sequence;
+    e->next_user = start->next_user;
+    e->next_channel = start->next_channel;
+}
+
+
+static void
+embedded_free(struct embedded *e)
+{
+    readers_free(e->readers);
+    outcome_close(e);
+    marker_drop(e);
+    state_clear(e);
+    commit_free(e->collecting, e->ops);
+    commit_free(e->spare, e->ops);
+
+    if (e->behind != NULL) {
+        e->ops->batch_free(e->behind);
+    }
+
+    if (e->dropped != NULL) {
+        e->ops->batch_free(e->dropped);
+    }
+
+    buf_clear(&e->record);
+    buf_clear(&e->text);
+    free(e->subscribed);
+    free(e->targets);
+    free(e);
+}
+
+
+/*
+ * What is sequenced is committed, what is behind is written, then the threads
+ * end.  Requests that still wait for anything are failed at once.
+ */
+static void
+embedded_close(void *b, void (*closed)(void *data), void *data)
+{
+    struct embedded *e = b;
+    struct request *r, *next;
+
+    if (e->state == EMBEDDED_OPEN) {
+        e->state = EMBEDDED_CLOSING;
+    }
+
+    e->epoch++; /* what readers bring now is for nobody */
+    e->closing = true;
+    e->closed = closed;
+    e->closed_data = data;
+
+    for (r = e->open; r != NULL; r = next) {
+        next = r->open_next;
+        (void) request_answer(e, r, STORAGE_UNAVAILABLE);
+    }
+
+    (void) uv_idle_start(&e->idle, on_idle);
+}
+
+
+static void
+embedded_close_if_done(struct embedded *e)
+{
+    if (e->committing != NULL) {
+        (void) uv_idle_stop(&e->idle);
+        return;
+    }
+
+    if (e->collecting->outputs != NULL) {
+        return;
+    }
+
+    if (e->state != EMBEDDED_BROKEN) {
+        marker_flush(e);
+
+        if (e->behind_busy) {
+            (void) uv_idle_stop(&e->idle);
+            return;
+        }
+    }
+
+    /* What the last jobs of the readers bring is still answered. */
+    readers_stop(e->readers);
+    embedded_read_done(e);
+    committer_close(e->committer);
+    e->committer = NULL;
+    embedded_close_handles(e);
+}
+
+
+static void
+embedded_close_handles(struct embedded *e)
+{
+    uv_close((uv_handle_t *) &e->async, on_handle_closed);
+    uv_close((uv_handle_t *) &e->check, on_handle_closed);
+    uv_close((uv_handle_t *) &e->idle, on_handle_closed);
+    uv_close((uv_handle_t *) &e->tick, on_handle_closed);
+    uv_close((uv_handle_t *) &e->receipt_timer, on_handle_closed);
+}
+
+
+static void
+on_handle_closed(uv_handle_t *handle)
+{
+    struct embedded *e = handle->data;
+    void (*closed)(void *data) = e->closed;
+    void *data = e->closed_data;
+
+    if (--e->n_handles == 0) {
+        embedded_free(e);
+
+        if (closed != NULL) {
+            closed(data);
+        }
+    }
+}
+
+
+static void
+on_async(uv_async_t *async)
+{
+    struct embedded *e = async->data;
+    struct committer_news news;
+
+    committer_poll(e->committer, &news);
+
+    if (news.failed) {
+        embedded_fail(e);
+
+    } else {
+        if (news.commit != NULL) {
+            embedded_committed(e, &news);
+        }
+
+        if (news.behind) {
+            marker_flushed(e);
+        }
+    }
+
+    if (news.reopened != 0) {
+        embedded_reopened(e, &news);
+    }
+
+    embedded_read_done(e);
+    requests_run(e);
+}
+
+
+static void
+on_check(uv_check_t *check)
+{
+    struct embedded *e = check->data;
+
+    embedded_turn(e);
+    state_evict(e);
+
+    if (e->closing) {
+        embedded_close_if_done(e);
+    }
+}
+
+
+static void
+on_idle(uv_idle_t *idle)
+{
+    (void) idle;
+}
+
+
+static void
+on_tick(uv_timer_t *timer)
+{
+    struct embedded *e = timer->data;
+
+    if (++e->ticks % STALL_TICKS == 0) {
+        e->stall_us[1] = e->stall_us[0];
+        e->stall_us[0] = 0;
+    }
+
+    if (e->state == EMBEDDED_OPEN) {
+        outcome_tick(e);
+        marker_flush(e);
+    }
+}
+
+
+uint64_t
+embedded_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+
+void
+embedded_put(struct embedded *e, const struct key *key, const struct buf *value)
+{
+    /* A value that could not be built must not be taken for a short one: an
+     * empty key makes the batch fail. */
+    struct str k = buf_failed(value) ? STR("") : key_str(key);
+
+    e->collecting->writes = true;
+    e->ops->batch_put(e->collecting->batch, k, buf_str(value));
+}
+
+
+void
+embedded_delete(struct embedded *e, const struct key *key)
+{
+    e->collecting->writes = true;
+    e->ops->batch_delete(e->collecting->batch, key_str(key));
+}
+
+
+struct buf *
+embedded_record(struct embedded *e)
+{
+    buf_reset(&e->record, EMBEDDED_SCRATCH);
+    return &e->record;
+}
+
+
+struct buf *
+embedded_text(struct embedded *e)
+{
+    buf_reset(&e->text, EMBEDDED_SCRATCH);
+    return &e->text;
+}
+
+
+struct event *
+embedded_event_create(struct embedded *e, uint32_t n)
+{
+    struct event *event;
+
+    event = arena_alloc(&e->collecting->arena,
+                        sizeof(*event) + n * sizeof(struct fan));
+    if (event == NULL) {
+        return NULL;
+    }
+
+    memset(event, 0, sizeof(*event));
+    event->out.is_event = true;
+    event->n_fans = n;
+    return event;
+}
+
+
+void
+embedded_output(struct embedded *e, struct output *out)
+{
+    struct commit *c = e->collecting;
+
+    out->next = NULL;
+    *c->outputs_last = out;
+    c->outputs_last = &out->next;
+
+    if (e->committing == NULL) {
+        (void) uv_idle_start(&e->idle, on_idle);
+    }
+}
+
+
+void
+embedded_event(struct embedded *e, struct event *event)
+{
+    uint32_t i;
+
+    for (i = 0; i < event->n_fans; i++) {
+        user_ref(e, event->fans[i].user);
+    }
+
+    if (event->channel != NULL) {
+        event->channel->pins++;
+    }
+
+    embedded_output(e, &event->out);
+}
+
+
+static void
+embedded_read_done(struct embedded *e)
+{
+    struct read_job *j, *next;
+
+    for (j = readers_take(e->readers); j != NULL; j = next) {
+        next = j->next;
+        j->done(e, j);
+    }
+}
+
+
+static void
+embedded_committed(struct embedded *e, const struct committer_news *news)
+{
+    struct commit *c = news->commit;
+
+    e->committing = NULL;
+    e->fresh = false;
+    e->reopen_delay_ms = REOPEN_DELAY_MIN_MS;
+    e->stats.commits++;
+    e->stats.commit_messages += c->n_messages;
+
+    if (news->write_us > e->stall_us[0]) {
+        e->stall_us[0] = news->write_us;
+    }
+
+    /* The disk goes on while we speak: what is collected so far may only be
+     * published behind this one, which the order here ensures. */
+    embedded_hand_over(e);
+    embedded_publish(e, c);
+}
+
+
+static void
+embedded_hand_over(struct embedded *e)
+{
+    struct commit *c = e->collecting;
+    struct buf *value;
+    struct key key;
+
+    if (!c->writes || e->state == EMBEDDED_BROKEN) {
+        return;
+    }
+
+    /* Only when the one before is still to be published is there no spare. */
+    if (e->spare == NULL && (e->spare = commit_create(e->ops)) == NULL) {
+        return;
+    }
+
+    c->sequence = ++e->sequence;
+
+    key_sequence(&key);
+    value = embedded_record(e);
+    record_put_u64(value, c->sequence);
+    embedded_put(e, &key, value);
+
+    if (e->fresh) {
+        key_format(&key);
+        value = embedded_record(e);
+        record_put_u32(value, STORAGE_FORMAT);
+        embedded_put(e, &key, value);
+    }
+
+    e->collecting = e->spare;
+    e->spare = NULL;
+    e->committing = c;
+    (void) uv_idle_stop(&e->idle);
+    committer_write(e->committer, c);
+}
+
+
+static struct commit *
+embedded_collected(struct embedded *e)
+{
+    struct commit *c = e->collecting;
+
+    if (e->spare == NULL && (e->spare = commit_create(e->ops)) == NULL) {
+        return NULL;
+    }
+
+    e->collecting = e->spare;
+    e->spare = NULL;
+    return c;
+}
+
+
+static void
+embedded_turn(struct embedded *e)
+{
+    struct commit *c;
+
+    requests_run(e);
+
+    if (e->committing != NULL) {
+        return;
+    }
+
+    embedded_hand_over(e);
+
+    if (e->committing == NULL && e->collecting->outputs != NULL
+        && !e->collecting->writes) {
+        c = embedded_collected(e);
+        if (c != NULL) {
+            embedded_publish(e, c);
+        }
+    }
+
+    if (e->committing == NULL && e->collecting->outputs == NULL
+        && !e->closing) {
+        (void) uv_idle_stop(&e->idle);
+    }
+}
+
+
+static void
+embedded_publish(struct embedded *e, struct commit *c)
+{
+    struct output *out, *next;
+
+    if (c->sequence != 0) {
+        e->published = c->sequence;
+    }
+
+    for (out = c->outputs; out != NULL; out = next) {
+        next = out->next;
+
+        if (out->is_event) {
+            embedded_publish_event(e, (struct event *) out);
+
+        } else {
+            struct request *r = (struct request *) out;
+
+            request_unpin(e, r);
+            embedded_subscribe(e, r);
+
+            if (r->done != NULL) {
+                r->done(&r->result, r->data);
+            }
+
+            outcome_end(e, r);
+            request_free(r);
+        }
+    }
+
+    commit_clear(c, e->ops);
+
+    if (e->spare == NULL) {
+        e->spare = c;
+
+    } else {
+        commit_free(c, e->ops);
+    }
+
+    requests_run(e);
+}
+
+
+static void
+embedded_publish_event(struct embedded *e, struct event *event)
+{
+    struct storage_event out;
+    struct fan *fan;
+    uint32_t i, n = 0;
+
+    if (event->n_fans > e->n_targets) {
+        void *p = realloc(e->targets, event->n_fans * sizeof(*e->targets));
+
+        if (p != NULL) {
+            e->targets = p;
+            e->n_targets = event->n_fans;
+        }
+    }
+
+    for (i = 0; i < event->n_fans; i++) {
+        fan = &event->fans[i];
+
+        if (fan->inbox_id != 0) {
+            fan->user->published = fan->inbox_id;
+        }
+
+        if (n < e->n_targets && embedded_subscribed(e, fan->user->number)) {
+            e->targets[n].number = fan->user->number;
+            e->targets[n++].inbox_id = fan->inbox_id;
+        }
+
+        user_unref(e, fan->user);
+    }
+
+    if (event->channel != NULL) {
+        event->channel->pins--;
+
+        if (event->message_id != 0) {
+            event->channel->published = event->message_id;
+        }
+    }
+
+    if (n == 0 || e->handlers.event == NULL) {
+        return;
+    }
+
+    out.sequence = e->published == 0 ? 1 : e->published;
+    out.method = event->method;
+    out.tail = event->tail;
+    out.targets = e->targets;
+    out.n_targets = n;
+    e->handlers.event(&out, e->handlers.data);
+}
+
+
+static bool
+embedded_subscribed(const struct embedded *e, uint64_t number)
+{
+    return number / 8 < e->n_subscribed
+           && (e->subscribed[number / 8] >> (number % 8) & 1) != 0;
+}
+
+
+static void
+embedded_subscribe(struct embedded *e, const struct request *r)
+{
+    uint64_t number = r->result.number;
+
+    if (r->result.status != STORAGE_OK || number == 0) {
+        return;
+    }
+
+    if (r->op.type == STORAGE_SUBSCRIBE && number / 8 < e->n_subscribed) {
+        e->subscribed[number / 8] |= (uint8_t) (1u << (number % 8));
+    }
+
+    if (r->op.type == STORAGE_UNSUBSCRIBE && number / 8 < e->n_subscribed) {
+        e->subscribed[number / 8] &= (uint8_t) ~(1u << (number % 8));
+    }
+}
+
+
+static void
+embedded_reopened(struct embedded *e, const struct committer_news *news)
+{
+    if (e->closing) {
+        return;
+    }
+
+    if (news->reopened < 0) {
+        embedded_reopen(e);
+        return;
+    }
+
+    log_notice("store: open again");
+    e->stats.reopens++;
+    e->state = EMBEDDED_OPEN;
+    embedded_start(e, &news->start);
+
+    if (e->published < e->sequence) {
+        e->published = e->sequence;
+    }
+
+    outcome_resume(e);
+
+    /* A batch may have reached the disk though its write failed: nobody was
+     * told what was in it. */
+    if (e->handlers.lost != NULL) {
+        e->handlers.lost(e->handlers.data);
+    }
+}
+
+
+static void
+embedded_reopen(struct embedded *e)
+{
+    committer_reopen(e->committer, e->reopen_delay_ms);
+    e->reopen_delay_ms *= 2;
+
+    if (e->reopen_delay_ms > REOPEN_DELAY_MAX_MS) {
+        e->reopen_delay_ms = REOPEN_DELAY_MAX_MS;
+    }
+}
+
+
+void
+embedded_fail(struct embedded *e)
+{
+    struct request *failed = NULL, **last = &failed;
+
+    log_error("store: a write failed: what was not yet answered fails, "
+              "and the store is opened again");
+
+    e->stats.commit_failures++;
+    e->state = EMBEDDED_BROKEN;
+    e->epoch++;
+
+    if (e->committing != NULL) {
+        last = embedded_take_results(e, e->committing, last);
+
+        if (e->spare == NULL) {
+            e->spare = e->committing;
+
+        } else {
+            commit_free(e->committing, e->ops);
+        }
+
+        e->committing = NULL;
+    }
+
+    last = embedded_take_results(e, e->collecting, last);
+    *last = e->open;
+    e->open = NULL;
+    e->open_last = &e->open;
+    e->runnable.first = NULL;
+    e->runnable.last = &e->runnable.first;
+
+    embedded_drop_behind(e);
+    outcome_drop(e);
+    state_clear(e);
+
+    if (!e->closing) {
+        embedded_reopen(e);
+    }
+
+    while (failed != NULL) {
+        struct request *r = failed;
+
+        failed = r->open_next;
+
+        if (r->done != NULL) {
+            memset(&r->result, 0, sizeof(r->result));
+            r->result.status = STORAGE_UNAVAILABLE;
+            r->done(&r->result, r->data);
+        }
+
+        request_free(r);
+    }
+}
+
+
+/* Moves the requests among a commit's outputs to a list and clears it. */
+static struct request **
+embedded_take_results(struct embedded *e, struct commit *c,
+                      struct request **last)
+{
+    struct output *out;
+    struct request *r;
+
+    for (out = c->outputs; out != NULL; out = out->next) {
+        if (!out->is_event) {
+            r = (struct request *) out;
+            *last = r;
+            last = &r->open_next;
+        }
+    }
+
+    *last = NULL;
+    commit_clear(c, e->ops);
+    return last;
+}
+
+
+static void
+embedded_drop_behind(struct embedded *e)
+{
+    marker_drop(e);
+    e->behind_busy = false;
+    e->outcomes_dropping = false;
+
+    if (e->behind != NULL) {
+        e->ops->batch_clear(e->behind);
+    }
+
+    if (e->dropped != NULL) {
+        e->ops->batch_free(e->dropped);
+        e->dropped = NULL;
+    }
+}
+
+
+static void
+embedded_submit(void *b, const struct storage_op *op, storage_done *done,
+                void *data)
+{
+    struct embedded *e = b;
+    struct request *r;
+    struct storage_result result = {0};
+    struct storage_op none = {0};
+
+    r = request_create(e, op, done, data);
+
+    if (r != NULL) {
+        request_submit(e, r);
+        return;
+    }
+
+    /* A smaller piece may be had; else nobody can be called later. */
+    r = request_create(e, &none, done, data);
+
+    if (r != NULL) {
+        (void) request_answer(e, r, STORAGE_EXHAUSTED);
+        return;
+    }
+
+    result.status = STORAGE_EXHAUSTED;
+    done(&result, data);
+}

@@ -1,0 +1,266 @@
+/*
+ * The embedded storage from the inside: what its parts share.
+ *
+ * One loop thread decides everything, in the order of submission, against
+ * users and channels in memory (storage_state.h).  Each operation is a
+ * request; its step function runs as often as it needs to, and either waits
+ * (for an object to be loaded, for a look at the disk, for its turn in the
+ * channel) or ends: with an answer, which joins the commit being collected
+ * and is given once that is durable, or by going to a reader thread.
+ *
+ * A failed write drops all of this memory (embedded_fail): nothing here may
+ * survive it but the requests that reader threads hold.
+ */
+
+#ifndef STORAGE_EMBEDDED_H
+#define STORAGE_EMBEDDED_H
+
+#include <uv.h>
+
+#include "buf.h"
+#include "map.h"
+#include "storage_backend.h"
+#include "storage_commit.h"
+#include "storage_key.h"
+#include "storage_reader.h"
+#include "storage_record.h"
+
+struct channel;
+struct embedded;
+struct filter_window;
+struct request;
+struct user;
+
+enum step {
+    STEP_WAIT, /* something will request_wake() it           */
+    STEP_DONE, /* answered, or handed to a reader: hands off */
+};
+
+/* Requests in a row, linked by one of their two links. */
+struct request_queue {
+    struct request *first, **last;
+};
+
+/* What is said when a commit is durable: a result, or an event. */
+struct output {
+    struct output *next;
+    bool is_event;
+};
+
+struct request {
+    struct output out; /* first: an answered request is an output */
+    struct storage_op op;
+    storage_done *done; /* NULL: the storage's own */
+    void *data;
+    enum step (*step)(struct embedded *e, struct request *r);
+    struct storage_result result;
+
+    struct request *open_next, **open_prev; /* while not ended        */
+    struct channel *channel;                /* in whose queue it is   */
+    struct request *channel_next;
+    struct request *wait_next; /* in the row of what it waits for     */
+    struct user *pin_user;     /* kept in memory until it is answered */
+    struct channel *pin_channel;
+
+    /* storage_outcome.c */
+    struct map_entry outcome_entry;
+    struct str outcome_key; /* empty: nothing to be kept */
+    struct request_queue repeats;
+    uint8_t outcome_state;
+    bool outcome_owner;
+    bool woken;
+    struct buf outcome; /* the first answer, when this is a repeat */
+
+    /* Of the storage's own requests. */
+    uint64_t user_number;
+    uint64_t message_id;
+
+    char strings[];
+};
+
+/* A recipient of an event. */
+struct fan {
+    struct user *user;
+    uint64_t inbox_id; /* 0: live only */
+};
+
+struct event {
+    struct output out; /* first */
+    enum storage_event_method method;
+    struct str tail;
+    struct channel *channel; /* pinned until the event is out */
+    uint64_t message_id;     /* 0: none                       */
+    uint32_t n_fans;
+    struct fan fans[];
+};
+
+enum embedded_state {
+    EMBEDDED_OPEN,
+    EMBEDDED_BROKEN, /* a write failed: until the engine is open again */
+    EMBEDDED_CLOSING,
+};
+
+struct lru {
+    struct lru *next, *prev;
+};
+
+/* Memory that a scratch buffer keeps. */
+#define EMBEDDED_SCRATCH 65536
+
+struct embedded {
+    uv_loop_t *loop;
+    const struct engine_ops *ops;
+    struct storage_handlers handlers;
+    enum embedded_state state;
+    uint64_t epoch; /* how often the memory was dropped */
+    struct readers *readers;
+    struct committer *committer;
+
+    uv_async_t async; /* something ended on another thread           */
+    uv_check_t check; /* the end of a turn: hand over what it brought */
+    uv_idle_t idle;   /* keeps the turn short while there is output   */
+    uv_timer_t tick;  /* once a second                                */
+    uv_timer_t receipt_timer;
+    int n_handles;
+    bool closing;
+    void (*closed)(void *data);
+    void *closed_data;
+
+    struct commit *collecting;
+    struct commit *committing; /* with the commit thread, or NULL */
+    struct commit *spare;
+    uint64_t sequence; /* last handed over */
+    uint64_t published;
+    uint64_t next_user, next_channel;
+    bool fresh;
+    unsigned reopen_delay_ms;
+
+    struct request *open, **open_last; /* every request that has not ended */
+    struct request_queue runnable;
+
+    /* storage_state.c */
+    struct map users_by_name, users_by_number;
+    struct map channels_by_id, channels_by_number;
+    struct lru users, channels; /* users: those nothing refers to */
+    size_t cached, cache_max;   /* bytes                          */
+    uint64_t evictions;
+
+    /* storage_outcome.c */
+    struct map outcomes; /* in flight */
+    struct filter_window *days, *slots;
+    bool outcomes_building, outcomes_dropping, outcomes_deleted;
+
+    /* storage_marker.c */
+    struct channel *dirty_channels, *writing_channels, *waiting_channels;
+    struct user *dirty_users, *writing_users;
+    struct engine_batch *behind; /* with the commit thread while writing */
+    bool behind_busy;
+    struct engine_batch *dropped; /* old outcomes to delete, or NULL */
+    struct channel *receipts;     /* channels that owe some          */
+
+    uint8_t *subscribed; /* a bit a user number */
+    size_t n_subscribed; /* bytes               */
+
+    struct buf record; /* scratch */
+    struct buf text;   /* scratch */
+    struct storage_target *targets;
+    uint32_t n_targets;
+
+    struct storage_stats stats;
+    uint64_t stall_us[2]; /* of this minute and the one before */
+    unsigned ticks;
+};
+
+/* Milliseconds since the epoch. */
+uint64_t embedded_now(void);
+
+/* The scratch buffers, empty. */
+struct buf *embedded_record(struct embedded *e);
+struct buf *embedded_text(struct embedded *e);
+
+/* Adds to what is collected; the sequence number comes of itself. */
+void embedded_put(struct embedded *e, const struct key *key,
+                  const struct buf *value);
+void embedded_delete(struct embedded *e, const struct key *key);
+
+/*
+ * An event of the commit being collected, with room for n fans, to be filled
+ * and then given to embedded_event() in its place behind the result.  tail
+ * must live in the commit's arena.  NULL: out of memory.
+ */
+struct event *embedded_event_create(struct embedded *e, uint32_t n);
+void embedded_event(struct embedded *e, struct event *event);
+
+/* Something was written that must be read before anything is decided: all
+ * that is sequenced and not yet published fails, and the engine reopens. */
+void embedded_fail(struct embedded *e);
+
+/* Joins what is said when the commit being collected is durable. */
+void embedded_output(struct embedded *e, struct output *out);
+
+/* A request that is open.  done NULL: the storage's own.  NULL: no memory. */
+struct request *request_create(struct embedded *e, const struct storage_op *op,
+                               storage_done *done, void *data);
+void request_free(struct request *r);
+
+/* An operation of a caller: takes it as far as it goes at once. */
+void request_submit(struct embedded *e, struct request *r);
+
+/* Runs every request that was woken. */
+void requests_run(struct embedded *e);
+
+/* Puts it into the row of what it waits for; takes the first one out. */
+void request_wait(struct request_queue *q, struct request *r);
+struct request *request_next(struct request_queue *q);
+
+void request_wake(struct embedded *e, struct request *r);
+void request_wake_all(struct embedded *e, struct request_queue *q);
+
+/* Joins the channel's queue and runs it if it can. */
+void request_enqueue(struct embedded *e, struct request *r, struct channel *ch);
+
+/*
+ * Ends a request: answered in its place among the commits.  json lives as
+ * long as the commit or the request.  Returns STEP_DONE.
+ */
+enum step request_answer(struct embedded *e, struct request *r,
+                         enum storage_status status);
+enum step request_answer_json(struct embedded *e, struct request *r,
+                              struct str json);
+
+/*
+ * Ends a request that ran out of memory half way: what it has changed in
+ * memory may be wrong, so the commit is made to fail.  Returns STEP_DONE.
+ */
+enum step request_poison(struct embedded *e, struct request *r);
+
+/* Keeps what the request has changed in memory until it was answered. */
+void request_pin(struct embedded *e, struct request *r, struct user *u,
+                 struct channel *ch);
+void request_unpin(struct embedded *e, struct request *r);
+
+/* Ends a request that a reader holds: it left the order of commits. */
+enum step request_detach(struct embedded *e, struct request *r);
+void request_finish(struct embedded *e, struct request *r,
+                    const struct storage_result *result);
+
+/* The operations (storage_send.c and so on). */
+enum step subscribe_step(struct embedded *e, struct request *r);
+enum step unsubscribe_step(struct embedded *e, struct request *r);
+enum step send_step(struct embedded *e, struct request *r);
+enum step get_message_step(struct embedded *e, struct request *r);
+enum step history_step(struct embedded *e, struct request *r);
+enum step read_inbox_step(struct embedded *e, struct request *r);
+enum step ack_step(struct embedded *e, struct request *r);
+enum step create_channel_step(struct embedded *e, struct request *r);
+enum step get_channel_step(struct embedded *e, struct request *r);
+enum step list_channels_step(struct embedded *e, struct request *r);
+enum step add_members_step(struct embedded *e, struct request *r);
+enum step remove_members_step(struct embedded *e, struct request *r);
+enum step leave_step(struct embedded *e, struct request *r);
+enum step update_channel_step(struct embedded *e, struct request *r);
+enum step set_role_step(struct embedded *e, struct request *r);
+enum step hide_channel_step(struct embedded *e, struct request *r);
+enum step read_channel_step(struct embedded *e, struct request *r);
+
+#endif

@@ -1,0 +1,292 @@
+/* See storage_load.h. */
+
+#include "storage_load.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+
+static int load_user_newest(struct load_user *l, const struct reader *r,
+                            struct engine_iter *i);
+static int load_user_devices(struct load_user *l, const struct reader *r,
+                             struct engine_iter *i);
+static void load_user_device(struct load_user *l, const struct key_parts *key,
+                             const struct record_device *value);
+static int load_channel_counters(struct load_channel *l, const struct reader *r,
+                                 struct engine_iter *i);
+static int load_channel_markers(struct load_channel *l, const struct reader *r,
+                                struct engine_iter *i);
+
+
+int
+load_user_run(struct read_job *job, const struct reader *r)
+{
+    struct load_user *l = (struct load_user *) job;
+    struct buf value = {0};
+    struct record_user record;
+    struct engine_iter *i;
+    struct key key;
+    int rc;
+
+    if (l->number == 0) {
+        key_user_name(&key, (struct str){l->name, l->name_len});
+        rc = load_number(r, &key, &l->number);
+        if (rc <= 0) {
+            return rc;
+        }
+    }
+
+    key_user(&key, l->number);
+    rc = r->ops->get(r->engine, key_str(&key), &value);
+
+    if (rc != 1 || record_get_user(buf_str(&value), &record) != 0) {
+        log_error("store: user %llu has no good record",
+                  (unsigned long long) l->number);
+        buf_clear(&value);
+        return -1;
+    }
+
+    l->flags = record.flags;
+    l->created_at = record.created_at;
+    l->name_len = (uint8_t) record.name.len;
+    memcpy(l->name, record.name.data, record.name.len);
+    buf_clear(&value);
+
+    i = r->ops->iter_open(r->engine);
+    if (i == NULL) {
+        return -1;
+    }
+
+    rc = load_user_newest(l, r, i);
+    if (rc == 0) {
+        rc = load_user_devices(l, r, i);
+    }
+
+    r->ops->iter_close(i);
+    l->found = rc == 0;
+    return rc;
+}
+
+
+static int
+load_user_newest(struct load_user *l, const struct reader *r,
+                 struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    int rc;
+
+    key_prefix_number(&prefix, KEY_INBOX, l->number);
+    rc = load_last(r, i, &prefix);
+    if (rc <= 0) {
+        return rc;
+    }
+
+    if (key_parse(r->ops->iter_key(i), &parts) != 0) {
+        return -1;
+    }
+
+    l->newest = parts.second;
+    return 0;
+}
+
+
+static int
+load_user_devices(struct load_user *l, const struct reader *r,
+                  struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct record_device value;
+
+    key_prefix_number(&prefix, KEY_DEVICE, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
+         r->ops->iter_next(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || record_get_device(r->ops->iter_value(i), &value) != 0) {
+            return -1;
+        }
+
+        if (l->devices == NULL) {
+            l->devices = calloc(STATE_DEVICES_MAX, sizeof(struct device));
+            if (l->devices == NULL) {
+                return -1;
+            }
+        }
+
+        load_user_device(l, &parts, &value);
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+static void
+load_user_device(struct load_user *l, const struct key_parts *key,
+                 const struct record_device *value)
+{
+    struct device *d;
+
+    if (l->n_devices == STATE_DEVICES_MAX) {
+        return;
+    }
+
+    d = &l->devices[l->n_devices++];
+    d->inbox_id = value->inbox_id;
+    d->at = value->at;
+    d->id_len = (uint8_t) key->name.len;
+    memcpy(d->id, key->name.data, key->name.len);
+}
+
+
+int
+load_channel_run(struct read_job *job, const struct reader *r)
+{
+    struct load_channel *l = (struct load_channel *) job;
+    struct engine_iter *i;
+    struct key key;
+    int rc;
+
+    if (l->number == 0) {
+        key_channel_name(&key, (struct str){l->id, l->id_len});
+        rc = load_number(r, &key, &l->number);
+        if (rc <= 0) {
+            return rc;
+        }
+    }
+
+    key_channel(&key, l->number);
+    rc = r->ops->get(r->engine, key_str(&key), &l->value);
+
+    if (rc != 1 || record_get_channel(buf_str(&l->value), &l->record) != 0) {
+        log_error("store: channel %llu has no good record",
+                  (unsigned long long) l->number);
+        return -1;
+    }
+
+    l->id_len = (uint8_t) l->record.id.len;
+    memcpy(l->id, l->record.id.data, l->record.id.len);
+
+    i = r->ops->iter_open(r->engine);
+    if (i == NULL) {
+        return -1;
+    }
+
+    rc = load_channel_counters(l, r, i);
+    if (rc == 0) {
+        rc = load_channel_markers(l, r, i);
+    }
+
+    r->ops->iter_close(i);
+    l->found = rc == 0;
+    return rc;
+}
+
+
+static int
+load_channel_counters(struct load_channel *l, const struct reader *r,
+                      struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct record_message message;
+    int rc;
+
+    key_prefix_number(&prefix, KEY_MESSAGE, l->number);
+    rc = load_last(r, i, &prefix);
+
+    if (rc == 1) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || record_get_message(r->ops->iter_value(i), &message) != 0) {
+            log_error("store: the newest message of channel %llu is damaged",
+                      (unsigned long long) l->number);
+            return -1;
+        }
+
+        l->newest = parts.second;
+        l->sent_at = message.sent_at;
+    }
+
+    if (rc < 0) {
+        return -1;
+    }
+
+    key_prefix_number(&prefix, KEY_EVENT, l->number);
+    rc = load_last(r, i, &prefix);
+
+    if (rc == 1) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0) {
+            return -1;
+        }
+
+        l->newest_event = parts.second;
+    }
+
+    return rc < 0 ? -1 : 0;
+}
+
+
+static int
+load_channel_markers(struct load_channel *l, const struct reader *r,
+                     struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct record_markers value;
+    uint32_t n;
+
+    key_prefix_number(&prefix, KEY_MARKERS, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
+         r->ops->iter_next(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || record_get_markers(r->ops->iter_value(i), &value) != 0) {
+            return -1;
+        }
+
+        for (n = 0; n < l->record.n_members; n++) {
+            if (l->record.members[n].user == parts.second) {
+                l->markers[n] = value;
+                break;
+            }
+        }
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+int
+load_last(const struct reader *r, struct engine_iter *i,
+          const struct key *prefix)
+{
+    struct key end;
+
+    key_prefix_end(&end, prefix);
+    r->ops->iter_seek_before(i, key_str(&end));
+
+    if (r->ops->iter_valid(i)) {
+        return key_has_prefix(r->ops->iter_key(i), prefix);
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+int
+load_number(const struct reader *r, const struct key *key, uint64_t *v)
+{
+    struct buf value = {0};
+    int rc = r->ops->get(r->engine, key_str(key), &value);
+
+    if (rc == 1 && record_get_u64(buf_str(&value), v) != 0) {
+        log_error("store: a number's record is damaged");
+        rc = -1;
+    }
+
+    buf_clear(&value);
+    return rc;
+}

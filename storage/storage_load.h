@@ -1,0 +1,59 @@
+/*
+ * Reading users and channels from the disk for storage_state.c: what a reader
+ * thread brings back.
+ */
+
+#ifndef STORAGE_LOAD_H
+#define STORAGE_LOAD_H
+
+#include "storage_state.h"
+
+struct load_user {
+    struct read_job job;
+    struct user *user;
+    uint64_t epoch;
+    uint64_t evictions; /* at the start */
+
+    bool found;
+    uint64_t number; /* asked for; 0: by name */
+    uint64_t newest;
+    uint8_t flags;
+    uint64_t created_at;
+    uint8_t name_len;
+    char name[STORAGE_ID_MAX];
+    uint32_t n_devices;
+    struct device *devices; /* heap, owned */
+};
+
+struct load_channel {
+    struct read_job job;
+    struct channel *channel;
+    uint64_t epoch;
+    uint64_t evictions;
+
+    bool found;
+    uint64_t number; /* asked for; 0: by id */
+    uint64_t newest;
+    uint64_t sent_at;
+    uint64_t newest_event;
+    uint8_t id_len;
+    char id[STORAGE_CHANNEL_MAX];
+    struct buf value; /* the record; channel points into it */
+    struct record_channel record;
+    struct record_markers markers[STORAGE_MEMBERS_MAX];
+};
+
+int load_user_run(struct read_job *job, const struct reader *r);
+int load_channel_run(struct read_job *job, const struct reader *r);
+
+/*
+ * Seeks the last key that begins with prefix.  1 and the iterator stands on
+ * it; 0: there is none; -1: error.
+ */
+int load_last(const struct reader *r, struct engine_iter *i,
+              const struct key *prefix);
+
+/* The value of a key decoded as a number: 1, 0 absent, -1. */
+int load_number(const struct reader *r, const struct key *key, uint64_t *v);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * Reader threads: whatever has to look at the disk runs here and never in the
+ * loop.  Jobs are taken in the order given; which of them ends first is open.
+ */
+
+#ifndef STORAGE_READER_H
+#define STORAGE_READER_H
+
+#include <stdbool.h>
+
+#include "storage_engine.h"
+
+struct readers;
+struct embedded;
+struct uv_async_s;
+
+/* What a job may look at while it runs. */
+struct reader {
+    const struct engine_ops *ops;
+    struct engine *engine;
+    struct readers *pool;
+};
+
+/* Embedded at the start of each kind of job. */
+struct read_job {
+    struct read_job *next;
+
+    /* On a reader thread: touches nothing but the job.  0, or -1. */
+    int (*run)(struct read_job *j, const struct reader *r);
+
+    /* On the loop, after run; owns the job.  status is what run returned, or
+     * -1 when there was no engine to read from. */
+    void (*done)(struct embedded *e, struct read_job *j);
+
+    int status;
+};
+
+/* NULL: out of memory or threads.  async is sent when a job has ended. */
+struct readers *readers_create(const struct engine_ops *ops,
+                               struct uv_async_s *async);
+
+/* Ends the threads after what they run now; jobs not begun end with -1 and
+ * can still be taken.  Free frees no jobs. */
+void readers_stop(struct readers *p);
+void readers_free(struct readers *p);
+
+/* When too many are waiting the job ends soon, with -1. */
+void readers_submit(struct readers *p, struct read_job *j);
+
+/* The jobs that have ended, as a list in order; NULL when none. */
+struct read_job *readers_take(struct readers *p);
+
+/*
+ * Changes the engine that jobs see; NULL: none for now.  Waits until no job
+ * looks at the one before; long jobs are told through readers_hurry().
+ */
+void readers_set_engine(struct readers *p, struct engine *engine);
+
+/* A long job asks now and then and gives up (-1) when true. */
+bool readers_hurry(const struct readers *p);
+
+#endif

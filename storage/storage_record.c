@@ -1,0 +1,475 @@
+/*
+ * The values of storage_record.h, byte by byte.  What may be damaged or made
+ * by another program is judged here, so callers need not look at it again.
+ */
+
+#include "storage_record.h"
+
+#include <string.h>
+
+/* Reads a value front to back; a get beyond its end fails it for good. */
+struct record_reader {
+    const unsigned char *pos;
+    const unsigned char *end;
+    bool failed;
+};
+
+static void record_put_number(struct buf *b, uint64_t n, unsigned len);
+static void record_put_start(struct buf *b);
+static void record_put_bytes(struct buf *b, struct str s, unsigned len_size,
+                             size_t max);
+static void record_read(struct record_reader *r, struct str value);
+static uint64_t record_get_number(struct record_reader *r, unsigned len);
+static struct str record_get_bytes(struct record_reader *r, unsigned len_size,
+                                   size_t max);
+static struct str record_get_rest(struct record_reader *r);
+static int record_end(const struct record_reader *r);
+static void record_get_members(struct record_reader *r,
+                               struct record_channel *c);
+
+
+void
+record_put_u32(struct buf *b, uint32_t v)
+{
+    record_put_start(b);
+    record_put_number(b, v, 4);
+}
+
+
+int
+record_get_u32(struct str value, uint32_t *v)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    *v = (uint32_t) record_get_number(&r, 4);
+    return record_end(&r);
+}
+
+
+void
+record_put_u64(struct buf *b, uint64_t v)
+{
+    record_put_start(b);
+    record_put_number(b, v, 8);
+}
+
+
+int
+record_get_u64(struct str value, uint64_t *v)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    *v = record_get_number(&r, 8);
+    return record_end(&r);
+}
+
+
+void
+record_put_user(struct buf *b, const struct record_user *u)
+{
+    record_put_start(b);
+    record_put_number(b, u->flags, 1);
+    record_put_number(b, u->created_at, 8);
+    record_put_bytes(b, u->name, 1, STORAGE_ID_MAX);
+}
+
+
+int
+record_get_user(struct str value, struct record_user *u)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    u->flags = (uint8_t) record_get_number(&r, 1);
+    u->created_at = record_get_number(&r, 8);
+    u->name = record_get_bytes(&r, 1, STORAGE_ID_MAX);
+
+    if ((u->flags & ~RECORD_USER_CONNECTED) != 0 || u->name.len == 0) {
+        return -1;
+    }
+
+    return record_end(&r);
+}
+
+
+void
+record_put_channel(struct buf *b, const struct record_channel *c)
+{
+    if (c->n_members > STORAGE_MEMBERS_MAX) {
+        b->failed = true;
+        return;
+    }
+
+    record_put_start(b);
+    record_put_number(b, c->kind, 1);
+    record_put_number(b, c->created_at, 8);
+    record_put_bytes(b, c->id, 1, STORAGE_CHANNEL_MAX);
+    record_put_bytes(b, c->name, 2, RECORD_NAME_MAX);
+    record_put_bytes(b, c->avatar, 2, STORAGE_AVATAR_MAX);
+    record_put_number(b, c->n_members, 1);
+
+    for (uint32_t i = 0; i < c->n_members; i++) {
+        record_put_number(b, c->members[i].user, 8);
+        record_put_number(b, c->members[i].role, 1);
+    }
+}
+
+
+int
+record_get_channel(struct str value, struct record_channel *c)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    c->kind = (enum record_channel_kind) record_get_number(&r, 1);
+    c->created_at = record_get_number(&r, 8);
+    c->id = record_get_bytes(&r, 1, STORAGE_CHANNEL_MAX);
+    c->name = record_get_bytes(&r, 2, RECORD_NAME_MAX);
+    c->avatar = record_get_bytes(&r, 2, STORAGE_AVATAR_MAX);
+    record_get_members(&r, c);
+
+    if ((c->kind != RECORD_DIRECT && c->kind != RECORD_GROUP)
+        || c->id.len == 0) {
+        return -1;
+    }
+
+    return record_end(&r);
+}
+
+
+void
+record_put_message_head(struct buf *b, uint64_t sender, uint64_t sent_at)
+{
+    record_put_start(b);
+    record_put_number(b, sender, 8);
+    record_put_number(b, sent_at, 8);
+}
+
+
+int
+record_get_message(struct str value, struct record_message *m)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    m->sender = record_get_number(&r, 8);
+    m->sent_at = record_get_number(&r, 8);
+    m->json = record_get_rest(&r);
+
+    if (m->sender == 0 || m->json.len == 0) {
+        return -1;
+    }
+
+    return record_end(&r);
+}
+
+
+void
+record_put_message_json(struct buf *b, struct str channel, uint64_t message_id,
+                        struct str sender, uint64_t sent_at)
+{
+    buf_put_lit(b, "{\"channel\":");
+    buf_put_json_str(b, channel);
+    buf_put_lit(b, ",\"message_id\":");
+    buf_put_u64(b, message_id);
+    buf_put_lit(b, ",\"sender\":");
+    buf_put_json_str(b, sender);
+    buf_put_lit(b, ",\"sent_at\":");
+    buf_put_u64(b, sent_at);
+    buf_put_char(b, ',');
+}
+
+
+void
+record_put_event(struct buf *b, struct str tail)
+{
+    record_put_start(b);
+    buf_put_str(b, tail);
+}
+
+
+int
+record_get_event(struct str value, struct str *tail)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    *tail = record_get_rest(&r);
+
+    if (tail->len == 0) {
+        return -1;
+    }
+
+    return record_end(&r);
+}
+
+
+void
+record_put_inbox(struct buf *b, const struct record_inbox *i)
+{
+    record_put_start(b);
+    record_put_number(b, i->method, 1);
+    record_put_number(b, i->channel, 8);
+    record_put_number(b, i->id, 8);
+    record_put_number(b, i->rev, 4);
+}
+
+
+int
+record_get_inbox(struct str value, struct record_inbox *i)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    i->method = (enum storage_event_method) record_get_number(&r, 1);
+    i->channel = record_get_number(&r, 8);
+    i->id = record_get_number(&r, 8);
+    i->rev = (uint32_t) record_get_number(&r, 4);
+
+    if (i->method < STORAGE_EVENT_MESSAGE_NEW
+        || i->method > STORAGE_EVENT_CONTACT_UPDATED || i->channel == 0
+        || i->id == 0) {
+        return -1;
+    }
+
+    return record_end(&r);
+}
+
+
+void
+record_put_membership(struct buf *b)
+{
+    record_put_start(b);
+}
+
+
+int
+record_get_membership(struct str value)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    return record_end(&r);
+}
+
+
+void
+record_put_markers(struct buf *b, const struct record_markers *m)
+{
+    record_put_start(b);
+    record_put_number(b, m->read, 8);
+    record_put_number(b, m->delivered, 8);
+    record_put_number(b, m->hidden, 8);
+}
+
+
+int
+record_get_markers(struct str value, struct record_markers *m)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    m->read = record_get_number(&r, 8);
+    m->delivered = record_get_number(&r, 8);
+    m->hidden = record_get_number(&r, 8);
+    return record_end(&r);
+}
+
+
+void
+record_put_device(struct buf *b, const struct record_device *d)
+{
+    record_put_start(b);
+    record_put_number(b, d->inbox_id, 8);
+    record_put_number(b, d->at, 8);
+}
+
+
+int
+record_get_device(struct str value, struct record_device *d)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    d->inbox_id = record_get_number(&r, 8);
+    d->at = record_get_number(&r, 8);
+    return record_end(&r);
+}
+
+
+void
+record_put_outcome(struct buf *b, const struct record_outcome *o)
+{
+    record_put_start(b);
+    record_put_number(b, o->kind, 1);
+
+    switch (o->kind) {
+    case RECORD_OUTCOME_EMPTY:
+        break;
+    case RECORD_OUTCOME_SEND:
+        record_put_number(b, o->channel, 8);
+        record_put_number(b, o->message_id, 8);
+        record_put_number(b, o->inbox_id, 8);
+        record_put_number(b, o->sent_at, 8);
+        break;
+    case RECORD_OUTCOME_JSON:
+        buf_put_str(b, o->json);
+        break;
+    }
+}
+
+
+int
+record_get_outcome(struct str value, struct record_outcome *o)
+{
+    struct record_reader r;
+
+    memset(o, 0, sizeof(*o));
+    record_read(&r, value);
+    o->kind = (enum record_outcome_kind) record_get_number(&r, 1);
+
+    switch (o->kind) {
+    case RECORD_OUTCOME_EMPTY:
+        return record_end(&r);
+    case RECORD_OUTCOME_SEND:
+        o->channel = record_get_number(&r, 8);
+        o->message_id = record_get_number(&r, 8);
+        o->inbox_id = record_get_number(&r, 8);
+        o->sent_at = record_get_number(&r, 8);
+        if (o->channel == 0 || o->message_id == 0 || o->inbox_id == 0) {
+            return -1;
+        }
+        return record_end(&r);
+    case RECORD_OUTCOME_JSON:
+        o->json = record_get_rest(&r);
+        return o->json.len > 0 ? record_end(&r) : -1;
+    }
+
+    return -1;
+}
+
+
+static void
+record_put_start(struct buf *b)
+{
+    record_put_number(b, RECORD_VERSION, 1);
+}
+
+
+static void
+record_put_number(struct buf *b, uint64_t n, unsigned len)
+{
+    unsigned char bytes[8];
+
+    for (unsigned i = 0; i < len; i++) {
+        bytes[i] = (unsigned char) (n >> (8 * (len - 1 - i)));
+    }
+
+    buf_put(b, bytes, len);
+}
+
+
+static void
+record_put_bytes(struct buf *b, struct str s, unsigned len_size, size_t max)
+{
+    if (s.len > max) {
+        b->failed = true;
+        return;
+    }
+
+    record_put_number(b, s.len, len_size);
+    buf_put_str(b, s);
+}
+
+
+static void
+record_read(struct record_reader *r, struct str value)
+{
+    /* an empty value may come without an address to count from */
+    r->pos = (const unsigned char *) (value.len > 0 ? value.data : "");
+    r->end = r->pos + value.len;
+    r->failed = false;
+
+    if (record_get_number(r, 1) != RECORD_VERSION) {
+        r->failed = true;
+    }
+}
+
+
+static uint64_t
+record_get_number(struct record_reader *r, unsigned len)
+{
+    uint64_t n = 0;
+
+    if (r->failed || (size_t) (r->end - r->pos) < len) {
+        r->failed = true;
+        return 0;
+    }
+
+    for (unsigned i = 0; i < len; i++) {
+        n = n << 8 | *r->pos++;
+    }
+
+    return n;
+}
+
+
+static struct str
+record_get_bytes(struct record_reader *r, unsigned len_size, size_t max)
+{
+    size_t len = record_get_number(r, len_size);
+    struct str s = {(const char *) r->pos, len};
+
+    if (r->failed || len > max || (size_t) (r->end - r->pos) < len) {
+        r->failed = true;
+        return (struct str){NULL, 0};
+    }
+
+    r->pos += len;
+    return s;
+}
+
+
+static struct str
+record_get_rest(struct record_reader *r)
+{
+    struct str s = {(const char *) r->pos, (size_t) (r->end - r->pos)};
+
+    r->pos = r->end;
+    return s;
+}
+
+
+static void
+record_get_members(struct record_reader *r, struct record_channel *c)
+{
+    size_t n = record_get_number(r, 1);
+
+    c->n_members = 0;
+
+    if (n > STORAGE_MEMBERS_MAX) {
+        r->failed = true;
+        return;
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        c->members[i].user = record_get_number(r, 8);
+        c->members[i].role = (uint8_t) record_get_number(r, 1);
+
+        if (c->members[i].user == 0 || c->members[i].role > STORAGE_OWNER) {
+            r->failed = true;
+            return;
+        }
+    }
+
+    c->n_members = (uint32_t) n;
+}
+
+
+static int
+record_end(const struct record_reader *r)
+{
+    return r->failed || r->pos != r->end ? -1 : 0;
+}

@@ -1,0 +1,152 @@
+/*
+ * The values of the embedded store: each begins with a format version (u8),
+ * numbers are big-endian, and what has no length of its own is the rest.
+ * docs/storage.md draws them byte by byte.
+ *
+ * record_put_* append to a buffer with sticky failure.  record_get_* read a
+ * whole value and never trust it: 0, or -1 when a version, a length, a number
+ * or a byte is not one that record_put_* could have written.  Strings of what
+ * was read point into the value.
+ */
+
+#ifndef STORAGE_RECORD_H
+#define STORAGE_RECORD_H
+
+#include <stdint.h>
+
+#include "buf.h"
+#include "storage.h"
+#include "str.h"
+
+/* The first byte of every value. */
+#define RECORD_VERSION 1
+
+#define RECORD_NAME_MAX (STORAGE_NAME_CHARS * 4) /* bytes of a channel name */
+
+/* On disk: do not renumber. */
+enum record_channel_kind {
+    RECORD_DIRECT = 1,
+    RECORD_GROUP = 2,
+};
+
+/* Flags of a user.  On disk: do not renumber. */
+#define RECORD_USER_CONNECTED 0x01 /* has connected; else only mentioned */
+
+struct record_user {
+    uint8_t flags;
+    uint64_t created_at; /* ms since the epoch */
+    struct str name;
+};
+
+struct record_member {
+    uint64_t user;
+    uint8_t role; /* enum storage_role */
+};
+
+/* A channel with all its members left has none and stays. */
+struct record_channel {
+    enum record_channel_kind kind;
+    uint64_t created_at;
+    struct str id;
+    struct str name;   /* empty: none */
+    struct str avatar; /* empty: none */
+    uint32_t n_members;
+    struct record_member members[STORAGE_MEMBERS_MAX]; /* in joining order */
+};
+
+struct record_message {
+    uint64_t sender;
+    uint64_t sent_at;
+    struct str json; /* the whole object, {...} */
+};
+
+/* What an inbox entry refers to. */
+struct record_inbox {
+    enum storage_event_method method; /* one that has an inbox id         */
+    uint64_t channel;
+    uint64_t id;  /* message_id, or the event's for CHANNEL_UPDATED       */
+    uint32_t rev; /* revision of the message, 0: the first                */
+};
+
+/*
+ * hidden: 0, or the channel's newest message id + 1 at the time it was
+ * hidden; the channel is hidden while that is still so.
+ */
+struct record_markers {
+    uint64_t read;
+    uint64_t delivered;
+    uint64_t hidden;
+};
+
+struct record_device {
+    uint64_t inbox_id; /* acknowledged up to here */
+    uint64_t at;       /* ms since the epoch      */
+};
+
+/* On disk: do not renumber. */
+enum record_outcome_kind {
+    RECORD_OUTCOME_EMPTY = 0, /* done, the result is {}           */
+    RECORD_OUTCOME_SEND = 1,  /* a message, named below           */
+    RECORD_OUTCOME_JSON = 2,  /* the finished JSON of the result  */
+};
+
+struct record_outcome {
+    enum record_outcome_kind kind;
+    uint64_t channel; /* SEND: these four */
+    uint64_t message_id;
+    uint64_t inbox_id; /* the sender's */
+    uint64_t sent_at;
+    struct str json; /* JSON */
+};
+
+/* 'F' */
+void record_put_u32(struct buf *b, uint32_t v);
+int record_get_u32(struct str value, uint32_t *v);
+
+/* 'G', 'U', 'C' */
+void record_put_u64(struct buf *b, uint64_t v);
+int record_get_u64(struct str value, uint64_t *v);
+
+void record_put_user(struct buf *b, const struct record_user *u);
+int record_get_user(struct str value, struct record_user *u);
+
+/* Puts fail the buffer where a string or n_members is beyond its bound. */
+void record_put_channel(struct buf *b, const struct record_channel *c);
+int record_get_channel(struct str value, struct record_channel *c);
+
+/* json is put behind by the caller, in as many pieces as it likes. */
+void record_put_message_head(struct buf *b, uint64_t sender, uint64_t sent_at);
+int record_get_message(struct str value, struct record_message *m);
+
+/*
+ * The first part of every message's JSON, up to the comma behind sent_at:
+ * `{"channel":"C","message_id":1,"sender":"S","sent_at":2,`.
+ */
+void record_put_message_json(struct buf *b, struct str channel,
+                             uint64_t message_id, struct str sender,
+                             uint64_t sent_at);
+
+/*
+ * tail: the notification behind its inbox id, `,"channel":{...}}}`; for one
+ * who is out it ends `},"removed":true}}`.  storage_check() relies on both.
+ */
+void record_put_event(struct buf *b, struct str tail);
+int record_get_event(struct str value, struct str *tail);
+
+void record_put_inbox(struct buf *b, const struct record_inbox *i);
+int record_get_inbox(struct str value, struct record_inbox *i);
+
+/* 'L': only the version */
+void record_put_membership(struct buf *b);
+int record_get_membership(struct str value);
+
+void record_put_markers(struct buf *b, const struct record_markers *m);
+int record_get_markers(struct str value, struct record_markers *m);
+
+void record_put_device(struct buf *b, const struct record_device *d);
+int record_get_device(struct str value, struct record_device *d);
+
+void record_put_outcome(struct buf *b, const struct record_outcome *o);
+int record_get_outcome(struct str value, struct record_outcome *o);
+
+#endif

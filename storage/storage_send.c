@@ -1,0 +1,240 @@
+/*
+ * SEND: the message into the channel's log, a reference into the inbox of
+ * each member, the outcome under its client_id, in one batch; then one event.
+ */
+
+#include "storage_channel.h"
+#include "storage_marker.h"
+#include "storage_outcome.h"
+
+
+static enum step send_find(struct embedded *e, struct request *r,
+                           struct user **sender, struct user **to);
+static enum storage_status send_allowed(struct embedded *e, struct request *r,
+                                        struct user *sender, struct user *to);
+static int send_open_direct(struct embedded *e, struct channel *ch,
+                            struct user *sender, struct user *to, uint64_t now);
+static int send_append(struct embedded *e, struct request *r,
+                       struct user *sender, uint64_t now);
+static int send_put_message(struct embedded *e, struct request *r,
+                            struct user *sender, uint64_t sent_at,
+                            struct str *tail);
+static struct str send_result(struct embedded *e, const struct request *r,
+                              const struct record_outcome *o);
+static struct str send_tail(struct embedded *e, struct str json);
+
+
+enum step
+send_step(struct embedded *e, struct request *r)
+{
+    struct channel *ch = r->channel;
+    struct user *sender, *to;
+    enum storage_status status;
+    uint64_t now;
+    bool answered;
+
+    if (send_find(e, r, &sender, &to) == STEP_WAIT) {
+        return STEP_WAIT;
+    }
+
+    if (sender == NULL || to == NULL || ch->state == OBJECT_FAILED) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    }
+
+    if (outcome_check(e, r, sender, &answered) == STEP_WAIT || answered) {
+        return answered ? STEP_DONE : STEP_WAIT;
+    }
+
+    status = send_allowed(e, r, sender, to);
+    if (status != STORAGE_OK) {
+        return request_answer(e, r, status);
+    }
+
+    now = embedded_now();
+
+    if ((ch->state == OBJECT_ABSENT
+         && send_open_direct(e, ch, sender, to, now) != 0)
+        || (!sender->connected && user_make(e, sender, true) != 0)
+        || send_append(e, r, sender, now) != 0) {
+        return request_poison(e, r);
+    }
+
+    return STEP_DONE;
+}
+
+
+static enum step
+send_find(struct embedded *e, struct request *r, struct user **sender,
+          struct user **to)
+{
+    if (user_await(e, r, r->op.user, sender) == STEP_WAIT) {
+        return STEP_WAIT;
+    }
+
+    if (r->op.to.len == 0) {
+        *to = *sender;
+        return STEP_DONE;
+    }
+
+    return user_await(e, r, r->op.to, to);
+}
+
+
+static enum storage_status
+send_allowed(struct embedded *e, struct request *r, struct user *sender,
+             struct user *to)
+{
+    struct channel *ch = r->channel;
+
+    (void) e;
+
+    if (r->op.to.len == 0) {
+        return channel_member_of(ch, sender) != NULL ? STORAGE_OK
+                                                     : STORAGE_NO_CHANNEL;
+    }
+
+    if ((r->op.flags & STORAGE_REFUSE_UNKNOWN) != 0 && to != sender
+        && (to->state == OBJECT_ABSENT || !to->connected)) {
+        return STORAGE_NO_USER;
+    }
+
+    return STORAGE_OK;
+}
+
+
+static int
+send_open_direct(struct embedded *e, struct channel *ch, struct user *sender,
+                 struct user *to, uint64_t now)
+{
+    if ((sender->state == OBJECT_ABSENT && user_make(e, sender, true) != 0)
+        || (to->state == OBJECT_ABSENT && user_make(e, to, false) != 0)
+        || channel_make(e, ch, RECORD_DIRECT, now) != 0) {
+        return -1;
+    }
+
+    if (channel_add(e, ch, sender, STORAGE_MEMBER) == NULL
+        || (to != sender && channel_add(e, ch, to, STORAGE_MEMBER) == NULL)) {
+        return -1;
+    }
+
+    channel_put(e, ch);
+    return 0;
+}
+
+
+static int
+send_append(struct embedded *e, struct request *r, struct user *sender,
+            uint64_t now)
+{
+    struct channel *ch = r->channel;
+    struct record_outcome o;
+    struct event *event;
+    struct str json;
+
+    o.kind = RECORD_OUTCOME_SEND;
+    o.channel = ch->number;
+    o.message_id = ch->newest + 1;
+    o.inbox_id = sender->newest + 1;
+    o.sent_at = now > ch->sent_at ? now : ch->sent_at;
+
+    event = embedded_event_create(e, ch->n_members);
+    json = send_result(e, r, &o);
+
+    if (event == NULL || json.data == NULL
+        || send_put_message(e, r, sender, o.sent_at, &event->tail) != 0) {
+        return -1;
+    }
+
+    /* From here on nothing can fail but the batch as a whole. */
+    event->method = STORAGE_EVENT_MESSAGE_NEW;
+    event->channel = ch;
+    event->message_id = o.message_id;
+    channel_fan_out(e, ch, event, o.message_id);
+    outcome_put(e, r, sender, &o);
+
+    ch->newest = o.message_id;
+    ch->sent_at = o.sent_at;
+    marker_own(e, ch, channel_member(ch, sender), o.message_id);
+    e->collecting->n_messages++;
+
+    r->result.inbox_id = o.inbox_id;
+    (void) request_answer_json(e, r, json);
+    embedded_event(e, event);
+    return 0;
+}
+
+
+static int
+send_put_message(struct embedded *e, struct request *r, struct user *sender,
+                 uint64_t sent_at, struct str *tail)
+{
+    struct channel *ch = r->channel;
+    struct buf *value = embedded_record(e);
+    struct str json;
+    struct key key;
+    size_t head;
+
+    record_put_message_head(value, sender->number, sent_at);
+    head = value->len;
+    record_put_message_json(value, channel_id(ch), ch->newest + 1,
+                            user_name(sender), sent_at);
+    buf_put_str(value, r->op.text);
+
+    if (buf_failed(value)) {
+        return -1;
+    }
+
+    json = (struct str){value->data + head, value->len - head};
+    *tail = send_tail(e, json);
+    if (tail->data == NULL) {
+        return -1;
+    }
+
+    key_message(&key, ch->number, ch->newest + 1);
+    embedded_put(e, &key, value);
+    return 0;
+}
+
+
+static struct str
+send_tail(struct embedded *e, struct str json)
+{
+    static const char before[] = ",\"message\":";
+    static const char after[] = "}}";
+    size_t n = sizeof(before) - 1;
+    char *p;
+
+    p = arena_alloc(&e->collecting->arena, n + json.len + sizeof(after) - 1);
+    if (p == NULL) {
+        return (struct str){NULL, 0};
+    }
+
+    memcpy(p, before, n);
+    memcpy(p + n, json.data, json.len);
+    memcpy(p + n + json.len, after, sizeof(after) - 1);
+    return (struct str){p, n + json.len + sizeof(after) - 1};
+}
+
+
+static struct str
+send_result(struct embedded *e, const struct request *r,
+            const struct record_outcome *o)
+{
+    struct buf *b = embedded_text(e);
+
+    buf_put_lit(b, "{\"channel\":\"");
+    buf_put_str(b, channel_id(r->channel));
+    buf_put_lit(b, "\",\"message_id\":");
+    buf_put_u64(b, o->message_id);
+    buf_put_lit(b, ",\"inbox_id\":");
+    buf_put_u64(b, o->inbox_id);
+    buf_put_lit(b, ",\"sent_at\":");
+    buf_put_u64(b, o->sent_at);
+    buf_put_char(b, '}');
+
+    if (buf_failed(b)) {
+        return (struct str){NULL, 0};
+    }
+
+    return arena_copy(&e->collecting->arena, buf_str(b));
+}

@@ -1,0 +1,1016 @@
+/* See storage_state.h. */
+
+#include "storage_state.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+#include "storage_load.h"
+
+/*
+ * A user asked for by name has no number before he was looked up, and may by
+ * then be here already, found by number through a channel.  So the object in
+ * the table of names can turn out to be another one's double; it then hands
+ * over its waiters and goes.  The same with channels.
+ */
+
+static struct user *user_create(struct embedded *e);
+static void user_free(struct embedded *e, struct user *u);
+static void user_load(struct embedded *e, struct user *u);
+static void user_load_done(struct embedded *e, struct read_job *job);
+static void user_settle(struct embedded *e, struct user *u,
+                        enum object_state state);
+static struct user *user_resolve(struct embedded *e, struct user *u,
+                                 const struct load_user *l);
+static void user_fill(struct embedded *e, struct user *u, struct load_user *l);
+static struct channel *channel_create(struct embedded *e);
+static void channel_free(struct embedded *e, struct channel *ch);
+static void channel_load(struct embedded *e, struct channel *ch);
+static void channel_load_done(struct embedded *e, struct read_job *job);
+static struct channel *channel_resolve(struct embedded *e, struct channel *ch,
+                                       const struct load_channel *l);
+static void channel_hand_over(struct embedded *e, struct channel *from,
+                              struct channel *to);
+static int channel_fill(struct embedded *e, struct channel *ch,
+                        const struct load_channel *l);
+static void channel_settle(struct embedded *e, struct channel *ch,
+                           enum object_state state);
+static enum step channel_members_step(struct embedded *e, struct request *r);
+static void lru_init(struct lru *head);
+static void lru_push(struct lru *head, struct lru *l);
+static void lru_remove(struct lru *l);
+
+
+static const void *
+user_name_key(const struct map_entry *entry, size_t *len)
+{
+    const struct user *u = map_container(entry, struct user, by_name);
+
+    *len = u->name_len;
+    return u->name;
+}
+
+
+static const void *
+user_number_key(const struct map_entry *entry, size_t *len)
+{
+    const struct user *u = map_container(entry, struct user, by_number);
+
+    *len = sizeof(u->number);
+    return &u->number;
+}
+
+
+static const void *
+channel_id_key(const struct map_entry *entry, size_t *len)
+{
+    const struct channel *ch = map_container(entry, struct channel, by_id);
+
+    *len = ch->id_len;
+    return ch->id;
+}
+
+
+static const void *
+channel_number_key(const struct map_entry *entry, size_t *len)
+{
+    const struct channel *ch = map_container(entry, struct channel, by_number);
+
+    *len = sizeof(ch->number);
+    return &ch->number;
+}
+
+
+void
+state_init(struct embedded *e)
+{
+    map_init(&e->users_by_name, user_name_key);
+    map_init(&e->users_by_number, user_number_key);
+    map_init(&e->channels_by_id, channel_id_key);
+    map_init(&e->channels_by_number, channel_number_key);
+    lru_init(&e->users);
+    lru_init(&e->channels);
+    e->cached = 0;
+}
+
+
+void
+state_clear(struct embedded *e)
+{
+    struct map_entry *entry;
+    size_t pos = 0;
+
+    while (e->channels.next != &e->channels) {
+        channel_free(e, map_container(e->channels.next, struct channel, lru));
+    }
+
+    /* Without channels every user is in a table; some in both. */
+    while ((entry = map_next(&e->users_by_number, &pos)) != NULL) {
+        user_free(e, map_container(entry, struct user, by_number));
+    }
+
+    pos = 0;
+
+    while ((entry = map_next(&e->users_by_name, &pos)) != NULL) {
+        user_free(e, map_container(entry, struct user, by_name));
+    }
+
+    map_clear(&e->users_by_name);
+    map_clear(&e->users_by_number);
+    map_clear(&e->channels_by_id);
+    map_clear(&e->channels_by_number);
+    state_init(e);
+}
+
+
+void
+state_evict(struct embedded *e)
+{
+    struct lru *l, *prev;
+    unsigned tries = 256;
+
+    for (l = e->channels.prev; l != &e->channels; l = prev) {
+        struct channel *ch = map_container(l, struct channel, lru);
+
+        prev = l->prev;
+
+        /* What turned out unreadable was put at the end. */
+        if (ch->state != OBJECT_FAILED
+            && (e->cached <= e->cache_max || tries-- == 0)) {
+            break;
+        }
+
+        if (ch->state != OBJECT_LOADING && ch->pins == 0 && !ch->dirty
+            && ch->first == NULL) {
+            channel_free(e, ch);
+        }
+    }
+
+    tries = 256;
+
+    for (l = e->users.prev; l != &e->users; l = prev) {
+        struct user *u = map_container(l, struct user, lru);
+
+        prev = l->prev;
+
+        if (u->state != OBJECT_FAILED
+            && (e->cached <= e->cache_max || tries-- == 0)) {
+            break;
+        }
+
+        if (u->state != OBJECT_LOADING) {
+            user_free(e, u);
+        }
+    }
+}
+
+
+struct user *
+user_by_name(struct embedded *e, struct str name)
+{
+    struct map_entry *entry;
+    struct user *u;
+
+    entry = map_find(&e->users_by_name, name.data, name.len);
+
+    if (entry != NULL) {
+        u = map_container(entry, struct user, by_name);
+
+        if (u->refs == 0 && u->state != OBJECT_FAILED) {
+            lru_remove(&u->lru);
+            lru_push(&e->users, &u->lru);
+        }
+
+        return u;
+    }
+
+    u = user_create(e);
+    if (u == NULL) {
+        return NULL;
+    }
+
+    u->name_len = (uint8_t) name.len;
+    memcpy(u->name, name.data, name.len);
+
+    if (map_insert(&e->users_by_name, &u->by_name) != 0) {
+        user_free(e, u);
+        return NULL;
+    }
+
+    u->in_names = true;
+    user_load(e, u);
+    return u;
+}
+
+
+struct user *
+user_by_number(struct embedded *e, uint64_t number)
+{
+    struct map_entry *entry;
+    struct user *u;
+
+    entry = map_find(&e->users_by_number, &number, sizeof(number));
+    if (entry != NULL) {
+        return map_container(entry, struct user, by_number);
+    }
+
+    u = user_create(e);
+    if (u == NULL) {
+        return NULL;
+    }
+
+    u->number = number;
+
+    if (map_insert(&e->users_by_number, &u->by_number) != 0) {
+        user_free(e, u);
+        return NULL;
+    }
+
+    u->in_numbers = true;
+    user_load(e, u);
+    return u;
+}
+
+
+void
+user_ref(struct embedded *e, struct user *u)
+{
+    (void) e;
+
+    if (u->refs++ == 0) {
+        lru_remove(&u->lru);
+    }
+}
+
+
+void
+user_unref(struct embedded *e, struct user *u)
+{
+    if (--u->refs == 0) {
+        lru_push(u->state == OBJECT_FAILED ? e->users.prev : &e->users,
+                 &u->lru);
+    }
+}
+
+
+enum step
+user_await(struct embedded *e, struct request *r, struct str name,
+           struct user **u)
+{
+    *u = user_by_name(e, name);
+
+    if (*u != NULL && (*u)->state == OBJECT_LOADING) {
+        request_wait(&(*u)->waiters, r);
+        return STEP_WAIT;
+    }
+
+    if (*u != NULL && (*u)->state == OBJECT_FAILED) {
+        *u = NULL;
+    }
+
+    return STEP_DONE;
+}
+
+
+static struct user *
+user_create(struct embedded *e)
+{
+    struct user *u = calloc(1, sizeof(*u));
+
+    if (u == NULL) {
+        return NULL;
+    }
+
+    u->waiters.last = &u->waiters.first;
+    lru_push(&e->users, &u->lru);
+    e->cached += sizeof(*u);
+    return u;
+}
+
+
+static void
+user_free(struct embedded *e, struct user *u)
+{
+    if (u->in_names) {
+        map_remove(&e->users_by_name, &u->by_name);
+    }
+
+    if (u->in_numbers) {
+        map_remove(&e->users_by_number, &u->by_number);
+        e->evictions++;
+    }
+
+    if (u->refs == 0) {
+        lru_remove(&u->lru);
+    }
+
+    if (u->devices != NULL) {
+        e->cached -= STATE_DEVICES_MAX * sizeof(struct device);
+        free(u->devices);
+    }
+
+    e->cached -= sizeof(*u);
+    free(u);
+}
+
+
+static void
+user_load(struct embedded *e, struct user *u)
+{
+    struct load_user *l = calloc(1, sizeof(*l));
+
+    if (l == NULL) {
+        user_settle(e, u, OBJECT_FAILED);
+        return;
+    }
+
+    l->job.run = load_user_run;
+    l->job.done = user_load_done;
+    l->user = u;
+    l->epoch = e->epoch;
+    l->evictions = e->evictions;
+    l->number = u->number;
+    l->name_len = u->name_len;
+    memcpy(l->name, u->name, u->name_len);
+
+    readers_submit(e->readers, &l->job);
+}
+
+
+static void
+user_load_done(struct embedded *e, struct read_job *job)
+{
+    struct load_user *l = (struct load_user *) job;
+    struct user *u = l->user;
+
+    if (l->epoch == e->epoch) {
+        if (job->status != 0 || (!l->found && u->in_numbers)) {
+            user_settle(e, u, OBJECT_FAILED);
+
+        } else if (!l->found) {
+            user_settle(e, u, OBJECT_ABSENT);
+
+        } else {
+            u = user_resolve(e, u, l);
+            if (u != NULL) {
+                user_fill(e, u, l);
+                user_settle(e, u, OBJECT_READY);
+            }
+        }
+    }
+
+    free(l->devices);
+    free(l);
+}
+
+
+/* The object what was read belongs to; NULL when it is no longer the newest
+ * there is to know. */
+static struct user *
+user_resolve(struct embedded *e, struct user *u, const struct load_user *l)
+{
+    struct map_entry *entry;
+    struct user *other;
+    struct request *r;
+
+    if (u->in_numbers) {
+        return u;
+    }
+
+    entry = map_find(&e->users_by_number, &l->number, sizeof(l->number));
+
+    if (entry == NULL) {
+        u->number = l->number;
+
+        if (map_insert(&e->users_by_number, &u->by_number) != 0) {
+            user_settle(e, u, OBJECT_FAILED);
+            return NULL;
+        }
+
+        u->in_numbers = true;
+
+        if (l->evictions == e->evictions) {
+            return u;
+        }
+
+        /* It may have been here, changed and gone since it was read. */
+        user_load(e, u);
+        return NULL;
+    }
+
+    other = map_container(entry, struct user, by_number);
+
+    while ((r = request_next(&u->waiters)) != NULL) {
+        if (other->state == OBJECT_LOADING) {
+            request_wait(&other->waiters, r);
+
+        } else {
+            request_wake(e, r);
+        }
+    }
+
+    user_free(e, u);
+
+    if (other->state == OBJECT_READY && !other->in_names
+        && map_insert(&e->users_by_name, &other->by_name) == 0) {
+        other->in_names = true;
+    }
+
+    return NULL;
+}
+
+
+static void
+user_fill(struct embedded *e, struct user *u, struct load_user *l)
+{
+    uint32_t n;
+
+    u->newest = l->newest;
+    u->published = l->newest;
+    u->created_at = l->created_at;
+    u->connected = (l->flags & RECORD_USER_CONNECTED) != 0;
+    u->devices = l->devices;
+    u->n_devices = (uint16_t) l->n_devices;
+    l->devices = NULL;
+
+    if (u->devices != NULL) {
+        e->cached += STATE_DEVICES_MAX * sizeof(struct device);
+    }
+
+    for (n = 0; n < u->n_devices; n++) {
+        if (u->devices[n].inbox_id > u->acked) {
+            u->acked = u->devices[n].inbox_id;
+        }
+    }
+
+    if (u->in_names) {
+        return;
+    }
+
+    u->name_len = l->name_len;
+    memcpy(u->name, l->name, l->name_len);
+
+    /* One that is there already is still looking for its number. */
+    if (map_find(&e->users_by_name, u->name, u->name_len) == NULL
+        && map_insert(&e->users_by_name, &u->by_name) == 0) {
+        u->in_names = true;
+    }
+}
+
+
+static void
+user_settle(struct embedded *e, struct user *u, enum object_state state)
+{
+    u->state = state;
+
+    if (state == OBJECT_FAILED && u->refs == 0) {
+        lru_remove(&u->lru);
+        lru_push(e->users.prev, &u->lru);
+    }
+
+    request_wake_all(e, &u->waiters);
+}
+
+
+int
+user_make(struct embedded *e, struct user *u, bool connected)
+{
+    struct record_user record;
+    struct key key;
+    bool absent = u->state == OBJECT_ABSENT;
+
+    if (absent) {
+        u->number = e->next_user;
+
+        if (map_insert(&e->users_by_number, &u->by_number) != 0) {
+            return -1;
+        }
+
+        u->in_numbers = true;
+        u->state = OBJECT_READY;
+        u->created_at = embedded_now();
+        e->next_user++;
+    }
+
+    u->connected = u->connected || connected;
+
+    if (absent) {
+        key_user_name(&key, user_name(u));
+        (void) embedded_record(e);
+        record_put_u64(&e->record, u->number);
+        embedded_put(e, &key, &e->record);
+    }
+
+    record.flags = u->connected ? RECORD_USER_CONNECTED : 0;
+    record.created_at = u->created_at;
+    record.name = user_name(u);
+
+    key_user(&key, u->number);
+    (void) embedded_record(e);
+    record_put_user(&e->record, &record);
+    embedded_put(e, &key, &e->record);
+    return 0;
+}
+
+
+struct channel *
+channel_by_id(struct embedded *e, struct str id)
+{
+    struct map_entry *entry;
+    struct channel *ch;
+
+    entry = map_find(&e->channels_by_id, id.data, id.len);
+
+    if (entry != NULL) {
+        ch = map_container(entry, struct channel, by_id);
+
+        if (ch->state != OBJECT_FAILED) {
+            lru_remove(&ch->lru);
+            lru_push(&e->channels, &ch->lru);
+        }
+
+        return ch;
+    }
+
+    ch = channel_new(e, id);
+
+    if (ch != NULL) {
+        ch->state = OBJECT_LOADING;
+        channel_load(e, ch);
+    }
+
+    return ch;
+}
+
+
+struct channel *
+channel_new(struct embedded *e, struct str id)
+{
+    struct channel *ch = channel_create(e);
+
+    if (ch == NULL) {
+        return NULL;
+    }
+
+    ch->state = OBJECT_ABSENT;
+    ch->id_len = (uint8_t) id.len;
+    memcpy(ch->id, id.data, id.len);
+
+    if (map_insert(&e->channels_by_id, &ch->by_id) != 0) {
+        channel_free(e, ch);
+        return NULL;
+    }
+
+    ch->in_ids = true;
+    return ch;
+}
+
+
+struct channel *
+channel_by_number(struct embedded *e, uint64_t number)
+{
+    struct map_entry *entry;
+    struct channel *ch;
+
+    entry = map_find(&e->channels_by_number, &number, sizeof(number));
+    if (entry != NULL) {
+        return map_container(entry, struct channel, by_number);
+    }
+
+    ch = channel_create(e);
+    if (ch == NULL) {
+        return NULL;
+    }
+
+    ch->number = number;
+
+    if (map_insert(&e->channels_by_number, &ch->by_number) != 0) {
+        channel_free(e, ch);
+        return NULL;
+    }
+
+    ch->in_numbers = true;
+    channel_load(e, ch);
+    return ch;
+}
+
+
+static struct channel *
+channel_create(struct embedded *e)
+{
+    struct channel *ch = calloc(1, sizeof(*ch));
+
+    if (ch == NULL) {
+        return NULL;
+    }
+
+    ch->last = &ch->first;
+    lru_push(&e->channels, &ch->lru);
+    channel_count(e, ch);
+    return ch;
+}
+
+
+static void
+channel_free(struct embedded *e, struct channel *ch)
+{
+    uint32_t n;
+
+    if (ch->in_ids) {
+        map_remove(&e->channels_by_id, &ch->by_id);
+    }
+
+    if (ch->in_numbers) {
+        map_remove(&e->channels_by_number, &ch->by_number);
+        e->evictions++;
+    }
+
+    for (n = 0; n < ch->n_members; n++) {
+        user_unref(e, ch->members[n].user);
+    }
+
+    lru_remove(&ch->lru);
+    e->cached -= ch->bytes;
+    free(ch->members);
+    free((char *) ch->name.data);
+    free((char *) ch->avatar.data);
+    free(ch);
+}
+
+
+void
+channel_count(struct embedded *e, struct channel *ch)
+{
+    size_t bytes = sizeof(*ch) + ch->members_cap * sizeof(struct member)
+                   + ch->name.len + ch->avatar.len;
+
+    e->cached += bytes - ch->bytes;
+    ch->bytes = bytes;
+}
+
+
+static void
+channel_load(struct embedded *e, struct channel *ch)
+{
+    struct load_channel *l = calloc(1, sizeof(*l));
+
+    if (l == NULL) {
+        channel_settle(e, ch, OBJECT_FAILED);
+        return;
+    }
+
+    l->job.run = load_channel_run;
+    l->job.done = channel_load_done;
+    l->channel = ch;
+    l->epoch = e->epoch;
+    l->evictions = e->evictions;
+    l->number = ch->number;
+    l->id_len = ch->id_len;
+    memcpy(l->id, ch->id, ch->id_len);
+
+    readers_submit(e->readers, &l->job);
+}
+
+
+static void
+channel_load_done(struct embedded *e, struct read_job *job)
+{
+    struct load_channel *l = (struct load_channel *) job;
+    struct channel *ch = l->channel;
+
+    if (l->epoch == e->epoch) {
+        if (job->status != 0 || (!l->found && ch->in_numbers)) {
+            channel_settle(e, ch, OBJECT_FAILED);
+
+        } else if (!l->found) {
+            channel_settle(e, ch, OBJECT_ABSENT);
+
+        } else {
+            ch = channel_resolve(e, ch, l);
+            if (ch != NULL && channel_fill(e, ch, l) != 0) {
+                channel_settle(e, ch, OBJECT_FAILED);
+            }
+        }
+    }
+
+    buf_clear(&l->value);
+    free(l);
+}
+
+
+static struct channel *
+channel_resolve(struct embedded *e, struct channel *ch,
+                const struct load_channel *l)
+{
+    struct map_entry *entry;
+
+    if (ch->in_numbers) {
+        return ch;
+    }
+
+    entry = map_find(&e->channels_by_number, &l->number, sizeof(l->number));
+
+    if (entry != NULL) {
+        channel_hand_over(e, ch,
+                          map_container(entry, struct channel, by_number));
+        return NULL;
+    }
+
+    ch->number = l->number;
+
+    if (map_insert(&e->channels_by_number, &ch->by_number) != 0) {
+        channel_settle(e, ch, OBJECT_FAILED);
+        return NULL;
+    }
+
+    ch->in_numbers = true;
+
+    if (l->evictions == e->evictions) {
+        return ch;
+    }
+
+    channel_load(e, ch);
+    return NULL;
+}
+
+
+static void
+channel_hand_over(struct embedded *e, struct channel *from, struct channel *to)
+{
+    struct request *r;
+
+    if (from->first != NULL) {
+        for (r = from->first; r != NULL; r = r->channel_next) {
+            r->channel = to;
+        }
+
+        /* Whoever is first at `to` is at work already, or it loads. */
+        if (to->first == NULL && to->state != OBJECT_LOADING) {
+            request_wake(e, from->first);
+        }
+
+        *to->last = from->first;
+        to->last = from->last;
+        from->first = NULL;
+    }
+
+    channel_free(e, from);
+
+    if (to->state == OBJECT_READY && !to->in_ids
+        && map_insert(&e->channels_by_id, &to->by_id) == 0) {
+        to->in_ids = true;
+    }
+}
+
+
+static int
+channel_fill(struct embedded *e, struct channel *ch,
+             const struct load_channel *l)
+{
+    const struct record_channel *record = &l->record;
+    struct request *r;
+    struct storage_op op = {0};
+    uint32_t n;
+
+    ch->kind = (uint8_t) record->kind;
+    ch->created_at = record->created_at;
+    ch->newest = l->newest;
+    ch->published = l->newest;
+    ch->sent_at = l->sent_at;
+    ch->newest_event = l->newest_event;
+
+    if (!ch->in_ids) {
+        ch->id_len = l->id_len;
+        memcpy(ch->id, l->id, l->id_len);
+    }
+
+    if (channel_set_text(&ch->name, record->name) != 0
+        || channel_set_text(&ch->avatar, record->avatar) != 0) {
+        return -1;
+    }
+
+    for (n = 0; n < record->n_members; n++) {
+        struct user *u = user_by_number(e, record->members[n].user);
+        struct member *m;
+
+        m = u == NULL ? NULL : channel_join(e, ch, u, record->members[n].role);
+        if (m == NULL) {
+            return -1;
+        }
+
+        m->read = l->markers[n].read;
+        m->delivered = l->markers[n].delivered;
+        m->hidden = l->markers[n].hidden;
+    }
+
+    channel_count(e, ch);
+
+    if (!ch->in_ids && map_find(&e->channels_by_id, ch->id, ch->id_len) == NULL
+        && map_insert(&e->channels_by_id, &ch->by_id) == 0) {
+        ch->in_ids = true;
+    }
+
+    /* It is ready when its members are; pins keep it until then. */
+    r = request_create(e, &op, NULL, NULL);
+    if (r == NULL) {
+        return -1;
+    }
+
+    r->step = channel_members_step;
+    request_pin(e, r, NULL, ch);
+    request_wake(e, r);
+    return 0;
+}
+
+
+static enum step
+channel_members_step(struct embedded *e, struct request *r)
+{
+    struct channel *ch = r->pin_channel;
+    enum object_state state = OBJECT_READY;
+    uint32_t n;
+
+    for (n = 0; n < ch->n_members; n++) {
+        struct user *u = ch->members[n].user;
+
+        if (u->state == OBJECT_LOADING) {
+            request_wait(&u->waiters, r);
+            return STEP_WAIT;
+        }
+
+        if (u->state != OBJECT_READY) {
+            state = OBJECT_FAILED;
+        }
+    }
+
+    channel_settle(e, ch, state);
+    return request_answer(e, r, STORAGE_OK);
+}
+
+
+static void
+channel_settle(struct embedded *e, struct channel *ch, enum object_state state)
+{
+    ch->state = state;
+
+    if (state == OBJECT_FAILED) {
+        lru_remove(&ch->lru);
+        lru_push(e->channels.prev, &ch->lru);
+    }
+
+    if (ch->first != NULL) {
+        request_wake(e, ch->first);
+    }
+}
+
+
+int
+channel_make(struct embedded *e, struct channel *ch,
+             enum record_channel_kind kind, uint64_t now)
+{
+    struct key key;
+
+    ch->number = e->next_channel;
+
+    if (map_insert(&e->channels_by_number, &ch->by_number) != 0) {
+        return -1;
+    }
+
+    ch->in_numbers = true;
+    ch->state = OBJECT_READY;
+    ch->kind = (uint8_t) kind;
+    ch->created_at = now;
+    e->next_channel++;
+
+    key_channel_name(&key, channel_id(ch));
+    (void) embedded_record(e);
+    record_put_u64(&e->record, ch->number);
+    embedded_put(e, &key, &e->record);
+    return 0;
+}
+
+
+void
+channel_put(struct embedded *e, const struct channel *ch)
+{
+    struct record_channel record;
+    struct key key;
+    uint32_t n;
+
+    record.kind = ch->kind;
+    record.created_at = ch->created_at;
+    record.id = channel_id(ch);
+    record.name = ch->name;
+    record.avatar = ch->avatar;
+    record.n_members = ch->n_members;
+
+    for (n = 0; n < ch->n_members; n++) {
+        record.members[n].user = ch->members[n].user->number;
+        record.members[n].role = ch->members[n].role;
+    }
+
+    key_channel(&key, ch->number);
+    (void) embedded_record(e);
+    record_put_channel(&e->record, &record);
+    embedded_put(e, &key, &e->record);
+}
+
+
+struct member *
+channel_member(const struct channel *ch, const struct user *u)
+{
+    uint32_t n;
+
+    for (n = 0; n < ch->n_members; n++) {
+        if (ch->members[n].user == u) {
+            return &ch->members[n];
+        }
+    }
+
+    return NULL;
+}
+
+
+struct member *
+channel_join(struct embedded *e, struct channel *ch, struct user *u,
+             enum storage_role role)
+{
+    struct member *m;
+
+    if (ch->n_members == ch->members_cap) {
+        uint32_t cap = ch->members_cap == 0 ? 2 : ch->members_cap * 2;
+
+        m = realloc(ch->members, cap * sizeof(*m));
+        if (m == NULL) {
+            return NULL;
+        }
+
+        ch->members = m;
+        ch->members_cap = cap;
+        channel_count(e, ch);
+    }
+
+    user_ref(e, u);
+    m = &ch->members[ch->n_members++];
+    memset(m, 0, sizeof(*m));
+    m->user = u;
+    m->role = (uint8_t) role;
+    return m;
+}
+
+
+void
+channel_part(struct embedded *e, struct channel *ch, struct member *m)
+{
+    struct member *end = ch->members + ch->n_members;
+
+    user_unref(e, m->user);
+    memmove(m, m + 1, (size_t) ((char *) end - (char *) (m + 1)));
+    ch->n_members--;
+}
+
+
+int
+channel_set_text(struct str *field, struct str text)
+{
+    char *p = NULL;
+
+    if (text.len != 0) {
+        p = malloc(text.len);
+        if (p == NULL) {
+            return -1;
+        }
+
+        memcpy(p, text.data, text.len);
+    }
+
+    free((char *) field->data);
+    *field = (struct str){p, text.len};
+    return 0;
+}
+
+
+static void
+lru_init(struct lru *head)
+{
+    head->next = head;
+    head->prev = head;
+}
+
+
+static void
+lru_push(struct lru *head, struct lru *l)
+{
+    l->next = head->next;
+    l->prev = head;
+    head->next->prev = l;
+    head->next = l;
+}
+
+
+static void
+lru_remove(struct lru *l)
+{
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+}

@@ -1,0 +1,162 @@
+/*
+ * Users and channels in memory: what has been sequenced, also what is not yet
+ * on disk.  They are loaded by reader threads when first asked for, dropped
+ * when memory is needed and nothing refers to them, and all at once after a
+ * failed write.  A channel in memory holds its members in memory.
+ */
+
+#ifndef STORAGE_STATE_H
+#define STORAGE_STATE_H
+
+#include "storage_embedded.h"
+
+#define STATE_CACHE_MAX ((size_t) 128 << 20)
+
+/* Devices whose cursors a user keeps; the one longest silent makes room. */
+#define STATE_DEVICES_MAX 64
+
+enum object_state {
+    OBJECT_LOADING,
+    OBJECT_READY,
+    OBJECT_ABSENT, /* there is none; a number is given when it is made */
+    OBJECT_FAILED, /* it could not be read                             */
+};
+
+struct device {
+    uint64_t inbox_id;
+    uint64_t at;
+    bool dirty;
+    uint8_t id_len;
+    char id[STORAGE_ID_MAX];
+};
+
+struct user {
+    struct map_entry by_name, by_number;
+    struct lru lru; /* in it while refs is 0 */
+    struct request_queue waiters;
+    struct user *dirty_next, *writing_next;
+    uint64_t number;
+    uint64_t newest;    /* inbox id, sequenced  */
+    uint64_t published; /* inbox id, told       */
+    uint64_t acked;     /* by any of the devices */
+    uint64_t created_at;
+    struct device *devices;
+    uint32_t refs;
+    uint16_t n_devices;
+    uint8_t state; /* enum object_state */
+    bool connected;
+    bool dirty; /* a device is */
+    bool in_names, in_numbers;
+    uint8_t name_len; /* 0: not known before it is loaded */
+    char name[STORAGE_ID_MAX];
+};
+
+struct member {
+    struct user *user;
+    uint64_t read;
+    uint64_t delivered;
+    uint64_t hidden;
+    uint64_t receipt_at; /* when the last receipt went out, loop time */
+    uint8_t role;
+    bool dirty;
+    bool receipt_due;
+};
+
+struct channel {
+    struct map_entry by_id, by_number;
+    struct lru lru;
+    struct request *first, **last; /* queue; the first one is at work */
+    struct channel *dirty_next, *writing_next;
+    struct channel *receipt_next;
+    uint64_t number;
+    uint64_t newest;    /* message id, sequenced */
+    uint64_t published; /* message id, told      */
+    uint64_t sent_at;   /* of the newest         */
+    uint64_t newest_event;
+    uint64_t created_at;
+    struct member *members;
+    struct str name, avatar; /* on the heap; NULL: none */
+    uint32_t n_members, members_cap;
+    uint32_t pins;
+    size_t bytes; /* as counted in the cache */
+    uint8_t state;
+    uint8_t kind; /* enum record_channel_kind */
+    bool dirty;   /* a member's markers are */
+    bool receipts_due;
+    bool in_ids, in_numbers;
+    uint8_t id_len;
+    char id[STORAGE_CHANNEL_MAX];
+};
+
+void state_init(struct embedded *e);
+
+/* Forgets everything; requests are the caller's to end. */
+void state_clear(struct embedded *e);
+
+/* Drops what nobody refers to, oldest first, down to the bound. */
+void state_evict(struct embedded *e);
+
+/*
+ * The object of that name or number, whose loading has begun if need be.
+ * NULL: out of memory.  Good until the end of the turn, longer only with a
+ * reference, a pin or a request in the queue.
+ */
+struct user *user_by_name(struct embedded *e, struct str name);
+struct user *user_by_number(struct embedded *e, uint64_t number);
+struct channel *channel_by_id(struct embedded *e, struct str id);
+struct channel *channel_by_number(struct embedded *e, uint64_t number);
+
+void user_ref(struct embedded *e, struct user *u);
+void user_unref(struct embedded *e, struct user *u);
+
+static inline struct str
+user_name(const struct user *u)
+{
+    return (struct str){u->name, u->name_len};
+}
+
+static inline struct str
+channel_id(const struct channel *ch)
+{
+    return (struct str){ch->id, ch->id_len};
+}
+
+/*
+ * For step functions: *u is the user when STEP_DONE; with STEP_WAIT the
+ * request waits for him.  An absent one is told by his state; one that
+ * failed answers STEP_DONE with *u NULL.
+ */
+enum step user_await(struct embedded *e, struct request *r, struct str name,
+                     struct user **u);
+
+/*
+ * Makes an absent user, or notes that he has connected, in the commit being
+ * collected.  The caller keeps him in memory until that is published.
+ * 0, or -1 when out of memory.
+ */
+int user_make(struct embedded *e, struct user *u, bool connected);
+
+/* An absent channel of an id that nobody can know yet.  NULL: no memory. */
+struct channel *channel_new(struct embedded *e, struct str id);
+
+/* Makes an absent channel without members.  0, or -1 when out of memory. */
+int channel_make(struct embedded *e, struct channel *ch,
+                 enum record_channel_kind kind, uint64_t now);
+
+/* Its record, as it is now, into the commit. */
+void channel_put(struct embedded *e, const struct channel *ch);
+
+struct member *channel_member(const struct channel *ch, const struct user *u);
+
+/* Appends a member, who must be ready; NULL: out of memory. */
+struct member *channel_join(struct embedded *e, struct channel *ch,
+                            struct user *u, enum storage_role role);
+void channel_part(struct embedded *e, struct channel *ch, struct member *m);
+
+/* A copy of the text takes the place of a name or an avatar.  0, or -1. */
+int channel_set_text(struct str *field, struct str text);
+
+/* Counts the channel's memory anew after its size has changed. */
+void channel_count(struct embedded *e, struct channel *ch);
+
+#endif

@@ -1,0 +1,209 @@
+"""Limits: rates, heartbeats, slow and silent clients, half-open handshakes."""
+
+from chat import *
+
+
+@test('chat_rate: 429 with retry_after; waiting is enough')
+def _():
+    server = Server(ws='chat_rate 5r/s;')
+    alice = server.client('alice')
+    keys = [alice.request('ping') for _ in range(8)]
+    errors = []
+    try:
+        for key in keys:
+            try:
+                alice.reply(key)
+            except RpcError as e:
+                errors.append(e)
+                break
+    except Closed as c:
+        equal((c.code, c.reason), (1008, 'rate_limited'))
+    assert errors, 'eight requests at once passed 5r/s'
+    equal((errors[0].code, errors[0].reason), (429, 'rate_limited'))
+    assert errors[0].data['retry_after'] > 0
+
+
+@test('chat_rate: who waits as told goes on; who does not is closed 1008')
+def _():
+    server = Server(ws='chat_rate 5r/s;')
+    alice = server.client('alice')
+
+    def exhaust():
+        for _ in range(50):
+            try:
+                alice.call('ping')
+            except RpcError as e:
+                equal(e.code, 429)
+                return e.data['retry_after']
+        raise AssertionError('never limited')
+    wait = exhaust()
+    end = time.monotonic() + wait + 0.1
+    until(lambda: time.monotonic() > end, wait + 5)
+    alice.call('ping')
+    exhaust()
+    alice.request('ping')
+    alice.expect_close(1008, 'rate_limited')
+
+
+@test('chat_rate: a batch counts its elements')
+def _():
+    server = Server(ws='chat_rate 5r/s;')
+    alice = server.client('alice')
+    answers = alice.raw(json.dumps([{'jsonrpc': '2.0', 'id': i, 'method': 'ping'} for i in range(40)]))
+    answers = answers if isinstance(answers, list) else [answers]
+    assert any(a.get('error', {}).get('code') == 429 for a in answers), answers
+    server.client('bob').call('ping')
+
+
+@test('chat_rate holds at /rpc too, with 429 in JSON-RPC')
+def _():
+    server = Server(rpc='chat_rate 5r/s;')
+    codes = []
+    for _ in range(30):
+        try:
+            server.rpc('alice', 'ping')
+            codes.append(0)
+        except RpcError as e:
+            codes.append(e.code)
+        except HttpError as e:
+            codes.append(e.status)
+    assert codes[0] == 0 and 429 in codes, codes
+
+
+@test('a connection silent for chat_heartbeat is pinged; one that answers stays')
+def _():
+    server = Server(ws='chat_heartbeat 1s;')
+    alice = server.client('alice')
+    end = time.monotonic() + 3.5
+    while time.monotonic() < end:
+        try:
+            alice.pump(0.2)
+        except (socket.timeout, TimeoutError):
+            pass
+    assert len(alice.pings) >= 2, alice.pings
+    alice.call('ping')
+
+
+@test('a client silent past twice the heartbeat is closed 1001')
+def _():
+    server = Server(ws='chat_heartbeat 1s;')
+    alice = server.client('alice')
+    start = time.monotonic()
+    ws_frames = []
+    alice.sock.settimeout(10 * SLOW)
+    while True:
+        fin, rsv, opcode, payload = alice.read_frame()
+        ws_frames.append(opcode)
+        if opcode == CLOSE:
+            break
+    took = time.monotonic() - start
+    assert PING in ws_frames, ws_frames
+    equal(int.from_bytes(payload[:2], 'big'), 1001)
+    assert 1.5 < took < 4 * SLOW, took
+
+
+@test('a client that takes nothing for chat_send_timeout is closed; the others do not notice')
+def _():
+    server = Server(ws='chat_send_timeout 1s; chat_send_queue 64k;')
+    deaf = server.client('bob', receive_buffer=4096)
+    alice, beside = server.client('alice'), server.client('bob')
+    for i in range(150):
+        alice.say('bob', 'x' * 50000)
+        equal(len(beside.message()['text']), 50000)
+    # its connection ends: 1013 where it can still be told
+    until(lambda: server.metrics()['chat_connections'] == 2, 20 * SLOW, 'the deaf client to be dropped')
+    got = 0
+    try:
+        while True:
+            deaf.pump(5)
+            got += 1
+    except Closed as c:
+        assert c.code in (1013, None), c
+    assert got < 150
+    alice.say('bob', 'still there')
+    equal(beside.message()['text'], 'still there')
+
+
+@test('a slow reader falls behind, costs no memory, and catches up with every event in order')
+def _():
+    server = Server(ws='chat_send_queue 64k; chat_send_timeout 60s;', chat_workers=1, workers=1)
+    slow = server.client('bob', receive_buffer=4096, timeout=60)
+    alice = server.client('alice')
+    before = rss(server)
+    for i in range(400):
+        alice.say('bob', '%d ' % i + 'x' * 50000)
+    grown = rss(server) - before
+    assert ASAN or grown < 14 << 20, '20 MB for a client that does not read cost %d KiB' % (grown >> 10)
+    for i in range(400):
+        equal(slow.message(60)['text'].split()[0], str(i))
+    alice.say('bob', 'live again')
+    equal(slow.message(60)['text'], 'live again')
+    assert server.metrics()['chat_behind'] >= 1
+
+
+def rss(server):
+    total = 0
+    for pid in server.nginx_workers() + [p for n, p in server.pool_processes().items() if 'worker' in n]:
+        with open('/proc/%d/statm' % pid) as f:
+            total += int(f.read().split()[1]) * 4096
+    return total
+
+
+@test('an empty queue takes any one message, however large')
+def _():
+    server = Server(ws='chat_send_queue 16k;')
+    bob = server.client('bob', timeout=30)
+    server.client('alice').say('bob', '\U0001f600' * 100000)
+    equal(len(bob.message(30)['text']), 100000)
+
+
+@test('1,000 half-open handshakes hold up nobody')
+def _():
+    server = Server()
+    sockets = []
+    for i in range(1000):
+        s = socket.create_connection(('127.0.0.1', server.port))
+        s.sendall(b'GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n'[:10 + i % 40])
+        sockets.append(s)
+    alice, bob = server.client('alice'), server.client('bob')
+    for i in range(50):
+        alice.say('bob', str(i))
+        equal(bob.message()['text'], str(i))
+    for s in sockets:
+        s.close()
+
+
+@test('1,000 handshakes whose client is gone before the 101 leave nothing behind')
+def _():
+    server = Server()
+    request = ('GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+               'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n'
+               'Authorization: Bearer %s\r\n\r\n' % server.token('alice')).encode()
+    for _ in range(1000):
+        s = socket.create_connection(('127.0.0.1', server.port))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+        s.sendall(request)
+        s.close()
+    until(lambda: server.metrics()['chat_connections'] == 0, 20 * SLOW, 'connections to be 0')
+    until(lambda: server.metrics()['chat_pool_sessions'] == 0, 20 * SLOW, 'sessions to be 0')
+    server.client('alice').call('ping')
+
+
+@test('a client that sends requests and never reads answers stops being read, then is closed')
+def _():
+    server = Server(ws='chat_send_timeout 2s; chat_send_queue 64k;')
+    flood = server.client('alice', receive_buffer=4096)
+    channel = server.client('bob').say('alice', 'x' * 90000)['channel']
+    flood.sock.settimeout(15 * SLOW)
+    sent = 0
+    try:
+        for i in range(3000):
+            flood.request('message.get', {'channel': channel, 'message_id': 1})
+            sent += 1
+    except OSError:
+        pass
+    until(lambda: server.metrics()['chat_connections'] == 1, 30 * SLOW, 'the flood to be dropped')
+    server.client('carol').call('ping')
+
+
+main()

@@ -1,0 +1,423 @@
+/* Records: what is put is got, byte for byte, and nothing else is believed. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "storage_record.h"
+
+typedef int get_fn(struct str value);
+
+/*
+ * A value cut short anywhere, or of another version, is refused; a value with
+ * a byte too many as well, unless its last part is what is left.
+ */
+static void
+check_bounds(struct buf *b, get_fn *get, size_t open_from)
+{
+    assert_false(buf_failed(b));
+    assert_int_equal(get(buf_str(b)), 0);
+
+    for (size_t len = 0; len < b->len; len++) {
+        char *copy = malloc(len + 1);
+
+        memcpy(copy, b->data, len);
+        assert_int_equal(get((struct str){copy, len}),
+                         open_from > 0 && len > open_from ? 0 : -1);
+        free(copy);
+    }
+
+    if (open_from == 0) {
+        buf_put_char(b, 'x');
+        assert_int_equal(get(buf_str(b)), -1);
+        b->len--;
+    }
+
+    b->data[0]++;
+    assert_int_equal(get(buf_str(b)), -1);
+    buf_clear(b);
+}
+
+
+static int
+get_u32(struct str value)
+{
+    uint32_t v;
+
+    return record_get_u32(value, &v);
+}
+
+
+static int
+get_u64(struct str value)
+{
+    uint64_t v;
+
+    return record_get_u64(value, &v);
+}
+
+
+static void
+numbers(void **state)
+{
+    struct buf b = {0};
+    uint32_t v32;
+    uint64_t v64;
+
+    (void) state;
+
+    record_put_u32(&b, 0x01020304);
+    assert_int_equal(b.len, 5);
+    assert_memory_equal(b.data, "\1\1\2\3\4", 5);
+    assert_int_equal(record_get_u32(buf_str(&b), &v32), 0);
+    assert_int_equal(v32, 0x01020304);
+    check_bounds(&b, get_u32, 0);
+
+    record_put_u64(&b, UINT64_MAX - 1);
+    assert_int_equal(record_get_u64(buf_str(&b), &v64), 0);
+    assert_true(v64 == UINT64_MAX - 1);
+    check_bounds(&b, get_u64, 0);
+}
+
+
+static int
+get_user(struct str value)
+{
+    struct record_user u;
+
+    return record_get_user(value, &u);
+}
+
+
+static void
+user(void **state)
+{
+    struct record_user in = {RECORD_USER_CONNECTED, 1764000000123, STR("al")};
+    struct record_user out;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_user(&b, &in);
+    assert_memory_equal(b.data, "\1\1\0\0\1\x9a\xb6\x97\xe8\x7b\2al", b.len);
+    assert_int_equal(record_get_user(buf_str(&b), &out), 0);
+    assert_int_equal(out.flags, in.flags);
+    assert_int_equal(out.created_at, in.created_at);
+    assert_true(str_eq(out.name, in.name));
+
+    b.data[1] = 2;
+    assert_int_equal(record_get_user(buf_str(&b), &out), -1);
+    b.data[1] = 0;
+    check_bounds(&b, get_user, 0);
+
+    in.name.len = 0;
+    record_put_user(&b, &in);
+    assert_int_equal(record_get_user(buf_str(&b), &out), -1);
+    buf_clear(&b);
+}
+
+
+static int
+get_channel(struct str value)
+{
+    struct record_channel c;
+
+    return record_get_channel(value, &c);
+}
+
+
+static void
+channel(void **state)
+{
+    struct record_channel in = {.kind = RECORD_GROUP,
+                                .created_at = 5,
+                                .id = STR("g.0123456789abcdef"),
+                                .name = STR("Team \xc3\xbc"),
+                                .avatar = STR("a"),
+                                .n_members = STORAGE_MEMBERS_MAX};
+    struct record_channel out;
+    struct buf b = {0};
+
+    (void) state;
+
+    for (unsigned i = 0; i < STORAGE_MEMBERS_MAX; i++) {
+        in.members[i].user = 1000 - i;
+        in.members[i].role = (uint8_t) (i % 3);
+    }
+
+    record_put_channel(&b, &in);
+    assert_int_equal(record_get_channel(buf_str(&b), &out), 0);
+    assert_int_equal(out.kind, RECORD_GROUP);
+    assert_int_equal(out.created_at, 5);
+    assert_true(str_eq(out.id, in.id));
+    assert_true(str_eq(out.name, in.name));
+    assert_true(str_eq(out.avatar, in.avatar));
+    assert_int_equal(out.n_members, STORAGE_MEMBERS_MAX);
+
+    for (unsigned i = 0; i < STORAGE_MEMBERS_MAX; i++) {
+        assert_int_equal(out.members[i].user, in.members[i].user);
+        assert_int_equal(out.members[i].role, in.members[i].role);
+    }
+
+    check_bounds(&b, get_channel, 0);
+}
+
+
+static void
+a_channel_with_odd_parts_is_refused(void **state)
+{
+    struct record_channel in = {.kind = RECORD_DIRECT,
+                                .id = STR("d.a~b"),
+                                .n_members = 1,
+                                .members = {{1, STORAGE_MEMBER}}};
+    struct record_channel out;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_channel(&b, &in);
+    assert_int_equal(record_get_channel(buf_str(&b), &out), 0);
+
+    b.data[b.len - 1] = 3; /* a role */
+    assert_int_equal(record_get_channel(buf_str(&b), &out), -1);
+    b.data[b.len - 1] = 0;
+    b.data[b.len - 2] = 0; /* a user number */
+    assert_int_equal(record_get_channel(buf_str(&b), &out), -1);
+    b.data[b.len - 2] = 1;
+    b.data[b.len - 10] = STORAGE_MEMBERS_MAX + 1;
+    assert_int_equal(record_get_channel(buf_str(&b), &out), -1);
+    b.data[b.len - 10] = 1;
+    b.data[1] = 3; /* the kind */
+    assert_int_equal(record_get_channel(buf_str(&b), &out), -1);
+    b.data[1] = RECORD_DIRECT;
+    assert_int_equal(record_get_channel(buf_str(&b), &out), 0);
+
+    buf_reset(&b, 1024);
+    in.n_members = STORAGE_MEMBERS_MAX + 1;
+    record_put_channel(&b, &in);
+    assert_true(buf_failed(&b));
+
+    char name[RECORD_NAME_MAX + 1] = {0};
+
+    buf_reset(&b, 1024);
+    in.n_members = 1;
+    in.name = (struct str){name, sizeof(name)};
+    record_put_channel(&b, &in);
+    assert_true(buf_failed(&b));
+    buf_clear(&b);
+}
+
+
+static int
+get_message(struct str value)
+{
+    struct record_message m;
+
+    return record_get_message(value, &m);
+}
+
+
+static void
+message(void **state)
+{
+    struct record_message out;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_message_head(&b, 3, 1764000000123);
+    record_put_message_json(&b, STR("d.a~b"), 12, STR("a"), 1764000000123);
+    buf_put_lit(&b, "\"client_id\":\"c\"}");
+    assert_int_equal(record_get_message(buf_str(&b), &out), 0);
+    assert_int_equal(out.sender, 3);
+    assert_int_equal(out.sent_at, 1764000000123);
+    assert_true(
+        str_eq(out.json,
+               STR("{\"channel\":\"d.a~b\",\"message_id\":12,\"sender\":\"a\","
+                   "\"sent_at\":1764000000123,\"client_id\":\"c\"}")));
+    check_bounds(&b, get_message, 17);
+
+    record_put_message_head(&b, 0, 5);
+    buf_put_lit(&b, "{}");
+    assert_int_equal(record_get_message(buf_str(&b), &out), -1);
+    buf_clear(&b);
+}
+
+
+static int
+get_event(struct str value)
+{
+    struct str tail;
+
+    return record_get_event(value, &tail);
+}
+
+
+static void
+event(void **state)
+{
+    struct buf b = {0};
+    struct str tail;
+
+    (void) state;
+
+    record_put_event(&b, STR(",\"channel\":{}}}"));
+    assert_int_equal(record_get_event(buf_str(&b), &tail), 0);
+    assert_true(str_eq(tail, STR(",\"channel\":{}}}")));
+    check_bounds(&b, get_event, 1);
+}
+
+
+static int
+get_inbox(struct str value)
+{
+    struct record_inbox i;
+
+    return record_get_inbox(value, &i);
+}
+
+
+static void
+inbox(void **state)
+{
+    struct record_inbox in = {STORAGE_EVENT_MESSAGE_EDITED, 7, 8, 9};
+    struct record_inbox out;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_inbox(&b, &in);
+    assert_in_range(b.len, 1, 32);
+    assert_int_equal(record_get_inbox(buf_str(&b), &out), 0);
+    assert_int_equal(out.method, in.method);
+    assert_int_equal(out.channel, 7);
+    assert_int_equal(out.id, 8);
+    assert_int_equal(out.rev, 9);
+
+    b.data[1] = STORAGE_EVENT_RECEIPT;
+    assert_int_equal(record_get_inbox(buf_str(&b), &out), -1);
+    b.data[1] = 0;
+    assert_int_equal(record_get_inbox(buf_str(&b), &out), -1);
+    b.data[1] = STORAGE_EVENT_MESSAGE_NEW;
+    b.data[9] = 0; /* channel 0 */
+    assert_int_equal(record_get_inbox(buf_str(&b), &out), -1);
+    b.data[9] = 7;
+    b.data[17] = 0; /* id 0 */
+    assert_int_equal(record_get_inbox(buf_str(&b), &out), -1);
+    b.data[17] = 8;
+    check_bounds(&b, get_inbox, 0);
+}
+
+
+static int
+get_markers(struct str value)
+{
+    struct record_markers m;
+
+    return record_get_markers(value, &m);
+}
+
+
+static int
+get_device(struct str value)
+{
+    struct record_device d;
+
+    return record_get_device(value, &d);
+}
+
+
+static void
+membership_markers_device(void **state)
+{
+    struct record_markers markers = {1, 2, 3}, m;
+    struct record_device device = {4, 5}, d;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_membership(&b);
+    check_bounds(&b, record_get_membership, 0);
+
+    record_put_markers(&b, &markers);
+    assert_int_equal(record_get_markers(buf_str(&b), &m), 0);
+    assert_memory_equal(&m, &markers, sizeof(m));
+    check_bounds(&b, get_markers, 0);
+
+    record_put_device(&b, &device);
+    assert_int_equal(record_get_device(buf_str(&b), &d), 0);
+    assert_memory_equal(&d, &device, sizeof(d));
+    check_bounds(&b, get_device, 0);
+}
+
+
+static int
+get_outcome(struct str value)
+{
+    struct record_outcome o;
+
+    return record_get_outcome(value, &o);
+}
+
+
+static void
+outcome(void **state)
+{
+    struct record_outcome empty = {.kind = RECORD_OUTCOME_EMPTY};
+    struct record_outcome sent = {
+        RECORD_OUTCOME_SEND, 1, 2, 3, 4, {NULL, 0}
+    };
+    struct record_outcome json = {.kind = RECORD_OUTCOME_JSON,
+                                  .json = STR("{\"channel\":{}}")};
+    struct record_outcome out;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_outcome(&b, &empty);
+    assert_int_equal(b.len, 2);
+    check_bounds(&b, get_outcome, 0);
+
+    record_put_outcome(&b, &sent);
+    assert_int_equal(record_get_outcome(buf_str(&b), &out), 0);
+    assert_int_equal(out.kind, RECORD_OUTCOME_SEND);
+    assert_int_equal(out.channel, 1);
+    assert_int_equal(out.message_id, 2);
+    assert_int_equal(out.inbox_id, 3);
+    assert_int_equal(out.sent_at, 4);
+    b.data[9] = 0;
+    assert_int_equal(record_get_outcome(buf_str(&b), &out), -1);
+    b.data[9] = 1;
+    b.data[1] = 3;
+    assert_int_equal(record_get_outcome(buf_str(&b), &out), -1);
+    b.data[1] = RECORD_OUTCOME_SEND;
+    check_bounds(&b, get_outcome, 0);
+
+    record_put_outcome(&b, &json);
+    assert_int_equal(record_get_outcome(buf_str(&b), &out), 0);
+    assert_true(str_eq(out.json, json.json));
+    check_bounds(&b, get_outcome, 2);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(user),
+        cmocka_unit_test(channel),
+        cmocka_unit_test(a_channel_with_odd_parts_is_refused),
+        cmocka_unit_test(message),
+        cmocka_unit_test(event),
+        cmocka_unit_test(inbox),
+        cmocka_unit_test(membership_markers_device),
+        cmocka_unit_test(outcome),
+    };
+
+    return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}

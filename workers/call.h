@@ -1,0 +1,201 @@
+/*
+ * What the families of methods see: a call being carried out, who makes it,
+ * the rows of a method table, and the ways to answer.
+ *
+ * A request is one WebSocket message or HTTP body; it holds one call, or as
+ * many as its batch has elements, and is closed by exactly one reply when the
+ * last of them is answered.  Calls may be answered at once or later, in any
+ * order, each exactly once.  A request whose link ended is answered into the
+ * void.
+ */
+
+#ifndef WORKERS_CALL_H
+#define WORKERS_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "buf.h"
+#include "storage.h"
+#include "str.h"
+
+struct call;
+struct session;
+struct session_link;
+struct worker;
+
+/* Everything a client may hear of failure: name, code, reason, message. */
+#define CHAT_ERRORS(X)                                                         \
+    X(PARSE, -32700, "parse_error", "the text is not JSON")                    \
+    X(INVALID, -32600, "invalid_request", "not a JSON-RPC 2.0 request")        \
+    X(TOO_DEEP, -32600, "too_deep", "nested more than 32 levels deep")         \
+    X(DUPLICATE_KEY, -32600, "duplicate_key", "an object names a key twice")   \
+    X(BAD_BATCH, -32600, "bad_batch", "a batch holds 1 to 64 requests")        \
+    X(NO_METHOD, -32601, "method_not_found", "there is no such method")        \
+    X(MISSING, -32602, "missing", "a parameter is missing")                    \
+    X(UNKNOWN_PARAM, -32602, "unknown_param", "there is no such parameter")    \
+    X(WRONG_TYPE, -32602, "wrong_type", "a parameter has the wrong type")      \
+    X(OUT_OF_RANGE, -32602, "out_of_range", "a parameter is out of range")     \
+    X(BAD_UNICODE, -32602, "bad_unicode",                                      \
+      "a surrogate escape stands alone or is wrongly paired")                  \
+    X(BAD_USER, -32602, "bad_user", "not a user id")                           \
+    X(CONFLICT, -32602, "conflicting_params",                                  \
+      "parameters that exclude each other")                                    \
+    X(TOO_MANY, -32602, "too_many_members", "a group has at most 100 members") \
+    X(BEYOND, -32602, "beyond_newest", "beyond the newest")                    \
+    X(BAD_CURSOR, -32602, "bad_cursor", "not a cursor of this list")           \
+    X(NO_DEVICE, -32602, "device_required",                                    \
+      "the token or the connection names no device")                           \
+    X(INTERNAL, -32603, "internal", "internal error")                          \
+    X(TOKEN, 401, "token_invalid",                                             \
+      "the token is not good for this user and device")                        \
+    X(NOT_ALLOWED, 403, "not_allowed", "your role does not allow this")        \
+    X(NOT_GROUP, 403, "not_a_group", "a direct channel cannot be changed")     \
+    X(NO_CONNECTION, 403, "websocket_only",                                    \
+      "only a WebSocket connection has a session")                             \
+    X(NO_USER, 404, "user_not_found", "there is no such user")                 \
+    X(NO_CHANNEL, 404, "channel_not_found", "there is no such channel")        \
+    X(NO_MESSAGE, 404, "message_not_found", "there is no such message")        \
+    X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
+    X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
+    X(AHEAD, 409, "cursor_ahead", "the cursor is larger than the newest id")   \
+    X(BATCH_ANSWER, 413, "batch_answer_too_large",                             \
+      "the answers of the batch are too large together; ask one by one")       \
+    X(LIMITED, 429, "rate_limited", "too many requests")                       \
+    X(UNAVAILABLE, 503, "unavailable",                                         \
+      "not known whether it was stored; the same client_id is safe")
+
+enum chat_error {
+    CHAT_OK,
+#define CHAT_ERROR_NAME(name, code, reason, message) CHAT_ERROR_##name,
+    CHAT_ERRORS(CHAT_ERROR_NAME)
+#undef CHAT_ERROR_NAME
+};
+
+/* Who makes a request, and where it came from.  Lives while the request is
+ * taken apart; session is NULL for an HTTP call. */
+struct origin {
+    struct worker *worker;
+    struct session_link *link;
+    uint64_t number; /* of the request */
+    uint64_t handle; /* 0: HTTP        */
+    uint16_t replays;
+    bool refuse_unknown;
+    uint32_t rate;
+    uint32_t burst;
+    struct session *session;
+    struct str user;
+    struct str device; /* empty: none */
+};
+
+enum param_type {
+    PARAM_USER,   /* a user id -> str                                   */
+    PARAM_USERS,  /* an array of min ... max of them -> users, n_users  */
+    PARAM_BYTES,  /* a string of min ... max bytes -> str               */
+    PARAM_CHARS,  /* a string of min ... max code points -> str         */
+    PARAM_NUMBER, /* an integer of min ... max -> uint64_t              */
+    PARAM_AFTER,  /* the same, 0 counts: sets the flag STORAGE_AFTER    */
+    PARAM_LIMIT,  /* an integer of 1 ... max -> uint32_t                */
+    PARAM_ROLE,   /* owner, admin or member -> role                     */
+    PARAM_TEXT,   /* the word "text" -> nothing                         */
+};
+
+/* One parameter of a method: checked, then put into a field of the op. */
+struct param {
+    const char *name;
+    enum param_type type;
+    bool required;
+    size_t field;
+    uint64_t min;
+    uint64_t max;
+};
+
+#define PARAM_FIELD(name) offsetof(struct storage_op, name)
+
+/* Of every method that changes something. */
+#define PARAM_CLIENT_ID                                                        \
+    {                                                                          \
+        "client_id", PARAM_BYTES, false, PARAM_FIELD(client_id), 1,            \
+            STORAGE_ID_MAX                                                     \
+    }
+#define PARAM_CHANNEL                                                          \
+    {                                                                          \
+        "channel", PARAM_BYTES, true, PARAM_FIELD(channel), 1,                 \
+            STORAGE_CHANNEL_MAX                                                \
+    }
+
+/* A row of the method table. */
+struct method {
+    const char *name;
+    enum storage_op_type op; /* 0: none */
+    const struct param *params;
+    unsigned n_params;
+
+    /* May it be done?  The parameters are in op; *param names the one at
+     * fault.  NULL: nothing beyond them to check. */
+    enum chat_error (*check)(const struct origin *o,
+                             const struct storage_op *op, const char **param);
+
+    /* Does it.  NULL: call_submit. */
+    void (*handle)(struct call *c, const struct origin *o,
+                   struct storage_op *op);
+
+    /* The storage has done it.  NULL: its json is the result. */
+    void (*answer)(struct call *c, const struct storage_result *r);
+};
+
+/* Related methods; each family's header has one of these. */
+struct family {
+    const struct method *methods;
+    unsigned n;
+};
+
+/* An array and its length, for the tables. */
+#define ARRAY(a) a, sizeof(a) / sizeof((a)[0])
+
+struct call {
+    struct request *request;
+    const struct method *method;
+    struct buf id;     /* as JSON; empty: a notification */
+    struct buf answer; /* of an element of a batch       */
+};
+
+struct request {
+    TAILQ_ENTRY(request) of_link;
+    struct worker *worker;
+    struct session_link *link; /* NULL once it ended */
+    uint64_t number;
+    uint64_t handle; /* 0: HTTP */
+    uint16_t replays;
+    bool batch;
+    uint32_t n_open; /* calls not answered, plus one while being read */
+    uint32_t n_calls;
+    size_t answer_len;
+    struct call calls[];
+};
+
+/* n calls, at least 1.  NULL: out of memory. */
+struct request *call_request_create(const struct origin *o, bool batch,
+                                    uint32_t n);
+
+/* All calls were started: replies now or when the last one is answered. */
+void call_request_started(struct request *r);
+
+/* Closes a request that no request struct could be made for. */
+void call_request_refuse(const struct origin *o, enum chat_error error);
+
+/* Sends the op to the storage, with the user and what makes it unique. */
+void call_submit(struct call *c, const struct origin *o, struct storage_op *op);
+
+/* The answers; the call is gone afterwards. */
+void call_reply(struct call *c, struct str result);
+void call_fail(struct call *c, enum chat_error error, struct str param);
+void call_fail_limited(struct call *c, unsigned retry_after_s);
+void call_fail_status(struct call *c, enum storage_status status);
+
+/* A result at its place in the sequence of its connection. */
+void call_reply_at(struct call *c, uint64_t inbox_id, struct str result);
+
+#endif

@@ -1,0 +1,892 @@
+/*
+ * Users, sessions, live and behind: session.h draws the states.
+ *
+ * Pages are read first come first served, at most PAGES_MAX at once and only
+ * for links that are not full; sessions of a full link are parked until it
+ * has drained.  After each page the session waits for nginx's credit, so a
+ * client that reads nothing costs one page.
+ */
+
+#include "session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <uv.h>
+
+#include "bounds.h"
+#include "buf.h"
+#include "front.h"
+#include "log.h"
+#include "worker.h"
+
+#define PAGES_MAX          32
+#define PAGE_BYTES         (64u << 10)
+#define OPEN_PATIENCE_MS   2000
+#define RESUME_PATIENCE_MS 10000
+#define RETRY_AFTER_S      1
+
+enum user_state {
+    USER_SUBSCRIBING, /* an op is in flight; it keeps the record alive */
+    USER_SUBSCRIBED,
+    USER_STALE, /* the op failed; sessions_tick tries again            */
+};
+
+struct user {
+    struct map_entry by_name;
+    struct map_entry by_number; /* while number is not 0 */
+    struct sessions *all;
+    uint64_t number;
+    uint64_t newest; /* inbox id */
+    struct session_list sessions;
+    uint8_t state; /* enum user_state */
+    uint8_t name_len;
+    char name[];
+};
+
+/* One page being read; session is NULL when it was closed meanwhile. */
+struct page_read {
+    struct sessions *all;
+    struct session *session;
+    bool used;
+};
+
+struct sessions {
+    struct worker *worker;
+    struct map by_name;   /* users */
+    struct map by_number; /* users */
+    struct session_list opening;
+    struct session_list waiting;
+    size_t count;
+    size_t n_stale;
+    struct page_read reads[PAGES_MAX];
+};
+
+static void subscribe(struct user *u);
+
+static const void *
+name_key(const struct map_entry *e, size_t *len)
+{
+    const struct user *u = map_container(e, struct user, by_name);
+
+    *len = u->name_len;
+    return u->name;
+}
+
+static const void *
+number_key(const struct map_entry *e, size_t *len)
+{
+    const struct user *u = map_container(e, struct user, by_number);
+
+    *len = sizeof(u->number);
+    return &u->number;
+}
+
+static const void *
+handle_key(const struct map_entry *e, size_t *len)
+{
+    const struct session *s = map_container(e, struct session, entry);
+
+    *len = sizeof(s->handle);
+    return &s->handle;
+}
+
+struct sessions *
+sessions_create(struct worker *w)
+{
+    struct sessions *all = calloc(1, sizeof(*all));
+
+    if (all == NULL) {
+        return NULL;
+    }
+    all->worker = w;
+    map_init(&all->by_name, name_key);
+    map_init(&all->by_number, number_key);
+    TAILQ_INIT(&all->opening);
+    TAILQ_INIT(&all->waiting);
+    return all;
+}
+
+void
+sessions_free(struct sessions *all)
+{
+    struct map_entry *e;
+    size_t pos = 0;
+
+    if (all == NULL) {
+        return;
+    }
+    while ((e = map_next(&all->by_name, &pos)) != NULL) {
+        free(map_container(e, struct user, by_name));
+    }
+    map_clear(&all->by_name);
+    map_clear(&all->by_number);
+    free(all);
+}
+
+void
+session_link_init(struct session_link *l)
+{
+    map_init(&l->by_handle, handle_key);
+    TAILQ_INIT(&l->parked);
+}
+
+struct str
+session_user(const struct session *s)
+{
+    return (struct str){s->user->name, s->user->name_len};
+}
+
+struct str
+session_device(const struct session *s)
+{
+    return (struct str){s->device, s->device_len};
+}
+
+size_t
+sessions_count(const struct sessions *all)
+{
+    return all->count;
+}
+
+struct session *
+session_find(struct session_link *l, uint64_t handle)
+{
+    struct map_entry *e = map_find(&l->by_handle, &handle, sizeof(handle));
+
+    return e == NULL ? NULL : map_container(e, struct session, entry);
+}
+
+static struct session_list *
+list_of(struct session *s)
+{
+    switch ((enum session_state) s->state) {
+    case SESSION_OPENING:
+        return &s->user->all->opening;
+    case SESSION_BEHIND:
+        return s->parked ? &s->link->parked : &s->user->all->waiting;
+    case SESSION_LIVE:
+    case SESSION_READING:
+    case SESSION_PAGED:
+        break;
+    }
+    return NULL;
+}
+
+static void
+set_state(struct session *s, enum session_state state, bool parked)
+{
+    struct session_list *list = list_of(s);
+
+    if (list != NULL) {
+        TAILQ_REMOVE(list, s, list);
+    }
+    s->state = (uint8_t) state;
+    s->parked = parked;
+    list = list_of(s);
+    if (list != NULL) {
+        TAILQ_INSERT_TAIL(list, s, list);
+    }
+}
+
+/* Users */
+
+static struct user *
+user_create(struct sessions *all, struct str name)
+{
+    struct user *u = calloc(1, sizeof(*u) + name.len);
+
+    if (u == NULL) {
+        return NULL;
+    }
+    u->all = all;
+    u->name_len = (uint8_t) name.len;
+    memcpy(u->name, name.data, name.len);
+    TAILQ_INIT(&u->sessions);
+    if (map_insert(&all->by_name, &u->by_name) != 0) {
+        free(u);
+        return NULL;
+    }
+    return u;
+}
+
+static void
+user_free(struct user *u)
+{
+    if (u->state == USER_STALE) {
+        u->all->n_stale--;
+    }
+    if (u->number != 0) {
+        map_remove(&u->all->by_number, &u->by_number);
+    }
+    map_remove(&u->all->by_name, &u->by_name);
+    free(u);
+}
+
+static void
+unsubscribe_done(const struct storage_result *r, void *data)
+{
+    (void) r;
+    (void) data;
+}
+
+/* The last session is gone.  Events still on their way find no user. */
+static void
+user_leave(struct user *u)
+{
+    struct storage_op op = {
+        .type = STORAGE_UNSUBSCRIBE,
+        .user = {u->name, u->name_len},
+        .number = u->number,
+    };
+
+    if (u->number != 0) {
+        storage_submit(u->all->worker->storage, &op, unsubscribe_done, NULL);
+    }
+    user_free(u);
+}
+
+/* The number is the user's for good; only a store that was replaced by
+ * another gives a new one. */
+static int
+user_set_number(struct user *u, uint64_t number)
+{
+    if (number == u->number) {
+        return 0;
+    }
+    if (u->number != 0) {
+        map_remove(&u->all->by_number, &u->by_number);
+        u->number = 0;
+    }
+    if (number == 0
+        || map_find(&u->all->by_number, &number, sizeof(number)) != NULL) {
+        return -1;
+    }
+    u->number = number;
+    if (map_insert(&u->all->by_number, &u->by_number) != 0) {
+        u->number = 0;
+        return -1;
+    }
+    return 0;
+}
+
+/* Pages */
+
+static void pump(struct sessions *all);
+
+static void
+fall_behind(struct session *s)
+{
+    log_debug("session %" PRIu64 ": behind after %" PRIu64, s->handle,
+              s->cursor);
+    set_state(s, SESSION_BEHIND, false);
+}
+
+static void
+fall_behind_live(struct session *s)
+{
+    s->user->all->worker->counters.behind++;
+    fall_behind(s);
+}
+
+static void
+go_live(struct session *s)
+{
+    log_debug("session %" PRIu64 ": live at %" PRIu64, s->handle, s->cursor);
+    set_state(s, SESSION_LIVE, false);
+}
+
+static void
+send_page(struct session *s, const struct storage_result *r)
+{
+    s->user->all->worker->counters.pages++;
+    s->cursor = r->entries[r->n_entries - 1].inbox_id;
+    s->more = r->more;
+    set_state(s, SESSION_PAGED, false);
+    front_page(s->link, s->handle, r->entries, r->n_entries);
+}
+
+static void
+page_done(const struct storage_result *r, void *data)
+{
+    struct page_read *read = data;
+    struct sessions *all = read->all;
+    struct session *s = read->session;
+
+    read->used = false;
+    if (s == NULL) {
+        pump(all);
+        return;
+    }
+
+    /* no hot loop on a storage that fails: the next tick tries again */
+    if (r->status != STORAGE_OK && r->status != STORAGE_AHEAD) {
+        fall_behind(s);
+        return;
+    }
+
+    if (s->cursor != s->page_from) {
+        fall_behind(s);
+    } else if (r->status == STORAGE_OK && r->n_entries != 0) {
+        send_page(s, r);
+    } else if (s->missed && r->status == STORAGE_OK) {
+        fall_behind(s);
+    } else {
+        go_live(s);
+    }
+    pump(all);
+}
+
+static struct page_read *
+free_read(struct sessions *all)
+{
+    for (unsigned i = 0; i < PAGES_MAX; i++) {
+        if (!all->reads[i].used) {
+            return &all->reads[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+start_read(struct page_read *read, struct session *s)
+{
+    struct storage_op op = {
+        .type = STORAGE_READ_INBOX,
+        .user = session_user(s),
+        .after = s->cursor,
+        .limit = STORAGE_INBOX_LIMIT,
+        .bytes = PAGE_BYTES,
+    };
+
+    *read = (struct page_read){s->user->all, s, true};
+    s->page_from = s->cursor;
+    s->missed = false;
+    set_state(s, SESSION_READING, false);
+    storage_submit(s->user->all->worker->storage, &op, page_done, read);
+}
+
+static void
+pump(struct sessions *all)
+{
+    struct page_read *read;
+    struct session *s;
+
+    while ((s = TAILQ_FIRST(&all->waiting)) != NULL) {
+        if (front_full(s->link)) {
+            set_state(s, SESSION_BEHIND, true);
+            continue;
+        }
+        read = free_read(all);
+        if (read == NULL) {
+            return;
+        }
+        start_read(read, s);
+    }
+}
+
+void
+session_link_drained(struct sessions *all, struct session_link *l)
+{
+    struct session *s;
+
+    while ((s = TAILQ_FIRST(&l->parked)) != NULL) {
+        set_state(s, SESSION_BEHIND, false);
+    }
+    pump(all);
+}
+
+void
+session_credit(struct sessions *all, struct session *s, uint64_t inbox_id)
+{
+    switch ((enum session_state) s->state) {
+    case SESSION_OPENING:
+        return;
+
+    case SESSION_LIVE:
+        if (inbox_id < s->cursor) {
+            s->cursor = inbox_id;
+            fall_behind_live(s);
+        }
+        break;
+
+    case SESSION_BEHIND:
+    case SESSION_READING:
+        if (inbox_id < s->cursor) {
+            s->cursor = inbox_id;
+        }
+        break;
+
+    case SESSION_PAGED:
+        /* an old credit for dropped events: the page's own one follows */
+        if (inbox_id >= s->page_from && inbox_id < s->cursor) {
+            return;
+        }
+        if (inbox_id >= s->cursor && !s->more
+            && (!s->missed || inbox_id >= s->user->newest)) {
+            s->cursor = inbox_id;
+            go_live(s);
+        } else {
+            s->cursor = inbox_id;
+            fall_behind(s);
+        }
+        break;
+    }
+    pump(all);
+}
+
+/* Opening and closing */
+
+static void
+put_param(struct buf *b, const char *name, struct str value)
+{
+    buf_put(b, name, strlen(name));
+    buf_put_json_str(b, value);
+}
+
+static void
+put_limit(struct buf *b, const char *name, uint64_t value)
+{
+    buf_put(b, name, strlen(name));
+    buf_put_u64(b, value);
+}
+
+static void
+put_limits(struct buf *b, const struct session *s)
+{
+    put_limit(b, ",\"limits\":{\"text_chars\":", LIMIT_TEXT_CHARS);
+    put_limit(b, ",\"message_bytes\":", s->message_max);
+    put_limit(b, ",\"batch\":", LIMIT_BATCH);
+    put_limit(b, ",\"client_id_bytes\":", STORAGE_ID_MAX);
+    put_limit(b, ",\"group_members\":", STORAGE_MEMBERS_MAX);
+    put_limit(b, ",\"name_chars\":", STORAGE_NAME_CHARS);
+    put_limit(b, ",\"avatar_bytes\":", STORAGE_AVATAR_MAX);
+    put_limit(b, ",\"history_limit\":", STORAGE_HISTORY_LIMIT);
+    put_limit(b, ",\"list_limit\":", STORAGE_LIST_LIMIT);
+    put_limit(b, ",\"sync_limit\":", STORAGE_INBOX_LIMIT);
+    if (s->rate != 0) {
+        put_limit(b, ",\"rate_per_minute\":", (uint64_t) s->rate * 60 / 1000);
+        put_limit(b, ",\"burst\":", s->burst);
+    }
+    buf_put_char(b, '}');
+}
+
+static void
+random_id(char out[17])
+{
+    uint64_t v;
+
+    /* cannot fail for so few bytes once the system is up */
+    if (getrandom(&v, sizeof(v), 0) != (ssize_t) sizeof(v)) {
+        v = uv_hrtime();
+    }
+    snprintf(out, 17, "%016" PRIx64, v);
+}
+
+static void
+put_ready(struct buf *b, const struct session *s)
+{
+    char id[17];
+
+    random_id(id);
+    buf_put_lit(b, "{\"jsonrpc\":\"2.0\",\"method\":\"session.ready\","
+                   "\"params\":{");
+    put_param(b, "\"user\":", session_user(s));
+    put_param(b, ",\"device\":", session_device(s));
+    put_param(b, ",\"session\":", (struct str){id, 16});
+    put_limit(b, ",\"inbox_id\":", s->user->newest);
+    put_limit(b, ",\"server_time\":", worker_now_ms());
+    put_limit(b, ",\"heartbeat\":", s->heartbeat_s);
+    put_limits(b, s);
+    buf_put_lit(b, "}}");
+}
+
+static void
+refuse(struct session *s)
+{
+    struct sessions *all = s->user->all;
+
+    front_refuse(s->link, s->handle, 503, RETRY_AFTER_S, STR("unavailable"),
+                 STR("the message store does not answer"));
+    session_close(all, s);
+}
+
+/* The user is subscribed: the stream has a place to start from. */
+static void
+become_ready(struct session *s)
+{
+    struct sessions *all = s->user->all;
+    uint64_t newest = s->user->newest;
+    struct buf text = {0};
+
+    if (!s->after_given || s->cursor > newest) {
+        s->cursor = newest;
+    }
+    if (s->resumed) {
+        buf_put_lit(&text, "{\"jsonrpc\":\"2.0\",\"method\":"
+                           "\"session.resumed\",\"params\":{}}");
+    } else {
+        put_ready(&text, s);
+    }
+    if (buf_failed(&text)) {
+        buf_clear(&text);
+        refuse(s);
+        return;
+    }
+    front_ready(s->link, s->handle, s->cursor, session_device(s),
+                buf_str(&text));
+    buf_clear(&text);
+    if (s->cursor < newest) {
+        fall_behind(s);
+        pump(all);
+    } else {
+        go_live(s);
+    }
+}
+
+/* The newest id is known again: who lacks something reads it. */
+static void
+catch_up(struct session *s)
+{
+    switch ((enum session_state) s->state) {
+    case SESSION_OPENING:
+        become_ready(s);
+        return;
+    case SESSION_LIVE:
+        if (s->cursor < s->user->newest) {
+            fall_behind_live(s);
+        }
+        return;
+    case SESSION_BEHIND:
+    case SESSION_READING:
+    case SESSION_PAGED:
+        s->missed = true;
+        return;
+    }
+}
+
+static void
+refuse_opening(struct user *u)
+{
+    struct session *s, *next;
+
+    for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = next) {
+        next = TAILQ_NEXT(s, of_user);
+        if (s->state == SESSION_OPENING) {
+            refuse(s);
+        }
+    }
+}
+
+static void
+subscribe_done(const struct storage_result *r, void *data)
+{
+    struct user *u = data;
+    struct sessions *all = u->all;
+    struct session *s, *next;
+
+    if (r->status != STORAGE_OK || user_set_number(u, r->number) != 0) {
+        /* the record must outlive its last session's refusal */
+        refuse_opening(u);
+        u->state = USER_STALE;
+        all->n_stale++;
+        if (TAILQ_EMPTY(&u->sessions)) {
+            user_leave(u);
+        }
+        return;
+    }
+
+    u->newest = r->inbox_id;
+    if (TAILQ_EMPTY(&u->sessions)) {
+        u->state = USER_SUBSCRIBED;
+        user_leave(u);
+        return;
+    }
+    for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = next) {
+        next = TAILQ_NEXT(s, of_user);
+        catch_up(s);
+    }
+    u->state = USER_SUBSCRIBED;
+    if (TAILQ_EMPTY(&u->sessions)) {
+        user_leave(u);
+    }
+    pump(all);
+}
+
+static void
+subscribe(struct user *u)
+{
+    struct storage_op op = {
+        .type = STORAGE_SUBSCRIBE,
+        .flags = STORAGE_CONNECT,
+        .user = {u->name, u->name_len},
+        .number = u->number,
+    };
+
+    if (u->state == USER_STALE) {
+        u->all->n_stale--;
+    }
+    u->state = USER_SUBSCRIBING;
+    storage_submit(u->all->worker->storage, &op, subscribe_done, u);
+}
+
+static struct session *
+session_create(struct session_link *l, struct user *u,
+               const struct session_open *o)
+{
+    struct str device = o->device;
+    char made[17];
+
+    if (device.len == 0) {
+        random_id(made);
+        device = (struct str){made, 16};
+    }
+
+    struct session *s = calloc(1, sizeof(*s) + device.len);
+
+    if (s == NULL) {
+        return NULL;
+    }
+    s->handle = o->handle;
+    s->link = l;
+    s->user = u;
+    s->cursor = o->after;
+    s->opened_ms = uv_now(u->all->worker->loop);
+    s->heartbeat_s = o->heartbeat_s;
+    s->message_max = o->message_max;
+    s->rate = o->rate;
+    s->burst = o->burst;
+    s->after_given = o->after_given || o->resumed;
+    s->resumed = o->resumed;
+    s->refuse_unknown = o->refuse_unknown;
+    s->device_len = (uint8_t) device.len;
+    memcpy(s->device, device.data, device.len);
+    if (map_insert(&l->by_handle, &s->entry) != 0) {
+        free(s);
+        return NULL;
+    }
+    s->state = SESSION_OPENING;
+    TAILQ_INSERT_TAIL(&u->all->opening, s, list);
+    TAILQ_INSERT_TAIL(&u->sessions, s, of_user);
+    u->all->count++;
+    return s;
+}
+
+static void
+refuse_open(struct session_link *l, const struct session_open *o)
+{
+    front_refuse(l, o->handle, 503, RETRY_AFTER_S, STR("unavailable"),
+                 STR("out of memory"));
+}
+
+void
+session_open(struct sessions *all, struct session_link *l,
+             const struct session_open *o)
+{
+    struct session *s = session_find(l, o->handle);
+    struct map_entry *e;
+    struct user *u;
+    bool new_user;
+
+    if (s != NULL) {
+        session_close(all, s);
+    }
+    e = map_find(&all->by_name, o->user.data, o->user.len);
+    new_user = e == NULL;
+    u = new_user ? user_create(all, o->user)
+                 : map_container(e, struct user, by_name);
+    if (u == NULL) {
+        refuse_open(l, o);
+        return;
+    }
+
+    s = session_create(l, u, o);
+    if (s == NULL) {
+        if (new_user) {
+            user_free(u);
+        }
+        refuse_open(l, o);
+        return;
+    }
+    log_debug("session %" PRIu64 ": open, after %" PRIu64, o->handle, o->after);
+
+    if (u->state == USER_SUBSCRIBED) {
+        become_ready(s);
+    } else if (new_user || u->state == USER_STALE) {
+        subscribe(u);
+    }
+}
+
+void
+session_close(struct sessions *all, struct session *s)
+{
+    struct user *u = s->user;
+    struct session_list *list = list_of(s);
+
+    log_debug("session %" PRIu64 ": closed", s->handle);
+    if (list != NULL) {
+        TAILQ_REMOVE(list, s, list);
+    }
+    for (unsigned i = 0; s->state == SESSION_READING && i < PAGES_MAX; i++) {
+        if (all->reads[i].session == s) {
+            all->reads[i].session = NULL;
+        }
+    }
+    map_remove(&s->link->by_handle, &s->entry);
+    TAILQ_REMOVE(&u->sessions, s, of_user);
+    all->count--;
+    free(s);
+    if (TAILQ_EMPTY(&u->sessions) && u->state != USER_SUBSCRIBING) {
+        user_leave(u);
+    }
+}
+
+void
+session_link_clear(struct sessions *all, struct session_link *l)
+{
+    struct map_entry *e;
+    size_t pos = 0;
+
+    while ((e = map_next(&l->by_handle, &pos)) != NULL) {
+        session_close(all, map_container(e, struct session, entry));
+    }
+    map_clear(&l->by_handle);
+}
+
+/* Events */
+
+static void
+deliver(struct session *s, uint64_t inbox_id)
+{
+    if (s->state == SESSION_OPENING || (inbox_id == 0 && front_full(s->link))) {
+        return;
+    }
+    if (inbox_id == 0) {
+        front_push(s->link, s->handle, 0);
+        s->user->all->worker->counters.pushes++;
+        return;
+    }
+    if (inbox_id <= s->cursor) {
+        return;
+    }
+    if (s->state != SESSION_LIVE) {
+        s->missed = true;
+        return;
+    }
+    if (inbox_id == s->cursor + 1 && !front_full(s->link)) {
+        front_push(s->link, s->handle, inbox_id);
+        s->cursor = inbox_id;
+        s->user->all->worker->counters.pushes++;
+        return;
+    }
+    fall_behind_live(s);
+}
+
+void
+sessions_event(struct sessions *all, const struct storage_event *e)
+{
+    for (uint32_t i = 0; i < e->n_targets; i++) {
+        const struct storage_target *t = &e->targets[i];
+        struct map_entry *found =
+            map_find(&all->by_number, &t->number, sizeof(t->number));
+        struct session *s;
+        struct user *u;
+
+        if (found == NULL) {
+            continue;
+        }
+        u = map_container(found, struct user, by_number);
+        if (t->inbox_id > u->newest) {
+            u->newest = t->inbox_id;
+        }
+        TAILQ_FOREACH(s, &u->sessions, of_user)
+        {
+            deliver(s, t->inbox_id);
+        }
+    }
+    front_push_end(all->worker->front, e);
+    pump(all);
+}
+
+void
+session_replied(struct session *s, uint64_t inbox_id)
+{
+    if (inbox_id > s->user->newest) {
+        s->user->newest = inbox_id;
+    }
+    if (s->state == SESSION_OPENING || inbox_id <= s->cursor) {
+        return;
+    }
+    if (s->state != SESSION_LIVE) {
+        s->missed = true;
+    } else if (inbox_id == s->cursor + 1) {
+        s->cursor = inbox_id;
+    } else {
+        fall_behind_live(s);
+        pump(s->user->all);
+    }
+}
+
+/* The storage forgot who is here, or events were dropped. */
+static void
+subscribe_all(struct sessions *all)
+{
+    struct map_entry *e;
+    size_t pos = 0;
+
+    while ((e = map_next(&all->by_name, &pos)) != NULL) {
+        struct user *u = map_container(e, struct user, by_name);
+
+        if (u->state != USER_SUBSCRIBING) {
+            subscribe(u);
+        }
+    }
+}
+
+void
+sessions_reset(struct sessions *all)
+{
+    subscribe_all(all);
+}
+
+void
+sessions_lost(struct sessions *all)
+{
+    subscribe_all(all);
+}
+
+static void
+subscribe_stale(struct sessions *all)
+{
+    struct map_entry *e;
+    size_t pos = 0;
+
+    while (all->n_stale != 0 && (e = map_next(&all->by_name, &pos)) != NULL) {
+        struct user *u = map_container(e, struct user, by_name);
+
+        if (u->state == USER_STALE) {
+            subscribe(u);
+        }
+    }
+}
+
+void
+sessions_tick(struct sessions *all)
+{
+    uint64_t now = uv_now(all->worker->loop);
+    struct session *s, *next;
+
+    for (s = TAILQ_FIRST(&all->opening); s != NULL; s = next) {
+        uint64_t patience = s->resumed ? RESUME_PATIENCE_MS : OPEN_PATIENCE_MS;
+
+        next = TAILQ_NEXT(s, list);
+        if (now - s->opened_ms >= patience) {
+            refuse(s);
+        }
+    }
+    subscribe_stale(all);
+    pump(all);
+}

@@ -1,0 +1,39 @@
+/*
+ * What nginx.conf says to the pool: RUN_DIR/settings, lines of `key value`,
+ * written whole by nginx's master and renamed into place.  Read by the
+ * parent only, at start and on SIGHUP; the roles are told what changed.
+ */
+
+#ifndef WORKERS_SETTINGS_H
+#define WORKERS_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SETTINGS_STORE_MAX 1024
+
+struct settings {
+    uint64_t generation; /* rises with each nginx.conf that was loaded      */
+    uint32_t hash;       /* of `workers` and `store` as written, for HELLO  */
+    unsigned workers;    /* as written: 0 is auto                           */
+    unsigned n_workers;  /* in the pool: 1 ... CHAT_WIRE_WORKERS_MAX        */
+    long owner;          /* process id of the nginx master, 0: unknown      */
+    char store[SETTINGS_STORE_MAX]; /* an address for storage_open          */
+};
+
+/* Generation 0, as from `chatd -n workers -s store`.  -1: out of range. */
+int settings_init(struct settings *s, unsigned workers, const char *store);
+
+/*
+ * Reads run_dir/settings.  Returns 0; 1 when there is no such file; -1 when
+ * it is unreadable or malformed (logged).  *s changes on 0 only.
+ */
+int settings_read(struct settings *s, const char *run_dir);
+
+/* The same from text: 0 or -1 (logged). */
+int settings_parse(struct settings *s, const char *text, size_t len);
+
+/* `auto` or 0: 0; a number up to CHAT_WIRE_WORKERS_MAX; else -1. */
+int settings_parse_workers(const char *text, unsigned *workers);
+
+#endif
