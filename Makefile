@@ -5,8 +5,9 @@ DIR         ?= ./run
 RATE        ?=
 CONNECTIONS ?=
 NGINX_SRC   ?= /usr/share/nginx/src
-# the binary the module is built for; NGINX_SRC of another version needs its own
-NGINX       ?= $(shell command -v nginx || echo /usr/sbin/nginx)
+# the binary the module is built for; NGINX_SRC of another version needs its own.
+# (a variable NGINX in the environment would mean inherited sockets to nginx)
+NGINX_BIN   ?= $(shell command -v nginx || echo /usr/sbin/nginx)
 PREFIX      ?= /usr
 MODULES_DIR ?= $(PREFIX)/lib/nginx/modules
 SBIN_DIR    ?= $(PREFIX)/sbin
@@ -18,6 +19,8 @@ CC          ?= cc
 CFLAGS      ?= -O2 -g
 O           ?= $(CURDIR)/objs
 SANITIZE    ?=
+# V=1 shows the commands
+Q           := $(if $(V),,@)
 
 ROOT        := $(CURDIR)
 HARDENING   := -fPIC -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
@@ -42,7 +45,7 @@ FUZZ_SRC    := $(sort $(wildcard fuzz/fuzz_*.c))
 REPLAY      := $(FUZZ_SRC:fuzz/%.c=$(O)/fuzz/%)
 PRELOAD     := $(patsubst tests/preload/%.c,$(O)/preload/%.so,$(wildcard tests/preload/*.c))
 
-TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX)
+TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX_BIN)
 
 .PHONY: all module chatd run token test asan valgrind soak lint format fuzz mutate \
         install clean help deps check-deps nginx-asan tests-built
@@ -66,7 +69,7 @@ help:
 	@echo 'make install             module and chatd; DESTDIR= PREFIX=/usr'
 	@echo 'make clean               removes objs/ and objs-*/'
 	@echo
-	@echo 'NGINX_SRC=/path builds for another nginx source; NGINX=/path/nginx is the binary to run.'
+	@echo 'NGINX_SRC=/path builds for another nginx source; NGINX_BIN=/path/nginx is the binary to run.'
 
 
 # --- dependencies -----------------------------------------------------------
@@ -118,7 +121,8 @@ FORCE:
 chatd: $(O)/chatd
 
 $(O)/chatd: $(O)/workers/chatd.o $(O)/libchat.a
-	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,-z,relro -Wl,-z,now -o $@ $^ $(CHAT_LIBS)
+	@echo 'ld chatd'
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,-z,relro -Wl,-z,now -o $@ $^ $(CHAT_LIBS)
 
 $(O)/libchat.a: $(LIB_OBJ)
 	@rm -f $@
@@ -126,11 +130,13 @@ $(O)/libchat.a: $(LIB_OBJ)
 
 $(O)/%.o: %.c $(O)/flags | check-deps
 	@mkdir -p $(@D)
-	$(CC) $(CHAT_CFLAGS) $(CFLAGS) -c -o $@ $<
+	@echo 'cc $<'
+	$(Q)$(CC) $(CHAT_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(SHIM_OBJ): $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
-	$(CC) -I$(SHIM) -Ingx_chat_module $(CHAT_CFLAGS) $(CFLAGS) -c -o $@ $<
+	@echo 'cc $<'
+	$(Q)$(CC) -I$(SHIM) -Ingx_chat_module $(CHAT_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 # other flags rebuild
 $(O)/flags: FORCE
@@ -144,8 +150,8 @@ $(O)/flags: FORCE
 # --- run --------------------------------------------------------------------
 
 run: $(O)/deps-build $(O)/deps-run
-	@$(MAKE) --no-print-directory all
-	@CHAT_OBJS=$(O) NGINX=$(NGINX) tools/run '$(PORT)' '$(DIR)' '$(RATE)' '$(CONNECTIONS)'
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(TEST_ENV) tools/run '$(PORT)' '$(DIR)' '$(RATE)' '$(CONNECTIONS)'
 
 # USER comes from the environment too: only one from the command line counts
 token:
@@ -158,32 +164,35 @@ token:
 # objects and from the test alike
 $(UNIT): $(O)/unit/%: tests/unit/%.c $(O)/libchat.a $(SHIM_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),-I$(SHIM) -Ingx_chat_module) \
+	@echo 'cc $<'
+	$(Q)$(CC) $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),-I$(SHIM) -Ingx_chat_module) \
 	   $(CHAT_CFLAGS) $(CFLAGS) -Itests/unit -o $@ $< \
 	   $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),$(SHIM_OBJ)) $(O)/libchat.a -lcmocka $(CHAT_LIBS)
 
 # the fuzz targets with an ordinary main, which runs the corpora
 $(REPLAY): $(O)/fuzz/%: fuzz/%.c tests/lib/replay.c $(O)/libchat.a $(SHIM_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),-I$(SHIM) -Ingx_chat_module) \
+	@echo 'cc $<'
+	$(Q)$(CC) $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),-I$(SHIM) -Ingx_chat_module) \
 	   $(CHAT_CFLAGS) $(CFLAGS) -o $@ $< tests/lib/replay.c \
 	   $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),$(SHIM_OBJ)) $(O)/libchat.a $(CHAT_LIBS)
 
 $(O)/preload/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -Wall -Wextra -O1 -g -fPIC -shared -o $@ $< -ldl -lpthread
+	@echo 'cc $<'
+	$(Q)$(CC) -std=gnu11 -Wall -Wextra -O1 -g -fPIC -shared -o $@ $< -ldl -lpthread
 
 tests-built: $(UNIT) $(REPLAY) $(PRELOAD)
 
 test: $(O)/deps-build $(O)/deps-run $(O)/deps-test
-	@$(MAKE) --no-print-directory all tests-built
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built
 	@$(TEST_ENV) tools/run-tests $(ONLY)
 
 ASAN_FLAGS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 ASAN_O      := $(ROOT)/objs-asan
 
 asan: $(O)/deps-build $(O)/deps-run $(O)/deps-test
-	@$(MAKE) --no-print-directory O=$(ASAN_O) CFLAGS='-O1 -g' SANITIZE='$(ASAN_FLAGS)' \
+	@$(MAKE) --no-print-directory -j$$(nproc) O=$(ASAN_O) CFLAGS='-O1 -g' SANITIZE='$(ASAN_FLAGS)' \
 	   nginx-asan chatd tests-built
 	@CHAT_OBJS=$(ASAN_O) CHAT_NGINX=$(ASAN_O)/nginx-static CHAT_ASAN=1 tools/run-tests $(ONLY)
 
@@ -191,7 +200,7 @@ nginx-asan:
 	@tools/build-nginx-asan $(ASAN_O) $(NGINX_SRC)
 
 valgrind: $(O)/deps-build $(O)/deps-run $(O)/deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(TEST_ENV) CHAT_VALGRIND=1 tools/run-tests tests/e2e/two_clients.py
 
 soak: SECONDS ?= 600

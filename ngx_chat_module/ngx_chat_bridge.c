@@ -38,18 +38,6 @@ static ngx_uint_t ngx_chat_bridge_open_flags(ngx_chat_bridge_peer_t *peer);
 static void ngx_chat_bridge_pause(ngx_chat_bridge_peer_t *peer);
 static void ngx_chat_bridge_answered(ngx_chat_bridge_peer_t *peer,
     uint64_t inbox_id, ngx_str_t *text);
-static size_t ngx_chat_bridge_identity_len(ngx_chat_identity_t *id);
-static void ngx_chat_bridge_put_identity(struct chat_wire_writer *w,
-    ngx_chat_identity_t *id);
-static void ngx_chat_bridge_put_limits(struct chat_wire_writer *w,
-    ngx_chat_loc_conf_t *chcf);
-static void ngx_chat_bridge_put_chain(struct chat_wire_writer *w,
-    ngx_chain_t *in);
-
-
-#define NGX_CHAT_LIMITS_LEN  16
-
-
 ngx_int_t
 ngx_chat_bridge_open(ngx_chat_client_t *cl)
 {
@@ -153,7 +141,7 @@ ngx_chat_bridge_open_flags(ngx_chat_bridge_peer_t *peer)
 static size_t
 ngx_chat_bridge_open_len(ngx_chat_client_t *cl)
 {
-    return ngx_chat_bridge_identity_len(ngx_chat_client_identity(cl))
+    return ngx_chat_encode_identity_len(ngx_chat_client_identity(cl))
            + NGX_CHAT_LIMITS_LEN
            + sizeof(uint64_t)
            + sizeof(uint32_t) + ngx_chat_client_address(cl)->len;
@@ -171,8 +159,8 @@ ngx_chat_bridge_put_open(ngx_chat_client_t *cl, u_char *p, size_t len)
 
     chat_wire_writer_init(&w, p, len);
 
-    ngx_chat_bridge_put_identity(&w, ngx_chat_client_identity(cl));
-    ngx_chat_bridge_put_limits(&w, ngx_chat_client_conf(cl));
+    ngx_chat_encode_identity(&w, ngx_chat_client_identity(cl));
+    ngx_chat_encode_limits(&w, ngx_chat_client_conf(cl));
     chat_wire_put_u64(&w, peer->inbox_id);
 
     addr = ngx_chat_client_address(cl);
@@ -209,7 +197,7 @@ ngx_chat_bridge_request(ngx_chat_client_t *cl, ngx_chain_t *in, size_t len)
 
     chat_wire_writer_init(&w, p, sizeof(uint64_t) + len);
     chat_wire_put_u64(&w, peer->handle);
-    ngx_chat_bridge_put_chain(&w, in);
+    ngx_chat_encode_chain(&w, in);
 
     ngx_chat_log_add(link, number, p - CHAT_WIRE_HEADER_LEN, NULL);
 
@@ -430,7 +418,7 @@ ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body, size_t len)
 
     flags = call->conf->unknown_users ? CHAT_WIRE_REFUSE_UNKNOWN : 0;
 
-    size = ngx_chat_bridge_identity_len(call->identity)
+    size = ngx_chat_encode_identity_len(call->identity)
            + NGX_CHAT_LIMITS_LEN + len;
 
     p = ngx_chat_link_frame(link, CHAT_WIRE_CALL, flags, number, size);
@@ -439,9 +427,9 @@ ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body, size_t len)
     }
 
     chat_wire_writer_init(&w, p, size);
-    ngx_chat_bridge_put_identity(&w, call->identity);
-    ngx_chat_bridge_put_limits(&w, call->conf);
-    ngx_chat_bridge_put_chain(&w, body);
+    ngx_chat_encode_identity(&w, call->identity);
+    ngx_chat_encode_limits(&w, call->conf);
+    ngx_chat_encode_chain(&w, body);
 
     ngx_chat_log_add(link, number, p - CHAT_WIRE_HEADER_LEN, call);
 
@@ -654,7 +642,7 @@ ngx_chat_bridge_verified(ngx_chat_link_t *link, uint64_t number,
     struct chat_wire_writer   w;
 
     len = sizeof(uint64_t) + sizeof(uint16_t)
-          + ngx_chat_bridge_identity_len(id);
+          + ngx_chat_encode_identity_len(id);
 
     p = ngx_chat_link_control(link, CHAT_WIRE_VERIFIED, 0, number, len);
 
@@ -662,57 +650,6 @@ ngx_chat_bridge_verified(ngx_chat_link_t *link, uint64_t number,
         chat_wire_writer_init(&w, p, len);
         chat_wire_put_u64(&w, handle);
         chat_wire_put_u16(&w, status);
-        ngx_chat_bridge_put_identity(&w, id);
-    }
-}
-
-
-static size_t
-ngx_chat_bridge_identity_len(ngx_chat_identity_t *id)
-{
-    return 3 * sizeof(uint32_t) + id->user.len + id->device.len + id->jti.len
-           + 2 * sizeof(uint64_t);
-}
-
-
-static void
-ngx_chat_bridge_put_identity(struct chat_wire_writer *w,
-    ngx_chat_identity_t *id)
-{
-    struct chat_wire_identity  wi;
-
-    wi.user = id->user.data;
-    wi.user_len = id->user.len;
-    wi.device = id->device.data;
-    wi.device_len = id->device.len;
-    wi.jti = id->jti.data;
-    wi.jti_len = id->jti.len;
-    wi.issued_at = id->issued_at;
-    wi.expires_at = id->expires_at;
-
-    chat_wire_put_identity(w, &wi);
-}
-
-
-static void
-ngx_chat_bridge_put_limits(struct chat_wire_writer *w,
-    ngx_chat_loc_conf_t *chcf)
-{
-    struct chat_wire_limits  limits;
-
-    limits.heartbeat_s = chcf->heartbeat / 1000;
-    limits.message_max = chcf->message_max;
-    limits.rate = chcf->rate;
-    limits.burst = chcf->burst;
-
-    chat_wire_put_limits(w, &limits);
-}
-
-
-static void
-ngx_chat_bridge_put_chain(struct chat_wire_writer *w, ngx_chain_t *in)
-{
-    for ( /* void */ ; in; in = in->next) {
-        chat_wire_put_raw(w, in->buf->pos, in->buf->last - in->buf->pos);
+        ngx_chat_encode_identity(&w, id);
     }
 }

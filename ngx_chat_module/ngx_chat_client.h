@@ -150,8 +150,12 @@ void ngx_chat_client_close(ngx_chat_client_t *cl, ngx_uint_t code,
 /* the client's Close came first */
 void ngx_chat_client_answer_close(ngx_chat_client_t *cl, ngx_uint_t code);
 
-/* sets the timer of heartbeat and token to what comes first */
-void ngx_chat_client_arm(ngx_chat_client_t *cl);
+/* the same, counted as something else than the code says */
+void ngx_chat_client_leave(ngx_chat_client_t *cl, ngx_uint_t code,
+    const u_char *reason, size_t len, ngx_chat_stat_e stat);
+
+/* frees the client and closes its connection */
+void ngx_chat_client_finalize(ngx_chat_client_t *cl);
 
 /* nothing of the client is understood any more */
 void ngx_chat_client_finish(ngx_chat_client_t *cl);
@@ -161,6 +165,24 @@ void ngx_chat_client_post_write(ngx_chat_client_t *cl);
 
 /* reading goes on if nothing holds it back any more */
 void ngx_chat_client_post_read(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_timer.c: heartbeat, end of the token, drain */
+
+/* the timer has run out; may free the client */
+void ngx_chat_timer(ngx_chat_client_t *cl);
+
+/* sets the timer to what comes first, heartbeat or end of the token */
+void ngx_chat_timer_arm(ngx_chat_client_t *cl);
+
+/* for a client that leaves: an exiting process waits for it */
+void ngx_chat_timer_deadline(ngx_chat_client_t *cl, ngx_msec_t ms);
+
+/* the process is exiting: the client is to leave in its turn */
+void ngx_chat_timer_drain(ngx_chat_client_t *cl);
+
+/* session.closing, then 1012 when the open requests are answered */
+void ngx_chat_timer_drain_step(ngx_chat_client_t *cl);
 
 
 /* ngx_chat_input.c: reading */
@@ -222,9 +244,21 @@ void ngx_chat_echo_message(ngx_chat_client_t *cl, ngx_chat_buf_t *in,
 
 /* ngx_chat_handshake.c */
 
+/* problem+json, counted; its result is the handler's */
+ngx_int_t ngx_chat_handshake_answer(ngx_http_request_t *r, ngx_uint_t status,
+    char *reason, char *detail);
+
+
+/* ngx_chat_open.c: the client of a request, until its worker is ready */
+
+/* makes ctx->client; identity NULL: echo.  NGX_OK or an HTTP status */
+ngx_int_t ngx_chat_open_client(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf, ngx_chat_identity_t *id);
+ngx_int_t ngx_chat_open(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf);
+
 /* the worker's answer to a waiting client, which refuse frees */
-void ngx_chat_handshake_ready(ngx_chat_client_t *cl);
-void ngx_chat_handshake_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
+void ngx_chat_open_ready(ngx_chat_client_t *cl);
+void ngx_chat_open_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
     ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
 
 
@@ -233,6 +267,9 @@ void ngx_chat_handshake_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
 /* the context of a request, also after an internal redirect; NULL: no
  * memory */
 ngx_chat_ctx_t *ngx_chat_ctx(ngx_http_request_t *r);
+
+/* WWW-Authenticate; given: there was a token */
+ngx_int_t ngx_chat_token_challenge(ngx_http_request_t *r, ngx_uint_t given);
 
 /* takes the next item off a comma-separated list; NGX_DONE: none left */
 ngx_int_t ngx_chat_list_next(ngx_str_t *list, ngx_str_t *item);

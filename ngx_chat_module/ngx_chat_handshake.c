@@ -9,13 +9,10 @@
 #include <ngx_http.h>
 #include <ngx_sha1.h>
 #include <ngx_chat_client.h>
-#include <ngx_chat_jwt.h>
 
 
 #define NGX_CHAT_WS_GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define NGX_CHAT_WS_KEY_LEN     24
-#define NGX_CHAT_AFTER_MAX      9007199254740991      /* 2^53 - 1 */
-
 #define NGX_CHAT_UPGRADE_REQUIRED  426
 
 
@@ -53,18 +50,8 @@ static ngx_int_t ngx_chat_handshake_origin(ngx_http_request_t *r,
     ngx_chat_loc_conf_t *chcf, ngx_chat_handshake_t *hs);
 static ngx_int_t ngx_chat_handshake_accept(ngx_http_request_t *r,
     ngx_chat_ctx_t *ctx, ngx_chat_handshake_t *hs);
-static ngx_int_t ngx_chat_handshake_after(ngx_http_request_t *r,
-    uint64_t *after);
-static ngx_int_t ngx_chat_handshake_client(ngx_http_request_t *r,
-    ngx_chat_loc_conf_t *chcf, ngx_chat_identity_t *id);
-static ngx_int_t ngx_chat_handshake_open(ngx_http_request_t *r,
-    ngx_chat_loc_conf_t *chcf);
-static void ngx_chat_handshake_wait_handler(ngx_http_request_t *r);
-static void ngx_chat_handshake_cleanup(void *data);
 static ngx_int_t ngx_chat_handshake_header(ngx_http_request_t *r, char *name,
     char *value);
-static ngx_int_t ngx_chat_handshake_answer(ngx_http_request_t *r,
-    ngx_uint_t status, char *reason, char *detail);
 
 
 ngx_int_t
@@ -77,7 +64,7 @@ ngx_chat_websocket_handler(ngx_http_request_t *r)
 
     rc = ngx_chat_handshake(r, chcf);
 
-    return (rc == NGX_DECLINED) ? ngx_chat_handshake_open(r, chcf) : rc;
+    return (rc == NGX_DECLINED) ? ngx_chat_open(r, chcf) : rc;
 }
 
 
@@ -96,7 +83,7 @@ ngx_chat_echo_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_chat_handshake_client(r, chcf, NULL);
+    rc = ngx_chat_open_client(r, chcf, NULL);
 
     if (rc != NGX_OK) {
         return rc;
@@ -204,6 +191,13 @@ ngx_chat_handshake_versions(ngx_http_request_t *r)
     }
 
     if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+
+        /* it may never come, and nobody waits for it */
+
+        r->keepalive = 0;
+        r->headers_in.content_length_n = -1;
+        r->headers_in.chunked = 0;
+
         return ngx_chat_handshake_answer(r, NGX_HTTP_BAD_REQUEST,
                    "body", "a WebSocket handshake has no body");
     }
@@ -454,226 +448,6 @@ ngx_chat_handshake_accept(ngx_http_request_t *r, ngx_chat_ctx_t *ctx,
 }
 
 
-/* NGX_DECLINED: not given */
-
-static ngx_int_t
-ngx_chat_handshake_after(ngx_http_request_t *r, uint64_t *after)
-{
-    size_t     i;
-    ngx_str_t  value;
-
-    if (ngx_http_arg(r, (u_char *) "after", 5, &value) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    if (value.len == 0 || value.len > 16) {
-        return NGX_ERROR;
-    }
-
-    *after = 0;
-
-    for (i = 0; i < value.len; i++) {
-
-        if (value.data[i] < '0' || value.data[i] > '9') {
-            return NGX_ERROR;
-        }
-
-        *after = *after * 10 + (value.data[i] - '0');
-    }
-
-    return (*after > NGX_CHAT_AFTER_MAX) ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_chat_handshake_client(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
-    ngx_chat_identity_t *id)
-{
-    ngx_chat_ctx_t      *ctx;
-    ngx_http_cleanup_t  *cln;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->client = ngx_chat_client_create(r, chcf, id);
-    if (ctx->client == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cln->handler = ngx_chat_handshake_cleanup;
-    cln->data = ctx->client;
-    ctx->cleanup = cln;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_chat_handshake_open(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
-{
-    uint64_t              after;
-    ngx_int_t             rc, has_after;
-    ngx_str_t             reason, detail;
-    ngx_chat_ctx_t       *ctx;
-    ngx_connection_t     *c;
-    ngx_chat_client_t    *cl;
-    ngx_chat_identity_t   id;
-
-    rc = ngx_chat_identify(r, &id, &reason);
-
-    if (rc != NGX_OK) {
-        ngx_chat_stat_add(rc == NGX_HTTP_UNAUTHORIZED
-                              ? ngx_chat_stat_refused_token
-                              : ngx_chat_stat_refused_handshake, 1);
-
-        ngx_str_set(&detail, "send a good token, or a good device id");
-        return ngx_chat_problem(r, rc, 0, &reason, &detail);
-    }
-
-    after = 0;
-    has_after = ngx_chat_handshake_after(r, &after);
-
-    if (has_after == NGX_ERROR) {
-        return ngx_chat_handshake_answer(r, NGX_HTTP_BAD_REQUEST, "bad_after",
-                   "\"after\" must be an integer from 0 to 2^53 - 1");
-    }
-
-    rc = ngx_chat_handshake_client(r, chcf, &id);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
-    cl = ctx->client;
-
-    cl->peer.after = (has_after == NGX_OK);
-    cl->peer.inbox_id = after;
-
-    if (ngx_chat_bridge_open(cl) != NGX_OK) {
-        return ngx_chat_handshake_answer(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                         "no_memory",
-                                         "the server is out of memory");
-    }
-
-    c = r->connection;
-
-    r->main->count++;
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_chat_handshake_wait_handler;
-
-    ngx_add_timer(c->write, NGX_CHAT_WAIT_TIME);
-
-    if (c->read->pending_eof && !c->read->posted) {
-        ngx_post_event(c->read, &ngx_posted_events);
-    }
-
-    c->log->action = "waiting for a chat worker";
-
-    return NGX_DONE;
-}
-
-
-static void
-ngx_chat_handshake_wait_handler(ngx_http_request_t *r)
-{
-    ngx_str_t        reason, detail;
-    ngx_event_t     *wev;
-    ngx_chat_ctx_t  *ctx;
-
-    wev = r->connection->write;
-
-    if (!wev->timedout) {
-        return;
-    }
-
-    wev->timedout = 0;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
-
-    ngx_str_set(&reason, "no_worker");
-    ngx_str_set(&detail, "no chat worker answered in time");
-
-    ngx_chat_handshake_refuse(ctx->client, NGX_HTTP_SERVICE_UNAVAILABLE, 1,
-                              &reason, &detail);
-}
-
-
-void
-ngx_chat_handshake_ready(ngx_chat_client_t *cl)
-{
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = cl->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    if (c->write->timer_set) {
-        ngx_del_timer(c->write);
-    }
-
-    if (ngx_chat_upgrade(r, cl) != NGX_OK) {
-        ngx_http_finalize_request(r, NGX_ERROR);
-    }
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-void
-ngx_chat_handshake_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
-    ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail)
-{
-    ngx_int_t            rc;
-    ngx_chat_ctx_t      *ctx;
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = cl->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    if (c->write->timer_set) {
-        ngx_del_timer(c->write);
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
-    ctx->cleanup->handler = NULL;
-    ctx->client = NULL;
-
-    /* reason and detail may be the bridge's: they outlive the client */
-
-    ngx_chat_client_free(cl);
-
-    ngx_chat_stat_add(status == NGX_HTTP_SERVICE_UNAVAILABLE
-                          ? ngx_chat_stat_refused_unavailable
-                          : ngx_chat_stat_refused_worker, 1);
-
-    r->read_event_handler = ngx_http_block_reading;
-
-    rc = ngx_chat_problem(r, status, retry_after, reason, detail);
-
-    ngx_http_finalize_request(r, rc);
-    ngx_http_run_posted_requests(c);
-}
-
-
-/* the request ends before the connection has become the client's */
-
-static void
-ngx_chat_handshake_cleanup(void *data)
-{
-    ngx_chat_client_free(data);
-}
-
-
 static ngx_int_t
 ngx_chat_handshake_header(ngx_http_request_t *r, char *name, char *value)
 {
@@ -696,7 +470,7 @@ ngx_chat_handshake_header(ngx_http_request_t *r, char *name, char *value)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_chat_handshake_answer(ngx_http_request_t *r, ngx_uint_t status,
     char *reason, char *detail)
 {

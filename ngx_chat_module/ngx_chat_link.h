@@ -108,19 +108,32 @@ void ngx_chat_link_start(ngx_chat_link_t *link, ngx_msec_t delay);
 void ngx_chat_link_stop(ngx_chat_link_t *link);
 void ngx_chat_link_hurry(ngx_chat_link_t *link);
 
-/* a frame of the end of `out` is to be filled in; NULL: no memory */
-u_char *ngx_chat_link_frame(ngx_chat_link_t *link, ngx_uint_t type,
-    ngx_uint_t flags, uint64_t id, size_t len);
-
-/* the same for a frame that no request stands for: a failure ends the link */
-u_char *ngx_chat_link_control(ngx_chat_link_t *link, ngx_uint_t type,
-    ngx_uint_t flags, uint64_t id, size_t len);
+/* it ends, its clients and requests wait for the next one */
+void ngx_chat_link_fail(ngx_chat_link_t *link, ngx_uint_t level,
+    ngx_err_t err, char *text);
 
 /* the worker's HELLO was good */
 void ngx_chat_link_ready(ngx_chat_link_t *link);
 
 /* the worker's HELLO was a refusal */
 void ngx_chat_link_refused(ngx_chat_link_t *link, ngx_str_t *text);
+
+
+/* ngx_chat_link_io.c: its bytes */
+
+void ngx_chat_link_read_handler(ngx_event_t *rev);
+void ngx_chat_link_write_handler(ngx_event_t *wev);
+void ngx_chat_link_flush_handler(ngx_event_t *ev);
+void ngx_chat_link_flush(ngx_chat_link_t *link);
+
+/* a frame at the end of `out`, whose payload is to be filled in; NULL: no
+ * memory */
+u_char *ngx_chat_link_frame(ngx_chat_link_t *link, ngx_uint_t type,
+    ngx_uint_t flags, uint64_t id, size_t len);
+
+/* the same for a frame that no request stands for: a failure ends the link */
+u_char *ngx_chat_link_control(ngx_chat_link_t *link, ngx_uint_t type,
+    ngx_uint_t flags, uint64_t id, size_t len);
 
 
 /* ngx_chat_pending.c: the table of requests */
@@ -232,6 +245,18 @@ void ngx_chat_bridge_refused(ngx_chat_pending_t *p, ngx_uint_t status,
     ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
 void ngx_chat_bridge_verified(ngx_chat_link_t *link, uint64_t number,
     uint64_t handle, ngx_uint_t status, ngx_chat_identity_t *id);
+
+
+/* ngx_chat_encode.c: parts of payloads */
+
+#define NGX_CHAT_LIMITS_LEN  16
+
+size_t ngx_chat_encode_identity_len(ngx_chat_identity_t *id);
+void ngx_chat_encode_identity(struct chat_wire_writer *w,
+    ngx_chat_identity_t *id);
+void ngx_chat_encode_limits(struct chat_wire_writer *w,
+    ngx_chat_loc_conf_t *chcf);
+void ngx_chat_encode_chain(struct chat_wire_writer *w, ngx_chain_t *in);
 
 
 /* ngx_chat_frames.c: frames from a worker; NGX_ERROR ends the link */

@@ -31,7 +31,7 @@ typedef struct {
 typedef struct {
     ngx_flag_t                 used;         /* chat_workers is set */
     ngx_uint_t                 workers;      /* 0: auto */
-    ngx_uint_t                 external;     /* unsigned  chat_workers unix:DIR */
+    ngx_uint_t                 external;     /* chat_workers unix:DIR */
     ngx_str_t                  socket_dir;   /* DIR */
     ngx_str_t                  run_dir;      /* chat_run_dir, or DIR */
     ngx_str_t                  store;        /* leveldb:PATH */
@@ -138,7 +138,8 @@ typedef enum {
 
 typedef struct {
     uint64_t                   handle;
-    uint64_t                   inbox_id;     /* last one queued; kept by client */
+    uint64_t                   inbox_id;     /* last one queued, kept by
+                                                the client */
     ngx_queue_t                queue;        /* link's list of its clients */
     void                      *link;
     uint32_t                   pending;      /* requests not answered; while
@@ -200,9 +201,20 @@ ngx_int_t ngx_chat_pool_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_chat_pool_init_process(ngx_cycle_t *cycle);
 
 
-/* ngx_chat_http.c: POST JSON-RPC; problem+json answers */
+/* ngx_chat_http.c: POST JSON-RPC */
 
 ngx_int_t ngx_chat_rpc_handler(ngx_http_request_t *r);
+
+
+/* ngx_chat_problem.c: answers, problem+json ones too */
+
+/* text lives as long as the request, and is not empty */
+ngx_int_t ngx_chat_http_send(ngx_http_request_t *r, ngx_str_t *type,
+    ngx_str_t *text);
+ngx_int_t ngx_chat_http_header(ngx_http_request_t *r, char *key,
+    ngx_str_t *value);
+
+/* RFC 9457; retry_after 0: none */
 ngx_int_t ngx_chat_problem(ngx_http_request_t *r, ngx_uint_t status,
     ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
 

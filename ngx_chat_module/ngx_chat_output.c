@@ -12,34 +12,29 @@
 
 #define NGX_CHAT_IOVS  64
 
+#if (NGX_HTTP_SSL)
+#define ngx_chat_output_tls(c)  ((c)->ssl != NULL)
+#else
+#define ngx_chat_output_tls(c)  0
+#endif
+
 
 static ssize_t ngx_chat_output_writev(ngx_chat_client_t *cl);
-#if (NGX_HTTP_SSL)
 static ssize_t ngx_chat_output_record(ngx_chat_client_t *cl);
-#endif
 static void ngx_chat_output_sent(ngx_chat_client_t *cl, size_t n);
 
-
-#if (NGX_HTTP_SSL)
 
 /* of all connections: SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER is set */
 
 static u_char  *ngx_chat_record;
 
-#endif
-
 
 ngx_int_t
 ngx_chat_output_init_process(ngx_cycle_t *cycle)
 {
-#if (NGX_HTTP_SSL)
     ngx_chat_record = ngx_palloc(cycle->pool, NGX_CHAT_RECORD_SIZE);
-    if (ngx_chat_record == NULL) {
-        return NGX_ERROR;
-    }
-#endif
 
-    return NGX_OK;
+    return ngx_chat_record ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -209,11 +204,8 @@ ngx_chat_output_flush(ngx_chat_client_t *cl)
             return rc;
         }
 
-#if (NGX_HTTP_SSL)
-        n = c->ssl ? ngx_chat_output_record(cl) : ngx_chat_output_writev(cl);
-#else
-        n = ngx_chat_output_writev(cl);
-#endif
+        n = ngx_chat_output_tls(c) ? ngx_chat_output_record(cl)
+                                   : ngx_chat_output_writev(cl);
 
         if (n == NGX_ERROR) {
             return NGX_ERROR;
@@ -286,8 +278,6 @@ ngx_chat_output_writev(ngx_chat_client_t *cl)
 }
 
 
-#if (NGX_HTTP_SSL)
-
 static ssize_t
 ngx_chat_output_record(ngx_chat_client_t *cl)
 {
@@ -328,8 +318,6 @@ ngx_chat_output_record(ngx_chat_client_t *cl)
     return c->send(c, ngx_chat_record, p - ngx_chat_record);
 }
 
-#endif
-
 
 static void
 ngx_chat_output_sent(ngx_chat_client_t *cl, size_t n)
@@ -365,21 +353,13 @@ ngx_chat_output_drop(ngx_chat_client_t *cl)
 
     b = cl->out;
 
-    /* an echo is several entries */
+    /* an echo is several entries, and so may be a record half written */
 
-    if (b == NULL || cl->owner == NULL) {
+    if (b == NULL || cl->owner == NULL
+        || ngx_chat_output_tls(cl->connection))
+    {
         return;
     }
-
-#if (NGX_HTTP_SSL)
-
-    /* a record of the first entries may be half written */
-
-    if (cl->connection->ssl) {
-        return;
-    }
-
-#endif
 
     if (cl->sent) {
         next = b->next;

@@ -61,7 +61,7 @@ ngx_chat_client_ready(ngx_chat_client_t *cl, uint64_t inbox_id,
     ngx_chat_stream_release(cl);
 
     if (cl->state == ngx_chat_client_waiting) {
-        ngx_chat_handshake_ready(cl);
+        ngx_chat_open_ready(cl);
     }
 }
 
@@ -73,7 +73,7 @@ ngx_chat_client_refuse(ngx_chat_client_t *cl, ngx_uint_t status,
     ngx_uint_t  code;
 
     if (cl->state == ngx_chat_client_waiting) {
-        ngx_chat_handshake_refuse(cl, status, retry_after, reason, detail);
+        ngx_chat_open_refuse(cl, status, retry_after, reason, detail);
         return;
     }
 
@@ -200,7 +200,7 @@ ngx_chat_client_end(ngx_chat_client_t *cl, ngx_uint_t code,
 
     if (cl->state == ngx_chat_client_waiting) {
         ngx_str_set(&detail, "the session has ended");
-        ngx_chat_handshake_refuse(cl, NGX_HTTP_SERVICE_UNAVAILABLE, 1, reason,
+        ngx_chat_open_refuse(cl, NGX_HTTP_SERVICE_UNAVAILABLE, 1, reason,
                                   &detail);
         return;
     }
@@ -247,7 +247,7 @@ ngx_chat_client_verify(ngx_chat_client_t *cl, ngx_str_t *token,
         cl->owner->expires_at = id->expires_at;
 
         if (cl->state == ngx_chat_client_open && !cl->draining) {
-            ngx_chat_client_arm(cl);
+            ngx_chat_timer_arm(cl);
         }
     }
 
@@ -417,6 +417,21 @@ ngx_chat_stream_hold(ngx_chat_client_t *cl, ngx_chat_buf_t *b,
 static ngx_uint_t
 ngx_chat_stream_room(ngx_chat_client_t *cl, size_t len)
 {
+    if (cl->out == NULL || cl->queued + len <= cl->conf->send_queue) {
+        return 1;
+    }
+
+    /*
+     * a burst in one loop turn: the socket may take it; a failure comes again
+     * in the write handler, which is posted
+     */
+
+    if (cl->request || !cl->connection->write->ready) {
+        return 0;
+    }
+
+    (void) ngx_chat_output_flush(cl);
+
     return cl->out == NULL || cl->queued + len <= cl->conf->send_queue;
 }
 
@@ -448,7 +463,7 @@ ngx_chat_stream_failed(ngx_chat_client_t *cl)
     if (cl->state == ngx_chat_client_waiting) {
         ngx_str_set(&reason, "no_memory");
         ngx_str_set(&detail, "the server is out of memory");
-        ngx_chat_handshake_refuse(cl, NGX_HTTP_SERVICE_UNAVAILABLE, 1,
+        ngx_chat_open_refuse(cl, NGX_HTTP_SERVICE_UNAVAILABLE, 1,
                                   &reason, &detail);
         return;
     }

@@ -27,8 +27,6 @@ static ngx_int_t ngx_chat_token_device(ngx_http_request_t *r,
     ngx_chat_identity_t *id);
 static ngx_int_t ngx_chat_token_unescape(ngx_http_request_t *r,
     ngx_str_t *value);
-static ngx_int_t ngx_chat_token_challenge(ngx_http_request_t *r,
-    ngx_uint_t given);
 static void ngx_chat_token_cleanup(void *data);
 
 
@@ -468,7 +466,7 @@ ngx_chat_token_unescape(ngx_http_request_t *r, ngx_str_t *value)
 
 /* RFC 6750, 3 */
 
-static ngx_int_t
+ngx_int_t
 ngx_chat_token_challenge(ngx_http_request_t *r, ngx_uint_t given)
 {
     ngx_table_elt_t  *h;
@@ -484,7 +482,8 @@ ngx_chat_token_challenge(ngx_http_request_t *r, ngx_uint_t given)
     ngx_str_set(&h->key, "WWW-Authenticate");
 
     if (given) {
-        ngx_str_set(&h->value, "Bearer realm=\"chat\", error=\"invalid_token\"");
+        ngx_str_set(&h->value,
+                    "Bearer realm=\"chat\", error=\"invalid_token\"");
 
     } else {
         ngx_str_set(&h->value, "Bearer realm=\"chat\"");

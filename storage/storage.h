@@ -212,10 +212,11 @@ struct storage_handlers {
     void (*event)(const struct storage_event *e, void *data);
 
     /*
-     * Stub only.  `reset`: the store was reborn; sessions must subscribe
+     * `reset`, stub only: the store was reborn; sessions must subscribe
      * again before anything else (submitted inside the callback, these go
-     * ahead of the ops that are replayed).  `lost`: events were dropped;
-     * every session has to look at its inbox.
+     * ahead of the ops that are replayed).  `lost`: events were dropped, or
+     * the engine was opened again after a failed write; every session has to
+     * look at its inbox.
      */
     void (*reset)(void *data);
     void (*lost)(void *data);

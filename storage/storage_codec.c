@@ -46,8 +46,9 @@ op_mask(const struct storage_op *op)
 #undef MASK_STR
 #undef MASK_NUMBER
 
-    if (op->n_users != 0)
+    if (op->n_users != 0) {
         mask |= FIELD(users);
+    }
     return mask;
 }
 
@@ -63,8 +64,9 @@ storage_codec_op_size(const struct storage_op *op)
 #undef SIZE_STR
 #undef SIZE_NUMBER
 
-    for (uint32_t i = 0; i < op->n_users; i++)
+    for (uint32_t i = 0; i < op->n_users; i++) {
         size += STR_OVERHEAD + op->users[i].len;
+    }
     return size;
 }
 
@@ -91,8 +93,9 @@ storage_codec_put_op(struct chat_wire_writer *w, const struct storage_op *op)
 
     if (mask & FIELD(users)) {
         chat_wire_put_u32(w, op->n_users);
-        for (uint32_t i = 0; i < op->n_users; i++)
+        for (uint32_t i = 0; i < op->n_users; i++) {
             chat_wire_put_bytes(w, op->users[i].data, op->users[i].len);
+        }
     }
 }
 
@@ -102,8 +105,9 @@ get_str(struct chat_wire_reader *r, size_t max)
     struct str s;
 
     s.data = (const char *) chat_wire_get_bytes(r, &s.len);
-    if (s.len > max)
+    if (s.len > max) {
         r->failed = 1;
+    }
     return s;
 }
 
@@ -115,8 +119,9 @@ get_users(struct chat_wire_reader *r, struct storage_op *op, struct str *users)
         r->failed = 1;
         op->n_users = 0;
     }
-    for (uint32_t i = 0; i < op->n_users; i++)
+    for (uint32_t i = 0; i < op->n_users; i++) {
         users[i] = get_str(r, STORAGE_ID_MAX);
+    }
     op->users = users;
 }
 
@@ -143,8 +148,9 @@ storage_codec_get_op(struct chat_wire_reader *r, struct storage_op *op,
     uint32_t mask = chat_wire_get_u32(r);
 
     if (!op_known(op->type) || (op->flags & ~OP_FLAGS_KNOWN) != 0
-        || op->role > STORAGE_OWNER || mask >= 1u << N_FIELDS)
+        || op->role > STORAGE_OWNER || mask >= 1u << N_FIELDS) {
         return -1;
+    }
 
     uint64_t v;
 
@@ -164,10 +170,12 @@ storage_codec_get_op(struct chat_wire_reader *r, struct storage_op *op,
 #undef GET_STR
 #undef GET_NUMBER
 
-    if (mask & FIELD(users))
+    if (mask & FIELD(users)) {
         get_users(r, op, users);
-    if (op->user.len == 0)
+    }
+    if (op->user.len == 0) {
         return -1;
+    }
     return chat_wire_end(r);
 }
 
@@ -176,8 +184,9 @@ storage_codec_result_size(const struct storage_result *result)
 {
     size_t size = 2 + STR_OVERHEAD + result->json.len + 8 + 8 + 4;
 
-    for (uint32_t i = 0; i < result->n_entries; i++)
+    for (uint32_t i = 0; i < result->n_entries; i++) {
         size += ENTRY_SIZE + result->entries[i].tail.len;
+    }
     return size;
 }
 
@@ -227,15 +236,17 @@ storage_codec_get_result(struct chat_wire_reader *r,
 
     uint32_t n = chat_wire_get_u32(r);
 
-    if (status > STORAGE_EXHAUSTED || n > STORAGE_INBOX_LIMIT)
+    if (status > STORAGE_EXHAUSTED || n > STORAGE_INBOX_LIMIT) {
         return -1;
+    }
 
     for (uint32_t i = 0; i < n; i++) {
         entries[i].inbox_id = chat_wire_get_u64(r);
         entries[i].method = chat_wire_get_u8(r);
         entries[i].tail = get_str(r, CHAT_WIRE_FRAME_MAX);
-        if (!method_known(entries[i].method))
+        if (!method_known(entries[i].method)) {
             return -1;
+        }
     }
     result->n_entries = n;
     return chat_wire_end(r);
@@ -272,8 +283,9 @@ storage_codec_get_event(struct chat_wire_reader *r, struct storage_event *e)
     e->tail = get_str(r, CHAT_WIRE_FRAME_MAX);
     e->n_targets = chat_wire_get_u32(r);
     if (r->failed || !method_known(e->method)
-        || (size_t) (r->end - r->pos) != (size_t) e->n_targets * TARGET_SIZE)
+        || (size_t) (r->end - r->pos) != (size_t) e->n_targets * TARGET_SIZE) {
         return -1;
+    }
     return 0;
 }
 

@@ -14,10 +14,8 @@
 #include "storage_outcome.h"
 #include "storage_state.h"
 
-#define REOPEN_DELAY_MIN_MS 50
-#define REOPEN_DELAY_MAX_MS 5000
-#define TICK_MS             1000
-#define STALL_TICKS         60
+#define TICK_MS     1000
+#define STALL_TICKS 60
 
 static void *embedded_open(struct uv_loop_s *loop, const char *path,
                            const struct storage_handlers *handlers,
@@ -26,8 +24,6 @@ static int embedded_open_parts(struct embedded *e, const char *path,
                                const char **error);
 static int embedded_open_handles(struct embedded *e);
 static void embedded_open_failed(struct embedded *e);
-static void embedded_start(struct embedded *e,
-                           const struct commit_start *start);
 static void embedded_free(struct embedded *e);
 static void embedded_close(void *b, void (*closed)(void *data), void *data);
 static void embedded_close_if_done(struct embedded *e);
@@ -35,25 +31,13 @@ static void embedded_close_handles(struct embedded *e);
 static void on_handle_closed(uv_handle_t *handle);
 static void on_async(uv_async_t *async);
 static void on_check(uv_check_t *check);
-static void on_idle(uv_idle_t *idle);
 static void on_tick(uv_timer_t *timer);
 static void embedded_read_done(struct embedded *e);
 static void embedded_committed(struct embedded *e,
                                const struct committer_news *news);
-static void embedded_reopened(struct embedded *e,
-                              const struct committer_news *news);
 static void embedded_hand_over(struct embedded *e);
 static void embedded_turn(struct embedded *e);
 static struct commit *embedded_collected(struct embedded *e);
-static void embedded_publish(struct embedded *e, struct commit *c);
-static void embedded_publish_event(struct embedded *e, struct event *event);
-static bool embedded_subscribed(const struct embedded *e, uint64_t number);
-static void embedded_subscribe(struct embedded *e, const struct request *r);
-static void embedded_reopen(struct embedded *e);
-static struct request **embedded_take_results(struct embedded *e,
-                                              struct commit *c,
-                                              struct request **last);
-static void embedded_drop_behind(struct embedded *e);
 static void embedded_submit(void *b, const struct storage_op *op,
                             storage_done *done, void *data);
 
@@ -138,7 +122,7 @@ embedded_open(struct uv_loop_s *loop, const char *path,
     e->handlers = *handlers;
     e->runnable.last = &e->runnable.first;
     e->open_last = &e->open;
-    e->reopen_delay_ms = REOPEN_DELAY_MIN_MS;
+    e->reopen_delay_ms = EMBEDDED_REOPEN_DELAY_MS;
     e->cache_max = STATE_CACHE_MAX;
     state_init(e);
 
@@ -226,7 +210,7 @@ embedded_open_failed(struct embedded *e)
 }
 
 
-static void
+void
 embedded_start(struct embedded *e, const struct commit_start *start)
 {
     e->fresh = start->fresh;
@@ -286,7 +270,10 @@ embedded_close(void *b, void (*closed)(void *data), void *data)
         (void) request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    (void) uv_idle_start(&e->idle, on_idle);
+    /* From here on nobody is woken any more. */
+    e->runnable.first = NULL;
+    e->runnable.last = &e->runnable.first;
+    (void) uv_idle_start(&e->idle, embedded_on_idle);
 }
 
 
@@ -392,8 +379,8 @@ on_check(uv_check_t *check)
 }
 
 
-static void
-on_idle(uv_idle_t *idle)
+void
+embedded_on_idle(uv_idle_t *idle)
 {
     (void) idle;
 }
@@ -462,56 +449,6 @@ embedded_text(struct embedded *e)
 }
 
 
-struct event *
-embedded_event_create(struct embedded *e, uint32_t n)
-{
-    struct event *event;
-
-    event = arena_alloc(&e->collecting->arena,
-                        sizeof(*event) + n * sizeof(struct fan));
-    if (event == NULL) {
-        return NULL;
-    }
-
-    memset(event, 0, sizeof(*event));
-    event->out.is_event = true;
-    event->n_fans = n;
-    return event;
-}
-
-
-void
-embedded_output(struct embedded *e, struct output *out)
-{
-    struct commit *c = e->collecting;
-
-    out->next = NULL;
-    *c->outputs_last = out;
-    c->outputs_last = &out->next;
-
-    if (e->committing == NULL) {
-        (void) uv_idle_start(&e->idle, on_idle);
-    }
-}
-
-
-void
-embedded_event(struct embedded *e, struct event *event)
-{
-    uint32_t i;
-
-    for (i = 0; i < event->n_fans; i++) {
-        user_ref(e, event->fans[i].user);
-    }
-
-    if (event->channel != NULL) {
-        event->channel->pins++;
-    }
-
-    embedded_output(e, &event->out);
-}
-
-
 static void
 embedded_read_done(struct embedded *e)
 {
@@ -531,7 +468,7 @@ embedded_committed(struct embedded *e, const struct committer_news *news)
 
     e->committing = NULL;
     e->fresh = false;
-    e->reopen_delay_ms = REOPEN_DELAY_MIN_MS;
+    e->reopen_delay_ms = EMBEDDED_REOPEN_DELAY_MS;
     e->stats.commits++;
     e->stats.commit_messages += c->n_messages;
 
@@ -623,267 +560,6 @@ embedded_turn(struct embedded *e)
     if (e->committing == NULL && e->collecting->outputs == NULL
         && !e->closing) {
         (void) uv_idle_stop(&e->idle);
-    }
-}
-
-
-static void
-embedded_publish(struct embedded *e, struct commit *c)
-{
-    struct output *out, *next;
-
-    if (c->sequence != 0) {
-        e->published = c->sequence;
-    }
-
-    for (out = c->outputs; out != NULL; out = next) {
-        next = out->next;
-
-        if (out->is_event) {
-            embedded_publish_event(e, (struct event *) out);
-
-        } else {
-            struct request *r = (struct request *) out;
-
-            request_unpin(e, r);
-            embedded_subscribe(e, r);
-
-            if (r->done != NULL) {
-                r->done(&r->result, r->data);
-            }
-
-            outcome_end(e, r);
-            request_free(r);
-        }
-    }
-
-    commit_clear(c, e->ops);
-
-    if (e->spare == NULL) {
-        e->spare = c;
-
-    } else {
-        commit_free(c, e->ops);
-    }
-
-    requests_run(e);
-}
-
-
-static void
-embedded_publish_event(struct embedded *e, struct event *event)
-{
-    struct storage_event out;
-    struct fan *fan;
-    uint32_t i, n = 0;
-
-    if (event->n_fans > e->n_targets) {
-        void *p = realloc(e->targets, event->n_fans * sizeof(*e->targets));
-
-        if (p != NULL) {
-            e->targets = p;
-            e->n_targets = event->n_fans;
-        }
-    }
-
-    for (i = 0; i < event->n_fans; i++) {
-        fan = &event->fans[i];
-
-        if (fan->inbox_id != 0) {
-            fan->user->published = fan->inbox_id;
-        }
-
-        if (n < e->n_targets && embedded_subscribed(e, fan->user->number)) {
-            e->targets[n].number = fan->user->number;
-            e->targets[n++].inbox_id = fan->inbox_id;
-        }
-
-        user_unref(e, fan->user);
-    }
-
-    if (event->channel != NULL) {
-        event->channel->pins--;
-
-        if (event->message_id != 0) {
-            event->channel->published = event->message_id;
-        }
-    }
-
-    if (n == 0 || e->handlers.event == NULL) {
-        return;
-    }
-
-    out.sequence = e->published == 0 ? 1 : e->published;
-    out.method = event->method;
-    out.tail = event->tail;
-    out.targets = e->targets;
-    out.n_targets = n;
-    e->handlers.event(&out, e->handlers.data);
-}
-
-
-static bool
-embedded_subscribed(const struct embedded *e, uint64_t number)
-{
-    return number / 8 < e->n_subscribed
-           && (e->subscribed[number / 8] >> (number % 8) & 1) != 0;
-}
-
-
-static void
-embedded_subscribe(struct embedded *e, const struct request *r)
-{
-    uint64_t number = r->result.number;
-
-    if (r->result.status != STORAGE_OK || number == 0) {
-        return;
-    }
-
-    if (r->op.type == STORAGE_SUBSCRIBE && number / 8 < e->n_subscribed) {
-        e->subscribed[number / 8] |= (uint8_t) (1u << (number % 8));
-    }
-
-    if (r->op.type == STORAGE_UNSUBSCRIBE && number / 8 < e->n_subscribed) {
-        e->subscribed[number / 8] &= (uint8_t) ~(1u << (number % 8));
-    }
-}
-
-
-static void
-embedded_reopened(struct embedded *e, const struct committer_news *news)
-{
-    if (e->closing) {
-        return;
-    }
-
-    if (news->reopened < 0) {
-        embedded_reopen(e);
-        return;
-    }
-
-    log_notice("store: open again");
-    e->stats.reopens++;
-    e->state = EMBEDDED_OPEN;
-    embedded_start(e, &news->start);
-
-    if (e->published < e->sequence) {
-        e->published = e->sequence;
-    }
-
-    outcome_resume(e);
-
-    /* A batch may have reached the disk though its write failed: nobody was
-     * told what was in it. */
-    if (e->handlers.lost != NULL) {
-        e->handlers.lost(e->handlers.data);
-    }
-}
-
-
-static void
-embedded_reopen(struct embedded *e)
-{
-    committer_reopen(e->committer, e->reopen_delay_ms);
-    e->reopen_delay_ms *= 2;
-
-    if (e->reopen_delay_ms > REOPEN_DELAY_MAX_MS) {
-        e->reopen_delay_ms = REOPEN_DELAY_MAX_MS;
-    }
-}
-
-
-void
-embedded_fail(struct embedded *e)
-{
-    struct request *failed = NULL, **last = &failed;
-
-    log_error("store: a write failed: what was not yet answered fails, "
-              "and the store is opened again");
-
-    e->stats.commit_failures++;
-    e->state = EMBEDDED_BROKEN;
-    e->epoch++;
-
-    if (e->committing != NULL) {
-        last = embedded_take_results(e, e->committing, last);
-
-        if (e->spare == NULL) {
-            e->spare = e->committing;
-
-        } else {
-            commit_free(e->committing, e->ops);
-        }
-
-        e->committing = NULL;
-    }
-
-    last = embedded_take_results(e, e->collecting, last);
-    *last = e->open;
-    e->open = NULL;
-    e->open_last = &e->open;
-    e->runnable.first = NULL;
-    e->runnable.last = &e->runnable.first;
-
-    embedded_drop_behind(e);
-    outcome_drop(e);
-    state_clear(e);
-
-    if (!e->closing) {
-        embedded_reopen(e);
-    }
-
-    while (failed != NULL) {
-        struct request *r = failed;
-
-        failed = r->open_next;
-
-        if (r->done != NULL) {
-            memset(&r->result, 0, sizeof(r->result));
-            r->result.status = STORAGE_UNAVAILABLE;
-            r->done(&r->result, r->data);
-        }
-
-        request_free(r);
-    }
-}
-
-
-/* Moves the requests among a commit's outputs to a list and clears it. */
-static struct request **
-embedded_take_results(struct embedded *e, struct commit *c,
-                      struct request **last)
-{
-    struct output *out;
-    struct request *r;
-
-    for (out = c->outputs; out != NULL; out = out->next) {
-        if (!out->is_event) {
-            r = (struct request *) out;
-            *last = r;
-            last = &r->open_next;
-        }
-    }
-
-    *last = NULL;
-    commit_clear(c, e->ops);
-    return last;
-}
-
-
-static void
-embedded_drop_behind(struct embedded *e)
-{
-    marker_drop(e);
-    e->behind_busy = false;
-    e->outcomes_dropping = false;
-
-    if (e->behind != NULL) {
-        e->ops->batch_clear(e->behind);
-    }
-
-    if (e->dropped != NULL) {
-        e->ops->batch_free(e->dropped);
-        e->dropped = NULL;
     }
 }
 

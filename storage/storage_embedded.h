@@ -75,6 +75,7 @@ struct request {
     uint64_t user_number;
     uint64_t message_id;
 
+    size_t size;
     char strings[];
 };
 
@@ -103,6 +104,11 @@ enum embedded_state {
 struct lru {
     struct lru *next, *prev;
 };
+
+/* Operations beyond this many bytes are refused. */
+#define EMBEDDED_REQUESTS_MAX ((size_t) 512 << 20)
+
+#define EMBEDDED_REOPEN_DELAY_MS 50 /* at first */
 
 /* Memory that a scratch buffer keeps. */
 #define EMBEDDED_SCRATCH 65536
@@ -137,6 +143,7 @@ struct embedded {
 
     struct request *open, **open_last; /* every request that has not ended */
     struct request_queue runnable;
+    size_t request_bytes; /* of all requests, also answered ones */
 
     /* storage_state.c */
     struct map users_by_name, users_by_number;
@@ -191,9 +198,19 @@ void embedded_delete(struct embedded *e, const struct key *key);
 struct event *embedded_event_create(struct embedded *e, uint32_t n);
 void embedded_event(struct embedded *e, struct event *event);
 
-/* Something was written that must be read before anything is decided: all
- * that is sequenced and not yet published fails, and the engine reopens. */
+/* Says what a commit has to say, clears it, and lets the woken go on. */
+void embedded_publish(struct embedded *e, struct commit *c);
+
+/* A write failed: all that is not yet published fails, the engine reopens.
+ * Then the committer's news of that. */
 void embedded_fail(struct embedded *e);
+void embedded_reopened(struct embedded *e, const struct committer_news *news);
+
+/* Derives where the sequencer goes on. */
+void embedded_start(struct embedded *e, const struct commit_start *start);
+
+/* Does nothing, but while it is active the loop does not sleep. */
+void embedded_on_idle(uv_idle_t *idle);
 
 /* Joins what is said when the commit being collected is durable. */
 void embedded_output(struct embedded *e, struct output *out);
@@ -201,7 +218,7 @@ void embedded_output(struct embedded *e, struct output *out);
 /* A request that is open.  done NULL: the storage's own.  NULL: no memory. */
 struct request *request_create(struct embedded *e, const struct storage_op *op,
                                storage_done *done, void *data);
-void request_free(struct request *r);
+void request_free(struct embedded *e, struct request *r);
 
 /* An operation of a caller: takes it as far as it goes at once. */
 void request_submit(struct embedded *e, struct request *r);

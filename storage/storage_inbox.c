@@ -1,17 +1,14 @@
 /*
- * The user's side: SUBSCRIBE, UNSUBSCRIBE, READ_INBOX, ACK.
+ * The user's side: SUBSCRIBE, UNSUBSCRIBE, READ_INBOX.
  */
 
 #include <stdlib.h>
 
 #include "log.h"
 #include "storage_channel.h"
-#include "storage_load.h"
-#include "storage_marker.h"
 
 #define INBOX_CHUNK     64 /* entries whose messages are read together */
 #define INBOX_LIMIT     50
-#define ACK_PAGE        1000 /* inbox entries looked at by one job      */
 #define SUBSCRIBED_STEP 4096 /* bytes of the table of subscribed users  */
 
 /* An entry while its page is read: where its tail stands in the text. */
@@ -35,21 +32,6 @@ struct inbox_read {
     struct buf text;
 };
 
-/* The newest message of each channel in a range of an inbox. */
-struct ack_look {
-    struct read_job job;
-    struct user *user; /* referred to */
-    uint64_t epoch;
-    uint64_t number;
-    uint64_t after;
-    uint64_t upto;
-    uint32_t n;
-    struct {
-        uint64_t channel;
-        uint64_t message_id;
-    } newest[ACK_PAGE];
-};
-
 static int subscribe_room(struct embedded *e, uint64_t number);
 static int inbox_read_run(struct read_job *job, const struct reader *r);
 static int inbox_read_refs(struct inbox_read *l, const struct reader *r,
@@ -60,16 +42,6 @@ static int inbox_read_tail(struct inbox_read *l, struct inbox_ref *ref,
                            struct str value);
 static bool inbox_read_cut(struct inbox_read *l, uint32_t from, size_t *bytes);
 static void inbox_read_done(struct embedded *e, struct read_job *job);
-static struct device *ack_device(struct embedded *e, struct user *u,
-                                 struct str id);
-static void ack_look(struct embedded *e, struct user *u, uint64_t after,
-                     uint64_t upto);
-static int ack_look_run(struct read_job *job, const struct reader *r);
-static void ack_look_note(struct ack_look *l, const struct record_inbox *to);
-static void ack_look_done(struct embedded *e, struct read_job *job);
-static void ack_deliver(struct embedded *e, const struct ack_look *l,
-                        uint32_t i);
-static enum step deliver_step(struct embedded *e, struct request *r);
 
 
 enum step
@@ -155,9 +127,8 @@ read_inbox_step(struct embedded *e, struct request *r)
 
     r->result.inbox_id = u->published;
 
-    if (r->op.after >= u->published) {
-        return request_answer(
-            e, r, r->op.after > u->published ? STORAGE_AHEAD : STORAGE_OK);
+    if (r->op.after > u->published) {
+        return request_answer(e, r, STORAGE_AHEAD);
     }
 
     l = calloc(1, sizeof(*l));
@@ -196,7 +167,7 @@ inbox_read_run(struct read_job *job, const struct reader *r)
     uint32_t from, n;
     int rc = 0;
 
-    l->refs = calloc(l->limit, sizeof(*l->refs));
+    l->refs = calloc(l->limit + 1, sizeof(*l->refs));
     i = l->refs == NULL ? NULL : r->ops->iter_open(r->engine);
     if (i == NULL) {
         return -1;
@@ -276,7 +247,7 @@ static int
 inbox_read_tails(struct inbox_read *l, const struct reader *r,
                  struct engine_iter *i, uint32_t from)
 {
-    struct inbox_ref *sorted[INBOX_CHUNK], *ref;
+    struct inbox_ref *sorted[INBOX_CHUNK] = {NULL}, *ref;
     struct key key;
     uint32_t k, n = l->n - from;
     bool stands = false;
@@ -285,7 +256,7 @@ inbox_read_tails(struct inbox_read *l, const struct reader *r,
         sorted[k] = &l->refs[from + k];
     }
 
-    qsort(sorted, n, sizeof(sorted[0]), inbox_compare);
+    qsort(sorted, n, sizeof(struct inbox_ref *), inbox_compare);
 
     for (k = 0; k < n; k++) {
         ref = sorted[k];
@@ -404,224 +375,4 @@ inbox_read_done(struct embedded *e, struct read_job *job)
     free(l->refs);
     buf_clear(&l->text);
     free(l);
-}
-
-
-enum step
-ack_step(struct embedded *e, struct request *r)
-{
-    struct user *u;
-    struct device *d;
-    uint64_t after;
-
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
-
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
-
-    if (r->op.inbox_id > u->published) {
-        return request_answer(e, r, STORAGE_BEYOND);
-    }
-
-    if (r->op.inbox_id == 0) {
-        return request_answer_json(e, r, STR("{}"));
-    }
-
-    d = ack_device(e, u, r->op.device);
-    if (d == NULL) {
-        return request_answer(e, r, STORAGE_EXHAUSTED);
-    }
-
-    if (r->op.inbox_id > d->inbox_id) {
-        d->inbox_id = r->op.inbox_id;
-        d->at = embedded_now();
-        d->dirty = true;
-        marker_dirty_user(e, u);
-    }
-
-    if (r->op.inbox_id > u->acked) {
-        after = u->acked;
-        u->acked = r->op.inbox_id;
-        ack_look(e, u, after, u->acked);
-    }
-
-    return request_answer_json(e, r, STR("{}"));
-}
-
-
-/* Where there is no room the one longest silent goes. */
-static struct device *
-ack_device(struct embedded *e, struct user *u, struct str id)
-{
-    struct device *d, *oldest = NULL;
-    uint32_t i;
-
-    for (i = 0; i < u->n_devices; i++) {
-        d = &u->devices[i];
-
-        if (str_eq((struct str){d->id, d->id_len}, id)) {
-            return d;
-        }
-
-        if (oldest == NULL || d->at < oldest->at) {
-            oldest = d;
-        }
-    }
-
-    if (u->devices == NULL) {
-        u->devices = calloc(STATE_DEVICES_MAX, sizeof(*u->devices));
-        if (u->devices == NULL) {
-            return NULL;
-        }
-
-        e->cached += STATE_DEVICES_MAX * sizeof(*u->devices);
-    }
-
-    if (u->n_devices < STATE_DEVICES_MAX) {
-        d = &u->devices[u->n_devices++];
-
-    } else {
-        struct key key;
-
-        d = oldest;
-        key_device(&key, u->number, (struct str){d->id, d->id_len});
-        embedded_delete(e, &key);
-    }
-
-    memset(d, 0, sizeof(*d));
-    d->id_len = (uint8_t) id.len;
-    memcpy(d->id, id.data, id.len);
-    return d;
-}
-
-
-static void
-ack_look(struct embedded *e, struct user *u, uint64_t after, uint64_t upto)
-{
-    struct ack_look *l = calloc(1, sizeof(*l));
-
-    if (l == NULL) {
-        return;
-    }
-
-    l->job.run = ack_look_run;
-    l->job.done = ack_look_done;
-    l->user = u;
-    l->epoch = e->epoch;
-    l->number = u->number;
-    l->after = after;
-    l->upto = upto;
-    user_ref(e, u);
-    readers_submit(e->readers, &l->job);
-}
-
-
-/* Goes back from the newest entries, a page at a time. */
-static int
-ack_look_run(struct read_job *job, const struct reader *r)
-{
-    struct ack_look *l = (struct ack_look *) job;
-    struct engine_iter *i;
-    struct record_inbox to;
-    struct key key, prefix;
-    uint32_t n;
-    int rc;
-
-    i = r->ops->iter_open(r->engine);
-    if (i == NULL) {
-        return -1;
-    }
-
-    key_prefix_number(&prefix, KEY_INBOX, l->number);
-    key_inbox(&key, l->number, l->upto + 1);
-    r->ops->iter_seek_before(i, key_str(&key));
-
-    for (n = 0; n < ACK_PAGE && l->upto > l->after && r->ops->iter_valid(i)
-                && key_has_prefix(r->ops->iter_key(i), &prefix);
-         n++, l->upto--, r->ops->iter_prev(i)) {
-        if (record_get_inbox(r->ops->iter_value(i), &to) == 0
-            && to.method == STORAGE_EVENT_MESSAGE_NEW) {
-            ack_look_note(l, &to);
-        }
-    }
-
-    rc = r->ops->iter_error(i);
-    r->ops->iter_close(i);
-    return n == 0 ? -1 : rc;
-}
-
-
-static void
-ack_look_note(struct ack_look *l, const struct record_inbox *to)
-{
-    uint32_t i;
-
-    for (i = 0; i < l->n; i++) {
-        if (l->newest[i].channel == to->channel) {
-            return;
-        }
-    }
-
-    l->newest[l->n].channel = to->channel;
-    l->newest[l->n++].message_id = to->id;
-}
-
-
-static void
-ack_look_done(struct embedded *e, struct read_job *job)
-{
-    struct ack_look *l = (struct ack_look *) job;
-    uint32_t i;
-
-    if (l->epoch == e->epoch) {
-        for (i = 0; job->status == 0 && i < l->n; i++) {
-            ack_deliver(e, l, i);
-        }
-
-        if (job->status == 0 && l->upto > l->after) {
-            ack_look(e, l->user, l->after, l->upto);
-        }
-
-        user_unref(e, l->user);
-    }
-
-    free(l);
-}
-
-
-static void
-ack_deliver(struct embedded *e, const struct ack_look *l, uint32_t i)
-{
-    struct storage_op op = {0};
-    struct channel *ch = channel_by_number(e, l->newest[i].channel);
-    struct request *r = ch == NULL ? NULL : request_create(e, &op, NULL, NULL);
-
-    if (r == NULL) {
-        return;
-    }
-
-    r->step = deliver_step;
-    r->user_number = l->number;
-    r->message_id = l->newest[i].message_id;
-    request_enqueue(e, r, ch);
-}
-
-
-static enum step
-deliver_step(struct embedded *e, struct request *r)
-{
-    struct channel *ch = r->channel;
-    uint32_t i;
-
-    for (i = 0; ch->state == OBJECT_READY && i < ch->n_members; i++) {
-        if (ch->members[i].user->number == r->user_number) {
-            marker_advance(e, ch, &ch->members[i], 0, r->message_id);
-            break;
-        }
-    }
-
-    return request_answer(e, r, STORAGE_OK);
 }

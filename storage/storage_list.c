@@ -48,7 +48,7 @@ struct list {
 static int list_cursor(struct list *l, struct str cursor);
 static int list_number(struct str *s, uint64_t *v);
 static int list_markers(struct list *l, const struct channel *ch,
-                        const struct user *u, bool writing);
+                        const struct user *u);
 static int list_run(struct read_job *job, const struct reader *r);
 static int list_rows(struct list *l, const struct reader *r,
                      struct engine_iter *memberships, struct engine_iter *i);
@@ -96,11 +96,11 @@ list_channels_step(struct embedded *e, struct request *r)
     }
 
     for (ch = e->dirty_channels; ch != NULL; ch = ch->dirty_next) {
-        rc |= list_markers(l, ch, u, false);
+        rc |= list_markers(l, ch, u);
     }
 
     for (ch = e->writing_channels; ch != NULL; ch = ch->writing_next) {
-        rc |= list_markers(l, ch, u, true);
+        rc |= list_markers(l, ch, u);
     }
 
     if (rc != 0) {
@@ -167,13 +167,12 @@ list_number(struct str *s, uint64_t *v)
 
 
 static int
-list_markers(struct list *l, const struct channel *ch, const struct user *u,
-             bool writing)
+list_markers(struct list *l, const struct channel *ch, const struct user *u)
 {
     const struct member *m = channel_member(ch, u);
     struct list_marker *p;
 
-    if (m == NULL || (writing && ch->dirty)) {
+    if (m == NULL) {
         return 0;
     }
 

@@ -7,9 +7,6 @@
 #include "log.h"
 #include "storage_filter.h"
 #include "storage_load.h"
-#include "storage_marker.h"
-
-#define OUTCOME_DROP_MAX 512 /* keys deleted in one batch */
 
 /* Of request.outcome_state. */
 enum outcome_state {
@@ -34,24 +31,11 @@ struct outcome_look {
     struct buf json;
 };
 
-/* Builds the filter of one period. */
-struct outcome_build {
-    struct read_job job;
-    enum key_kind kind;
-    uint32_t period;
-    struct filter *filter;
-};
-
-/* Lists keys to delete, oldest first; gives back the disk when none is. */
-struct outcome_drop {
-    struct read_job job;
-    uint64_t epoch;
-    uint32_t day, slot; /* the oldest to keep */
-    bool deleted;       /* some before        */
-    struct engine_batch *batch;
-    unsigned n;
-};
-
+static enum step outcome_look(struct embedded *e, struct request *r,
+                              const struct user *u, bool *answered);
+static uint32_t outcome_periods(const struct filter_window *w,
+                                const struct request *r, const struct user *u,
+                                uint32_t periods[OUTCOME_DAYS]);
 static void outcome_period_key(struct key *k, const struct request *r,
                                const struct user *u, uint32_t period);
 static int outcome_look_run(struct read_job *job, const struct reader *r);
@@ -60,14 +44,6 @@ static int outcome_look_json(struct outcome_look *l, const struct reader *r,
 static int outcome_send_json(struct outcome_look *l, const struct reader *r,
                              const struct record_outcome *o);
 static void outcome_look_done(struct embedded *e, struct read_job *job);
-static void outcome_build(struct embedded *e);
-static int outcome_build_run(struct read_job *job, const struct reader *r);
-static void outcome_build_done(struct embedded *e, struct read_job *job);
-static void outcome_drop_old(struct embedded *e);
-static int outcome_drop_run(struct read_job *job, const struct reader *r);
-static int outcome_drop_kind(struct outcome_drop *d, const struct reader *r,
-                             enum key_kind kind, uint32_t before);
-static void outcome_drop_done(struct embedded *e, struct read_job *job);
 
 
 static const void *
@@ -81,7 +57,7 @@ outcome_key(const struct map_entry *entry, size_t *len)
 }
 
 
-static uint32_t
+uint32_t
 outcome_period(uint32_t period_s)
 {
     return (uint32_t) (embedded_now() / 1000 / period_s);
@@ -126,36 +102,10 @@ outcome_close(struct embedded *e)
 
 
 void
-outcome_resume(struct embedded *e)
-{
-    outcome_build(e);
-    outcome_drop_old(e);
-}
-
-
-void
 outcome_drop(struct embedded *e)
 {
     map_clear(&e->outcomes);
     map_init(&e->outcomes, outcome_key);
-}
-
-
-void
-outcome_tick(struct embedded *e)
-{
-    uint32_t oldest_day = filter_window_oldest(e->days);
-    uint32_t oldest_slot = filter_window_oldest(e->slots);
-
-    filter_window_advance(e->days, outcome_period(KEY_DAY_S));
-    filter_window_advance(e->slots, outcome_period(KEY_SLOT_S));
-
-    if (filter_window_oldest(e->days) != oldest_day
-        || filter_window_oldest(e->slots) != oldest_slot) {
-        outcome_drop_old(e);
-    }
-
-    outcome_build(e);
 }
 
 
@@ -193,7 +143,7 @@ outcome_end(struct embedded *e, struct request *r)
 {
     struct request *repeat;
 
-    if (!r->outcome_owner) {
+    if (!r->outcome_owner || e->closing) {
         return;
     }
 
@@ -222,13 +172,7 @@ enum step
 outcome_check(struct embedded *e, struct request *r, const struct user *u,
               bool *answered)
 {
-    struct filter_window *w;
-    struct outcome_look *l;
-    struct key key;
-    uint64_t hash;
-    uint32_t period, newest;
     bool client = r->op.client_id.len != 0;
-    struct str id = client ? r->op.client_id : r->op.request_id;
 
     *answered = false;
 
@@ -249,31 +193,32 @@ outcome_check(struct embedded *e, struct request *r, const struct user *u,
         return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    w = client ? e->days : e->slots;
-    period = filter_window_oldest(w);
-    newest = filter_window_newest(w);
-    outcome_period_key(&key, r, u, period);
-    hash = filter_hash(key_str(&key));
-    l = NULL;
+    return outcome_look(e, r, u, answered);
+}
 
-    for (; period <= newest; period++) {
-        if (!filter_window_maybe(w, period, hash)) {
-            continue;
-        }
 
-        if (l == NULL && (l = calloc(1, sizeof(*l))) == NULL) {
-            *answered = true;
-            return request_answer(e, r, STORAGE_EXHAUSTED);
-        }
+/* Asks the filters, and a reader only where they do not say no. */
+static enum step
+outcome_look(struct embedded *e, struct request *r, const struct user *u,
+             bool *answered)
+{
+    bool client = r->op.client_id.len != 0;
+    struct filter_window *w = client ? e->days : e->slots;
+    struct str id = client ? r->op.client_id : r->op.request_id;
+    struct outcome_look *l;
+    uint32_t periods[OUTCOME_DAYS], n;
 
-        if (l->n_periods < OUTCOME_DAYS) {
-            l->periods[l->n_periods++] = period;
-        }
-    }
+    n = outcome_periods(w, r, u, periods);
 
-    if (l == NULL) {
+    if (n == 0) {
         r->outcome_state = OUTCOME_NEW;
         return STEP_DONE;
+    }
+
+    l = calloc(1, sizeof(*l));
+    if (l == NULL) {
+        *answered = true;
+        return request_answer(e, r, STORAGE_EXHAUSTED);
     }
 
     l->job.run = outcome_look_run;
@@ -281,12 +226,35 @@ outcome_check(struct embedded *e, struct request *r, const struct user *u,
     l->request = r;
     l->epoch = e->epoch;
     l->user = client ? u->number : 0;
+    l->n_periods = n;
+    memcpy(l->periods, periods, n * sizeof(periods[0]));
     l->id_len = (uint8_t) id.len;
     memcpy(l->id, id.data, id.len);
 
     r->outcome_state = OUTCOME_LOOKING;
     readers_submit(e->readers, &l->job);
     return STEP_WAIT;
+}
+
+
+static uint32_t
+outcome_periods(const struct filter_window *w, const struct request *r,
+                const struct user *u, uint32_t periods[OUTCOME_DAYS])
+{
+    uint32_t period = filter_window_newest(w), n = 0;
+    struct key key;
+    uint64_t hash;
+
+    outcome_period_key(&key, r, u, period);
+    hash = filter_hash(key_str(&key));
+
+    for (; n < OUTCOME_DAYS && period >= filter_window_oldest(w); period--) {
+        if (filter_window_maybe(w, period, hash)) {
+            periods[n++] = period;
+        }
+    }
+
+    return n;
 }
 
 
@@ -318,14 +286,6 @@ outcome_put_json(struct embedded *e, struct request *r, const struct user *u,
     struct record_outcome o = {.kind = RECORD_OUTCOME_JSON, .json = json};
 
     outcome_put(e, r, u, &o);
-}
-
-
-void
-outcome_dropped(struct embedded *e)
-{
-    e->outcomes_dropping = false;
-    outcome_drop_old(e);
 }
 
 
@@ -459,210 +419,4 @@ outcome_look_done(struct embedded *e, struct read_job *job)
 
     buf_clear(&l->json);
     free(l);
-}
-
-
-/* One period after the other, so that only one reader is held up. */
-static void
-outcome_build(struct embedded *e)
-{
-    struct outcome_build *s;
-    struct filter_window *w = e->slots;
-    enum key_kind kind = KEY_REQUEST;
-    uint32_t period;
-
-    if (e->outcomes_building || e->state != EMBEDDED_OPEN) {
-        return;
-    }
-
-    for (;;) {
-        for (period = filter_window_newest(w);
-             period >= filter_window_oldest(w); period--) {
-            if (!filter_window_is_known(w, period)) {
-                goto found;
-            }
-        }
-
-        if (w == e->days) {
-            return;
-        }
-
-        w = e->days;
-        kind = KEY_CLIENT;
-    }
-
-found:
-
-    s = calloc(1, sizeof(*s));
-    if (s == NULL) {
-        return;
-    }
-
-    s->job.run = outcome_build_run;
-    s->job.done = outcome_build_done;
-    s->kind = kind;
-    s->period = period;
-    e->outcomes_building = true;
-    readers_submit(e->readers, &s->job);
-}
-
-
-static int
-outcome_build_run(struct read_job *job, const struct reader *r)
-{
-    struct outcome_build *s = (struct outcome_build *) job;
-    struct engine_iter *i;
-    struct key prefix;
-    int rc;
-
-    s->filter = filter_create(0);
-    i = r->ops->iter_open(r->engine);
-
-    if (s->filter == NULL || i == NULL) {
-        if (i != NULL) {
-            r->ops->iter_close(i);
-        }
-
-        return -1;
-    }
-
-    key_prefix_period(&prefix, s->kind, s->period);
-
-    for (r->ops->iter_seek(i, key_str(&prefix));
-         r->ops->iter_valid(i) && !readers_hurry(r->pool)
-         && key_has_prefix(r->ops->iter_key(i), &prefix);
-         r->ops->iter_next(i)) {
-        filter_add(s->filter, filter_hash(r->ops->iter_key(i)));
-    }
-
-    rc = readers_hurry(r->pool) ? -1 : r->ops->iter_error(i);
-    r->ops->iter_close(i);
-    return rc;
-}
-
-
-static void
-outcome_build_done(struct embedded *e, struct read_job *job)
-{
-    struct outcome_build *s = (struct outcome_build *) job;
-
-    e->outcomes_building = false;
-
-    if (job->status == 0) {
-        filter_window_known(s->kind == KEY_CLIENT ? e->days : e->slots,
-                            s->period, s->filter);
-        outcome_build(e);
-
-    } else {
-        /* The next tick tries again. */
-        filter_free(s->filter);
-    }
-
-    free(s);
-}
-
-
-static void
-outcome_drop_old(struct embedded *e)
-{
-    struct outcome_drop *d;
-
-    if (e->outcomes_dropping || e->state != EMBEDDED_OPEN) {
-        return;
-    }
-
-    d = calloc(1, sizeof(*d));
-    if (d == NULL) {
-        return;
-    }
-
-    d->batch = e->ops->batch_create();
-    if (d->batch == NULL) {
-        free(d);
-        return;
-    }
-
-    d->job.run = outcome_drop_run;
-    d->job.done = outcome_drop_done;
-    d->epoch = e->epoch;
-    d->deleted = e->outcomes_deleted;
-    d->day = filter_window_oldest(e->days);
-    d->slot = filter_window_oldest(e->slots);
-    e->outcomes_dropping = true;
-    readers_submit(e->readers, &d->job);
-}
-
-
-static int
-outcome_drop_run(struct read_job *job, const struct reader *r)
-{
-    struct outcome_drop *d = (struct outcome_drop *) job;
-
-    return outcome_drop_kind(d, r, KEY_CLIENT, d->day)
-           | outcome_drop_kind(d, r, KEY_REQUEST, d->slot);
-}
-
-
-static int
-outcome_drop_kind(struct outcome_drop *d, const struct reader *r,
-                  enum key_kind kind, uint32_t before)
-{
-    struct engine_iter *i;
-    struct key_parts parts;
-    struct key from, to;
-    unsigned n = 0;
-    int rc;
-
-    i = r->ops->iter_open(r->engine);
-    if (i == NULL) {
-        return -1;
-    }
-
-    key_prefix(&from, kind);
-
-    for (r->ops->iter_seek(i, key_str(&from));
-         r->ops->iter_valid(i) && n < OUTCOME_DROP_MAX; r->ops->iter_next(i)) {
-        if (key_parse(r->ops->iter_key(i), &parts) != 0 || parts.kind != kind
-            || parts.first >= before) {
-            break;
-        }
-
-        r->ops->batch_delete(d->batch, r->ops->iter_key(i));
-        n++;
-    }
-
-    rc = r->ops->iter_error(i);
-    r->ops->iter_close(i);
-    d->n += n;
-
-    if (rc == 0 && n == 0 && d->deleted) {
-        key_prefix_period(&to, kind, before);
-        r->ops->compact(r->engine, key_str(&from), key_str(&to));
-    }
-
-    return rc;
-}
-
-
-static void
-outcome_drop_done(struct embedded *e, struct read_job *job)
-{
-    struct outcome_drop *d = (struct outcome_drop *) job;
-
-    if (job->status == 0 && d->n != 0 && d->epoch == e->epoch
-        && e->state == EMBEDDED_OPEN) {
-        e->outcomes_deleted = true;
-        e->dropped = d->batch;
-        marker_flush(e);
-
-    } else {
-        e->ops->batch_free(d->batch);
-        e->outcomes_dropping = false;
-
-        if (job->status == 0) {
-            e->outcomes_deleted = false;
-        }
-    }
-
-    free(d);
 }

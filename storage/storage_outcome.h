@@ -27,6 +27,9 @@ void outcome_drop(struct embedded *e);
 /* Once a second: new days and slots, old ones to delete. */
 void outcome_tick(struct embedded *e);
 
+/* The present day or slot, by its length in seconds. */
+uint32_t outcome_period(uint32_t period_s);
+
 /* When a request with an id to be kept is submitted. */
 void outcome_begin(struct embedded *e, struct request *r);
 

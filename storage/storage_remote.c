@@ -429,13 +429,15 @@ remote_open(struct uv_loop_s *loop, const char *path,
         return NULL;
     }
 
-    struct remote *m = calloc(1, sizeof(*m) + strlen(end + 1) + 1);
+    const char *socket = end + 1;
+    size_t size = strlen(socket) + 1;
+    struct remote *m = calloc(1, sizeof(*m) + size);
 
     if (m == NULL) {
         *error = "out of memory";
         return NULL;
     }
-    memcpy(m->path, end + 1, strlen(end + 1) + 1);
+    memcpy(m->path, socket, size);
     m->loop = loop;
     m->handlers = *handlers;
     m->index = (uint16_t) index;

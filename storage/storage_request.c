@@ -49,13 +49,16 @@ struct request *
 request_create(struct embedded *e, const struct storage_op *op,
                storage_done *done, void *data)
 {
-    struct request *r = malloc(request_size(op));
+    size_t size = request_size(op);
+    struct request *r = malloc(size);
 
     if (r == NULL) {
         return NULL;
     }
 
     memset(r, 0, sizeof(*r));
+    e->request_bytes += size;
+    r->size = size;
     r->done = done;
     r->data = data;
     r->repeats.last = &r->repeats.first;
@@ -69,8 +72,9 @@ request_create(struct embedded *e, const struct storage_op *op,
 
 
 void
-request_free(struct request *r)
+request_free(struct embedded *e, struct request *r)
 {
+    e->request_bytes -= r->size;
     buf_clear(&r->outcome);
     free(r);
 }
@@ -142,7 +146,7 @@ request_copy(char **at, struct str s)
 {
     struct str copy = {s.data == NULL ? NULL : *at, s.len};
 
-    if (s.len != 0) {
+    if (s.data != NULL && s.len != 0) {
         memcpy(*at, s.data, s.len);
         *at += s.len;
     }
@@ -204,7 +208,8 @@ request_submit(struct embedded *e, struct request *r)
     enum storage_status status = storage_op_check(&r->op);
     struct channel *ch;
 
-    if (e->state != EMBEDDED_OPEN || e->closing) {
+    if (e->state != EMBEDDED_OPEN || e->closing
+        || e->request_bytes > EMBEDDED_REQUESTS_MAX) {
         status = STORAGE_UNAVAILABLE;
     }
 
@@ -242,7 +247,7 @@ request_enqueue(struct embedded *e, struct request *r, struct channel *ch)
     *ch->last = r;
     ch->last = &r->channel_next;
 
-    if (first && ch->state != OBJECT_LOADING) {
+    if (first) {
         request_run_channel(e, ch);
     }
 }
@@ -253,7 +258,7 @@ request_enqueue(struct embedded *e, struct request *r, struct channel *ch)
 static enum step
 request_step(struct embedded *e, struct request *r)
 {
-    if (r->woken || outcome_waits(r)) {
+    if (r->woken || outcome_waits(r) || e->closing) {
         return STEP_WAIT;
     }
 
@@ -268,7 +273,7 @@ request_run_channel(struct embedded *e, struct channel *ch)
 {
     struct request *r, *next;
 
-    while ((r = ch->first) != NULL) {
+    while (ch->state != OBJECT_LOADING && (r = ch->first) != NULL) {
         if (request_step(e, r) == STEP_WAIT) {
             return;
         }
@@ -290,10 +295,6 @@ requests_run(struct embedded *e)
 
     while ((r = request_next(&e->runnable)) != NULL) {
         r->woken = false;
-
-        if (e->closing || e->state != EMBEDDED_OPEN) {
-            continue;
-        }
 
         if (r->channel == NULL) {
             (void) request_step(e, r);
@@ -334,6 +335,11 @@ request_next(struct request_queue *q)
 void
 request_wake(struct embedded *e, struct request *r)
 {
+    /* The first of a channel that was loaded may stand elsewhere already. */
+    if (r->woken || outcome_waits(r) || e->closing) {
+        return;
+    }
+
     r->woken = true;
     request_wait(&e->runnable, r);
 }
@@ -436,8 +442,6 @@ void
 request_finish(struct embedded *e, struct request *r,
                const struct storage_result *result)
 {
-    (void) e;
-
     r->done(result, r->data);
-    request_free(r);
+    request_free(e, r);
 }

@@ -127,15 +127,15 @@ send_append(struct embedded *e, struct request *r, struct user *sender,
             uint64_t now)
 {
     struct channel *ch = r->channel;
-    struct record_outcome o;
+    struct record_outcome o = {
+        .kind = RECORD_OUTCOME_SEND,
+        .channel = ch->number,
+        .message_id = ch->newest + 1,
+        .inbox_id = sender->newest + 1,
+        .sent_at = now > ch->sent_at ? now : ch->sent_at,
+    };
     struct event *event;
     struct str json;
-
-    o.kind = RECORD_OUTCOME_SEND;
-    o.channel = ch->number;
-    o.message_id = ch->newest + 1;
-    o.inbox_id = sender->newest + 1;
-    o.sent_at = now > ch->sent_at ? now : ch->sent_at;
 
     event = embedded_event_create(e, ch->n_members);
     json = send_result(e, r, &o);

@@ -88,10 +88,31 @@ struct channel {
     char id[STORAGE_CHANNEL_MAX];
 };
 
+static inline void
+lru_push(struct lru *head, struct lru *l)
+{
+    l->next = head->next;
+    l->prev = head;
+    head->next->prev = l;
+    head->next = l;
+}
+
+static inline void
+lru_remove(struct lru *l)
+{
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+}
+
 void state_init(struct embedded *e);
 
 /* Forgets everything; requests are the caller's to end. */
 void state_clear(struct embedded *e);
+
+/* For storage_state.c alone. */
+const void *user_name_key(const struct map_entry *entry, size_t *len);
+const void *user_number_key(const struct map_entry *entry, size_t *len);
+void user_free(struct embedded *e, struct user *u);
 
 /* Drops what nobody refers to, oldest first, down to the bound. */
 void state_evict(struct embedded *e);

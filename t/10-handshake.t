@@ -388,8 +388,7 @@ Content-Type: application/problem+json
 === TEST 39: a handshake with a space before the colon of a header is refused by nginx
 --- raw_request eval
 (my $r = handshake("/echo", Connection => ["Upgrade", "close"])) =~ s/Upgrade: websocket/Upgrade : websocket/; $r
---- error_code eval
-qr/400|426/
+--- error_code: 400
 
 
 
@@ -531,7 +530,7 @@ handshake("/ws", Connection => ["Upgrade", "close"])
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -551,7 +550,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -561,7 +560,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -571,7 +570,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -581,7 +580,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -591,7 +590,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -601,7 +600,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -611,7 +610,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -621,7 +620,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -631,7 +630,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -641,7 +640,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -651,7 +650,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -661,7 +660,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Basic YTp
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -671,7 +670,7 @@ handshake("/ws?token=nonsense", Connection => ["Upgrade", "close"])
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 
 
 
@@ -681,7 +680,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], "Sec-WebSocket-Protocol" =>
 --- error_code: 400
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":""
+--- response_body_like: "reason":"[a-z_]+"
 
 
 
@@ -701,7 +700,7 @@ handshake("/ws?device=a%20b", Connection => ["Upgrade", "close"], Authorization 
 --- error_code: 400
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":""
+--- response_body_like: "reason":"[a-z_]+"
 
 
 
@@ -711,7 +710,7 @@ handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " 
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 --- config
     location = /ws { chat_websocket; chat_token subprotocol; }
 
@@ -723,7 +722,7 @@ handshake("/ws?token=x", Connection => ["Upgrade", "close"])
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
---- response_body_like: "reason":"token_"
+--- response_body_like: "reason":"token_[a-z_]+"
 --- config
     location = /ws { chat_websocket; chat_token subprotocol; }
 

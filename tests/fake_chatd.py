@@ -185,7 +185,7 @@ class Session:
     def stale(self, call):
         """Frames for handles that nobody has, or has any more."""
         text = string("x")
-        for handle in (0, 1, 1 << 63, (1 << 64) - 1, self.handle ^ (1 << 40),
+        for handle in (0, 1 << 63, (1 << 64) - 1, self.handle ^ (1 << 40),
                        self.handle + 1000000):
             pair = struct.pack("<QQ", handle, 1)
             self.link.send(
@@ -412,9 +412,12 @@ class Link:
         self.sessions[handle] = session
         if worker.options.no_ready:
             return
-        asyncio.get_running_loop().call_later(
-            worker.options.open_delay / 1000, self.ready, session,
-            flags & RESUMED)
+        if worker.options.open_delay:
+            asyncio.get_running_loop().call_later(
+                worker.options.open_delay / 1000, self.ready, session,
+                flags & RESUMED)
+        else:
+            self.ready(session, flags & RESUMED)
 
     def ready(self, session, resumed):
         if session.handle not in self.sessions:

@@ -4,12 +4,13 @@ A Nginx is one nginx worker process: a link to each worker of a pool, frames
 in and out, and nginx's part of the sequence rule (last inbox id, held
 replies, pages and credit), so that what a connection would have received can
 be compared.  Run as a program it starts a pool in a temporary directory and
-checks it: `wire_client.py CHATD`.
+checks it: `wire_client.py CHATD`; e2e/workers.py does so with the built one.
 """
 
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -23,7 +24,7 @@ MAGIC, VERSION = 0x54414843, 1
 (HELLO, OPEN, READY, REFUSE, REQUEST, CALL, REPLY, PUSH, PAGE, CREDIT, CLOSED, END, VERIFY, VERIFIED, NOTICE,
  STATS) = range(1, 17)
 RESUMED, AFTER, REFUSE_UNKNOWN = 1, 2, 4
-REPLAYS_MAX = 2
+REPLAYS_MAX = 2            # then the request is dropped, as nginx does
 
 
 def text(s):
@@ -127,7 +128,7 @@ class Link:
         for c in self.connections:
             self.open(c)
         for request, r in sorted(self.unanswered.items()):
-            if r[3] == REPLAYS_MAX:
+            if r[3] == self.nginx.replays_max:
                 del self.unanswered[request]
                 continue
             r[3] += 1
@@ -170,6 +171,7 @@ class Nginx:
         self.requests = 0
         self.handles = 0
         self.credit = True      # answer pages
+        self.replays_max = REPLAYS_MAX
         self.verify = lambda token: None
         self.stats = {}
         self.notices = []
@@ -179,7 +181,6 @@ class Nginx:
 
     def pump(self, seconds=0.05):
         """Connects what is down and reads what is there; True if anything was."""
-        import select
         for l in self.links:
             if l.sock is None:
                 l.connect()
@@ -443,6 +444,7 @@ def test_behind(n, pool):
 
 def kill(n, pool, title, what):
     users = [n.open('%s-u%d' % (what, i), 'd') for i in range(8)]
+    n.replays_max = 100     # here it is not the requests that end the worker
     sent = 0
     for round_ in range(4):
         for i, c in enumerate(users):
@@ -459,6 +461,7 @@ def kill(n, pool, title, what):
         check('gapless', c.sequence() == list(range(1, 41)), c.sequence())
         check('no error', all('error' not in r for r in c.replies.values()), c.replies)
         check('not ended', c.ended is None and c.refused is None)
+    n.replays_max = REPLAYS_MAX
 
 
 def test_kill_store(n, pool):
@@ -536,32 +539,112 @@ def test_store_away(n, pool):
     check('goes on', n.call(c, 'message.send', to='away', client_id='1', text='x')['inbox_id'] == 1)
 
 
+def flood(n, sender, to, what):
+    """16 MiB of messages, twice what a link holds."""
+    for i in range(160):
+        n.request(sender, 'message.send', to=to, client_id='%s%d' % (what, i), text='x' * 100000)
+        if i % 8 == 7:
+            n.until(lambda: not sender.link.unanswered, 30)
+    n.until(lambda: not sender.link.unanswered, 30)
+
+
+def test_slow_worker(n, pool):
+    """A worker that does not read loses events, is told, and reads them from the inbox."""
+    sender, other = n.open('alice', 'd1'), n.open('w1', 'd', worker=1)
+    worker = pool.pids('chatd: worker 1')[0]
+    lost = n.stats[0][15]
+    os.kill(worker, signal.SIGSTOP)
+    flood(n, sender, 'w1', 'slow-worker')
+    os.kill(worker, signal.SIGCONT)
+    n.until(lambda: other.last == 160, 30, 'all delivered: %d' % other.last)
+    check('gapless', other.sequence() == list(range(1, 161)), other.sequence())
+    n.until(lambda: n.stats[0][15] > lost, what='events were dropped')
+
+
+def test_slow_nginx(n, pool):
+    """An nginx that does not read: its sessions are behind, and catch up by pages."""
+    slow = Nginx(pool.run_dir, 2, index=2)
+    sender, other, beside = n.open('alice', 'd1'), slow.open('w2', 'd', worker=1), n.open('w2', 'd2', worker=1)
+    flood(n, sender, 'w2', 'slow-nginx')
+    n.until(lambda: beside.last == 160, 30, 'the other nginx is not held up')
+    slow.until(lambda: other.last == 160, 30, 'all delivered')
+    check('gapless', other.sequence() == list(range(1, 161)), other.sequence())
+    check('by pages', slow.stats[2][7] > 0, slow.stats[2])
+    slow.settle()
+    check('live', n.call(sender, 'message.send', to='w2', client_id='slow-nginx', text='x'))
+    slow.until(lambda: other.last == 161)
+
+
+def test_relay(n, pool):
+    """The store hands a live-only event to the home workers of its users."""
+    def worker(index):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(pool.run_dir + '/store.sock')
+        hello = struct.pack('<IHHIQQIHHQ', MAGIC, VERSION, 2, os.getpid(), 1, 0, 0, 0, index, 0) + text('')
+        s.sendall(struct.pack('<IBBHQ', 16 + len(hello), HELLO, 0, 0, 0) + hello)
+        return s
+
+    def relayed(s):
+        s.settimeout(0.5)
+        data, users = b'', None
+        try:
+            while True:
+                data += s.recv(65536)
+        except OSError:
+            pass
+        while len(data) >= 16:
+            length, type_ = struct.unpack_from('<IB', data)
+            if type_ == 35:
+                r = Reader(data[16:length])
+                check('relay', (r.number('B'), r.text()) == (8, b'tail'))
+                users = [r.text().decode() for _ in range(r.number('I'))]
+            data = data[length:]
+        return users
+    stopped = pool.pids('chatd: worker 0') + pool.pids('chatd: worker 1')
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    w0, w1, w9 = worker(0), worker(1), worker(9)
+    users = ['u%d' % i for i in range(20)]
+    payload = bytes([8]) + text('tail') + struct.pack('<I', 20) + b''.join(text(u) for u in users)
+    w9.sendall(struct.pack('<IBBHQ', 16 + len(payload), 35, 0, 0, 0) + payload)
+    at0, at1 = relayed(w0), relayed(w1)
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    for s in (w0, w1, w9):
+        s.close()
+    check('each once', sorted(at0 + at1) == sorted(users), (at0, at1))
+    check('divided', len(at0) > 0 and len(at1) > 0)
+    n.settle(0.5)
+
+
 def test_stats(n, pool):
     n.until(lambda: 1 in n.stats and 0 in n.stats and n.stats[0][10] > 0, what='stats of the worker and of the store')
 
 
-def main():
-    pool = Pool(sys.argv[1])
+TESTS = [test_open_send_push, test_after, test_behind, test_http, test_renew, test_rate, test_stats, test_store_away,
+         test_bad_frames, test_slow_worker, test_slow_nginx, test_relay, test_kill_store, test_kill_worker, test_faults]
+
+
+def main(chatd):
+    """TAP on stdout; returns how many failed."""
+    pool = Pool(chatd, 2)
     pool.start()
+    n = Nginx(pool.run_dir, 2)
     failed = 0
-    n = Nginx(pool.run_dir)
-    tests = [test_open_send_push, test_after, test_behind, test_http, test_renew, test_rate, test_stats, test_store_away,
-             test_bad_frames,
-             test_kill_store, test_kill_worker, test_faults]
-    for t in tests:
-        name = t.__name__
+    for number, t in enumerate(TESTS, 1):
         try:
             t(n, pool)
-            print('ok', name)
-        except AssertionError as e:
+            print('ok %d - %s' % (number, t.__name__), flush=True)
+        except Exception as e:
             failed += 1
-            print('FAILED', name, e)
+            print('not ok %d - %s\n# %s: %s' % (number, t.__name__, type(e).__name__, e), flush=True)
     pool.stop()
-    print(pool.log() if failed else '%d passed' % len(tests))
-    if not failed:
-        shutil.rmtree(pool.dir)
-    sys.exit(failed != 0)
+    if failed:
+        print('# ' + pool.log().replace('\n', '\n# '))
+    shutil.rmtree(pool.dir, ignore_errors=True)
+    print('1..%d' % len(TESTS))
+    return failed
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main(sys.argv[1]) != 0)

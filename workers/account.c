@@ -74,8 +74,9 @@ account_verified(struct call *c, const struct account_token *t)
 }
 
 static const struct method methods[] = {
-    {"ping", 0,         NULL,   0,                   NULL,        handle_ping,  NULL},
-    {"session.renew",      0, ARRAY(renew_params), check_renew, handle_renew, NULL},
+    {.name = "ping", .handle = handle_ping},
+    METHOD("session.renew", 0, renew_params, .check = check_renew,
+           .handle = handle_renew),
 };
 
-const struct family account_family = {ARRAY(methods)};
+const struct family account_family = FAMILY(methods);

@@ -196,13 +196,28 @@ call_fail_limited(struct call *c, unsigned retry_after_s)
     fail(c, CHAT_ERROR_LIMITED, (struct str){data, (size_t) len});
 }
 
+/* Which parameter the storage did not like. */
+static struct str
+status_param(const struct call *c, enum storage_status status)
+{
+    if (status == STORAGE_BAD_CURSOR || status == STORAGE_AHEAD) {
+        return STR("after");
+    }
+    if (status == STORAGE_BEYOND) {
+        return c->method->op == STORAGE_ACK ? STR("inbox_id")
+                                            : STR("message_id");
+    }
+    return STR("");
+}
+
 void
 call_fail_status(struct call *c, enum storage_status status)
 {
-    call_fail(c,
-              (unsigned) status < N_STATUS_ERRORS ? status_errors[status]
-                                                  : CHAT_ERROR_INTERNAL,
-              STR(""));
+    enum chat_error error = (unsigned) status < N_STATUS_ERRORS
+                                ? status_errors[status]
+                                : CHAT_ERROR_INTERNAL;
+
+    call_fail(c, error, status_param(c, status));
 }
 
 void

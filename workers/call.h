@@ -129,9 +129,9 @@ struct param {
 /* A row of the method table. */
 struct method {
     const char *name;
-    enum storage_op_type op; /* 0: none */
     const struct param *params;
     unsigned n_params;
+    enum storage_op_type op; /* 0: none */
 
     /* May it be done?  The parameters are in op; *param names the one at
      * fault.  NULL: nothing beyond them to check. */
@@ -152,8 +152,16 @@ struct family {
     unsigned n;
 };
 
-/* An array and its length, for the tables. */
-#define ARRAY(a) a, sizeof(a) / sizeof((a)[0])
+/* A row of the table; check, handle and answer follow by name. */
+#define METHOD(name_, op_, params_, ...)                                       \
+    {                                                                          \
+        .name = name_, .op = op_, .params = params_,                           \
+        .n_params = sizeof(params_) / sizeof(params_[0]), __VA_ARGS__          \
+    }
+#define FAMILY(methods_)                                                       \
+    {                                                                          \
+        .methods = methods_, .n = sizeof(methods_) / sizeof(methods_[0])       \
+    }
 
 struct call {
     struct request *request;

@@ -103,22 +103,18 @@ check_update(const struct origin *o, const struct storage_op *op,
 }
 
 static const struct method methods[] = {
-    {"channel.create", STORAGE_CREATE_CHANNEL, ARRAY(create_params),
-     check_create,                                                          NULL, NULL},
-    {"channel.get",    STORAGE_GET_CHANNEL,    ARRAY(get_params),     NULL, NULL, NULL},
-    {"channel.list",   STORAGE_LIST_CHANNELS,  ARRAY(list_params),    NULL, NULL,
-     NULL                                                                             },
-    {"channel.update", STORAGE_UPDATE_CHANNEL, ARRAY(update_params),
-     check_update,                                                          NULL, NULL},
-    {"channel.add",    STORAGE_ADD_MEMBERS,    ARRAY(users_params),   NULL, NULL, NULL},
-    {"channel.remove", STORAGE_REMOVE_MEMBERS, ARRAY(users_params),   NULL, NULL,
-     NULL                                                                             },
-    {"channel.role",   STORAGE_SET_ROLE,       ARRAY(role_params),    NULL, NULL, NULL},
-    {"channel.leave",  STORAGE_LEAVE,          ARRAY(channel_params), NULL, NULL, NULL},
-    {"channel.hide",   STORAGE_HIDE_CHANNEL,   ARRAY(channel_params), NULL, NULL,
-     NULL                                                                             },
-    {"channel.read",   STORAGE_READ_CHANNEL,   ARRAY(read_params),    NULL, NULL,
-     NULL                                                                             },
+    METHOD("channel.create", STORAGE_CREATE_CHANNEL, create_params,
+           .check = check_create),
+    METHOD("channel.get", STORAGE_GET_CHANNEL, get_params),
+    METHOD("channel.list", STORAGE_LIST_CHANNELS, list_params),
+    METHOD("channel.update", STORAGE_UPDATE_CHANNEL, update_params,
+           .check = check_update),
+    METHOD("channel.add", STORAGE_ADD_MEMBERS, users_params),
+    METHOD("channel.remove", STORAGE_REMOVE_MEMBERS, users_params),
+    METHOD("channel.role", STORAGE_SET_ROLE, role_params),
+    METHOD("channel.leave", STORAGE_LEAVE, channel_params),
+    METHOD("channel.hide", STORAGE_HIDE_CHANNEL, channel_params),
+    METHOD("channel.read", STORAGE_READ_CHANNEL, read_params),
 };
 
-const struct family channel_family = {ARRAY(methods)};
+const struct family channel_family = FAMILY(methods);

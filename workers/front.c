@@ -272,8 +272,7 @@ on_verified(struct peer *p, uint64_t number, struct chat_wire_reader *r)
     t.expires_at = id.expires_at;
 
     /* the questions of one batch share its number and are answered in order */
-    TAILQ_FOREACH(v, &p->verifies, link)
-    {
+    for (v = TAILQ_FIRST(&p->verifies); v != NULL; v = TAILQ_NEXT(v, link)) {
         if (v->call->request->number == number) {
             TAILQ_REMOVE(&p->verifies, v, link);
             account_verified(v->call, &t);
@@ -481,8 +480,8 @@ front_close(struct front *f, void (*closed)(void *data), void *data)
     f->closing = true;
     f->closed = closed;
     f->closed_data = data;
-    TAILQ_FOREACH(p, &f->peers, link_of_front)
-    {
+    for (p = TAILQ_FIRST(&f->peers); p != NULL;
+         p = TAILQ_NEXT(p, link_of_front)) {
         link_close(p->link);
     }
     if (f->listener_closed) {

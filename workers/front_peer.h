@@ -29,6 +29,10 @@ struct verify {
     struct call *call;
 };
 
+TAILQ_HEAD(request_list, request);
+TAILQ_HEAD(verify_list, verify);
+TAILQ_HEAD(peer_list, peer);
+
 struct target {
     uint64_t handle;
     uint64_t inbox_id;
@@ -42,8 +46,8 @@ struct peer {
     bool greeted;
     uint64_t instance;
     uint16_t index; /* of the nginx worker */
-    TAILQ_HEAD(, request) requests;
-    TAILQ_HEAD(, verify) verifies;
+    struct request_list requests;
+    struct verify_list verifies;
 
     /* recipients of the event being pushed; grown, kept */
     struct target *targets;
@@ -54,7 +58,7 @@ struct peer {
 struct front {
     struct worker *worker;
     uv_pipe_t listener;
-    TAILQ_HEAD(, peer) peers;
+    struct peer_list peers;
     unsigned n_greeted;
     uint64_t instance;
     uint64_t generation;

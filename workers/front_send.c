@@ -114,8 +114,8 @@ front_push_end(struct front *f, const struct storage_event *e)
 {
     struct peer *p;
 
-    TAILQ_FOREACH(p, &f->peers, link_of_front)
-    {
+    for (p = TAILQ_FIRST(&f->peers); p != NULL;
+         p = TAILQ_NEXT(p, link_of_front)) {
         for (size_t at = 0; at < p->n_targets; at += PUSH_TARGETS_MAX) {
             size_t left = p->n_targets - at;
 
@@ -251,8 +251,8 @@ first_greeted(struct front *f)
 {
     struct peer *p, *found = NULL;
 
-    TAILQ_FOREACH(p, &f->peers, link_of_front)
-    {
+    for (p = TAILQ_FIRST(&f->peers); p != NULL;
+         p = TAILQ_NEXT(p, link_of_front)) {
         if (p->greeted && (found == NULL || p->index < found->index)) {
             found = p;
         }
@@ -277,7 +277,7 @@ front_notice(struct front *f, enum log_level level, const char *line)
     }
     n = f->n_notices++;
     f->notice_levels[n] = (uint8_t) level;
-    snprintf(f->notices[n], FRONT_NOTICE_SIZE, "%s", line);
+    (void) snprintf(f->notices[n], FRONT_NOTICE_SIZE, "%s", line);
 }
 
 static void
@@ -311,8 +311,8 @@ own_stats(struct front *f, uint64_t *v)
     v[CHAT_WIRE_COUNTER_behind] = c->behind;
     v[CHAT_WIRE_COUNTER_pages] = c->pages;
     v[CHAT_WIRE_COUNTER_replays] = c->replays;
-    TAILQ_FOREACH(p, &f->peers, link_of_front)
-    {
+    for (p = TAILQ_FIRST(&f->peers); p != NULL;
+         p = TAILQ_NEXT(p, link_of_front)) {
         v[CHAT_WIRE_COUNTER_queue_bytes] += link_queued(p->link);
     }
 }
@@ -365,8 +365,8 @@ front_stats(struct front *f)
             continue;
         }
         memcpy(f->stats[i], now[i], sizeof(now[i]));
-        TAILQ_FOREACH(p, &f->peers, link_of_front)
-        {
+        for (p = TAILQ_FIRST(&f->peers); p != NULL;
+             p = TAILQ_NEXT(p, link_of_front)) {
             if (p->greeted) {
                 send_stats(p, source_of(f, i), now[i]);
             }

@@ -63,9 +63,10 @@ handle_ack(struct call *c, const struct origin *o, struct storage_op *op)
 }
 
 static const struct method methods[] = {
-    {"inbox.sync", STORAGE_READ_INBOX, ARRAY(sync_params), NULL,      NULL,
-     answer_sync                                                                      },
-    {"inbox.ack",  STORAGE_ACK,        ARRAY(ack_params),  check_ack, handle_ack, NULL},
+    METHOD("inbox.sync", STORAGE_READ_INBOX, sync_params,
+           .answer = answer_sync),
+    METHOD("inbox.ack", STORAGE_ACK, ack_params, .check = check_ack,
+           .handle = handle_ack),
 };
 
-const struct family inbox_family = {ARRAY(methods)};
+const struct family inbox_family = FAMILY(methods);

@@ -146,11 +146,11 @@ check_history(const struct origin *o, const struct storage_op *op,
 }
 
 static const struct method methods[] = {
-    {"message.send",    STORAGE_SEND,        ARRAY(send_params),    check_send,    handle_send,
-     answer_send                                                                                    },
-    {"message.get",     STORAGE_GET_MESSAGE, ARRAY(get_params),     NULL,          NULL,        NULL},
-    {"message.history", STORAGE_HISTORY,     ARRAY(history_params), check_history,
-     NULL,                                                                                      NULL},
+    METHOD("message.send", STORAGE_SEND, send_params, .check = check_send,
+           .handle = handle_send, .answer = answer_send),
+    METHOD("message.get", STORAGE_GET_MESSAGE, get_params),
+    METHOD("message.history", STORAGE_HISTORY, history_params,
+           .check = check_history),
 };
 
-const struct family message_family = {ARRAY(methods)};
+const struct family message_family = FAMILY(methods);

@@ -165,9 +165,9 @@ take_role(const struct json *v, uint8_t *out)
     if (error != CHAT_OK) {
         return error;
     }
-    for (uint8_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
         if (str_eq(v->text, (struct str){roles[i], strlen(roles[i])})) {
-            *out = i;
+            *out = (uint8_t) i;
             return CHAT_OK;
         }
     }

@@ -1,13 +1,9 @@
 /*
- * Users, sessions, live and behind: session.h draws the states.
- *
- * Pages are read first come first served, at most PAGES_MAX at once and only
- * for links that are not full; sessions of a full link are parked until it
- * has drained.  After each page the session waits for nginx's credit, so a
- * client that reads nothing costs one page.
+ * Users and sessions: opening and closing, subscribing and what follows from
+ * its failure.  stream.c has what happens in between.
  */
 
-#include "session.h"
+#include "session_inner.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,47 +19,9 @@
 #include "log.h"
 #include "worker.h"
 
-#define PAGES_MAX          32
-#define PAGE_BYTES         (64u << 10)
 #define OPEN_PATIENCE_MS   2000
 #define RESUME_PATIENCE_MS 10000
 #define RETRY_AFTER_S      1
-
-enum user_state {
-    USER_SUBSCRIBING, /* an op is in flight; it keeps the record alive */
-    USER_SUBSCRIBED,
-    USER_STALE, /* the op failed; sessions_tick tries again            */
-};
-
-struct user {
-    struct map_entry by_name;
-    struct map_entry by_number; /* while number is not 0 */
-    struct sessions *all;
-    uint64_t number;
-    uint64_t newest; /* inbox id */
-    struct session_list sessions;
-    uint8_t state; /* enum user_state */
-    uint8_t name_len;
-    char name[];
-};
-
-/* One page being read; session is NULL when it was closed meanwhile. */
-struct page_read {
-    struct sessions *all;
-    struct session *session;
-    bool used;
-};
-
-struct sessions {
-    struct worker *worker;
-    struct map by_name;   /* users */
-    struct map by_number; /* users */
-    struct session_list opening;
-    struct session_list waiting;
-    size_t count;
-    size_t n_stale;
-    struct page_read reads[PAGES_MAX];
-};
 
 static void subscribe(struct user *u);
 
@@ -160,40 +118,6 @@ session_find(struct session_link *l, uint64_t handle)
     return e == NULL ? NULL : map_container(e, struct session, entry);
 }
 
-static struct session_list *
-list_of(struct session *s)
-{
-    switch ((enum session_state) s->state) {
-    case SESSION_OPENING:
-        return &s->user->all->opening;
-    case SESSION_BEHIND:
-        return s->parked ? &s->link->parked : &s->user->all->waiting;
-    case SESSION_LIVE:
-    case SESSION_READING:
-    case SESSION_PAGED:
-        break;
-    }
-    return NULL;
-}
-
-static void
-set_state(struct session *s, enum session_state state, bool parked)
-{
-    struct session_list *list = list_of(s);
-
-    if (list != NULL) {
-        TAILQ_REMOVE(list, s, list);
-    }
-    s->state = (uint8_t) state;
-    s->parked = parked;
-    list = list_of(s);
-    if (list != NULL) {
-        TAILQ_INSERT_TAIL(list, s, list);
-    }
-}
-
-/* Users */
-
 static struct user *
 user_create(struct sessions *all, struct str name)
 {
@@ -273,173 +197,6 @@ user_set_number(struct user *u, uint64_t number)
     return 0;
 }
 
-/* Pages */
-
-static void pump(struct sessions *all);
-
-static void
-fall_behind(struct session *s)
-{
-    log_debug("session %" PRIu64 ": behind after %" PRIu64, s->handle,
-              s->cursor);
-    set_state(s, SESSION_BEHIND, false);
-}
-
-static void
-fall_behind_live(struct session *s)
-{
-    s->user->all->worker->counters.behind++;
-    fall_behind(s);
-}
-
-static void
-go_live(struct session *s)
-{
-    log_debug("session %" PRIu64 ": live at %" PRIu64, s->handle, s->cursor);
-    set_state(s, SESSION_LIVE, false);
-}
-
-static void
-send_page(struct session *s, const struct storage_result *r)
-{
-    s->user->all->worker->counters.pages++;
-    s->cursor = r->entries[r->n_entries - 1].inbox_id;
-    s->more = r->more;
-    set_state(s, SESSION_PAGED, false);
-    front_page(s->link, s->handle, r->entries, r->n_entries);
-}
-
-static void
-page_done(const struct storage_result *r, void *data)
-{
-    struct page_read *read = data;
-    struct sessions *all = read->all;
-    struct session *s = read->session;
-
-    read->used = false;
-    if (s == NULL) {
-        pump(all);
-        return;
-    }
-
-    /* no hot loop on a storage that fails: the next tick tries again */
-    if (r->status != STORAGE_OK && r->status != STORAGE_AHEAD) {
-        fall_behind(s);
-        return;
-    }
-
-    if (s->cursor != s->page_from) {
-        fall_behind(s);
-    } else if (r->status == STORAGE_OK && r->n_entries != 0) {
-        send_page(s, r);
-    } else if (s->missed && r->status == STORAGE_OK) {
-        fall_behind(s);
-    } else {
-        go_live(s);
-    }
-    pump(all);
-}
-
-static struct page_read *
-free_read(struct sessions *all)
-{
-    for (unsigned i = 0; i < PAGES_MAX; i++) {
-        if (!all->reads[i].used) {
-            return &all->reads[i];
-        }
-    }
-    return NULL;
-}
-
-static void
-start_read(struct page_read *read, struct session *s)
-{
-    struct storage_op op = {
-        .type = STORAGE_READ_INBOX,
-        .user = session_user(s),
-        .after = s->cursor,
-        .limit = STORAGE_INBOX_LIMIT,
-        .bytes = PAGE_BYTES,
-    };
-
-    *read = (struct page_read){s->user->all, s, true};
-    s->page_from = s->cursor;
-    s->missed = false;
-    set_state(s, SESSION_READING, false);
-    storage_submit(s->user->all->worker->storage, &op, page_done, read);
-}
-
-static void
-pump(struct sessions *all)
-{
-    struct page_read *read;
-    struct session *s;
-
-    while ((s = TAILQ_FIRST(&all->waiting)) != NULL) {
-        if (front_full(s->link)) {
-            set_state(s, SESSION_BEHIND, true);
-            continue;
-        }
-        read = free_read(all);
-        if (read == NULL) {
-            return;
-        }
-        start_read(read, s);
-    }
-}
-
-void
-session_link_drained(struct sessions *all, struct session_link *l)
-{
-    struct session *s;
-
-    while ((s = TAILQ_FIRST(&l->parked)) != NULL) {
-        set_state(s, SESSION_BEHIND, false);
-    }
-    pump(all);
-}
-
-void
-session_credit(struct sessions *all, struct session *s, uint64_t inbox_id)
-{
-    switch ((enum session_state) s->state) {
-    case SESSION_OPENING:
-        return;
-
-    case SESSION_LIVE:
-        if (inbox_id < s->cursor) {
-            s->cursor = inbox_id;
-            fall_behind_live(s);
-        }
-        break;
-
-    case SESSION_BEHIND:
-    case SESSION_READING:
-        if (inbox_id < s->cursor) {
-            s->cursor = inbox_id;
-        }
-        break;
-
-    case SESSION_PAGED:
-        /* an old credit for dropped events: the page's own one follows */
-        if (inbox_id >= s->page_from && inbox_id < s->cursor) {
-            return;
-        }
-        if (inbox_id >= s->cursor && !s->more
-            && (!s->missed || inbox_id >= s->user->newest)) {
-            s->cursor = inbox_id;
-            go_live(s);
-        } else {
-            s->cursor = inbox_id;
-            fall_behind(s);
-        }
-        break;
-    }
-    pump(all);
-}
-
-/* Opening and closing */
-
 static void
 put_param(struct buf *b, const char *name, struct str value)
 {
@@ -483,7 +240,7 @@ random_id(char out[17])
     if (getrandom(&v, sizeof(v), 0) != (ssize_t) sizeof(v)) {
         v = uv_hrtime();
     }
-    snprintf(out, 17, "%016" PRIx64, v);
+    (void) snprintf(out, 17, "%016" PRIx64, v);
 }
 
 static void
@@ -518,7 +275,6 @@ refuse(struct session *s)
 static void
 become_ready(struct session *s)
 {
-    struct sessions *all = s->user->all;
     uint64_t newest = s->user->newest;
     struct buf text = {0};
 
@@ -539,33 +295,7 @@ become_ready(struct session *s)
     front_ready(s->link, s->handle, s->cursor, session_device(s),
                 buf_str(&text));
     buf_clear(&text);
-    if (s->cursor < newest) {
-        fall_behind(s);
-        pump(all);
-    } else {
-        go_live(s);
-    }
-}
-
-/* The newest id is known again: who lacks something reads it. */
-static void
-catch_up(struct session *s)
-{
-    switch ((enum session_state) s->state) {
-    case SESSION_OPENING:
-        become_ready(s);
-        return;
-    case SESSION_LIVE:
-        if (s->cursor < s->user->newest) {
-            fall_behind_live(s);
-        }
-        return;
-    case SESSION_BEHIND:
-    case SESSION_READING:
-    case SESSION_PAGED:
-        s->missed = true;
-        return;
-    }
+    stream_start(s);
 }
 
 static void
@@ -607,13 +337,17 @@ subscribe_done(const struct storage_result *r, void *data)
     }
     for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = next) {
         next = TAILQ_NEXT(s, of_user);
-        catch_up(s);
+        if (s->state == SESSION_OPENING) {
+            become_ready(s);
+        } else {
+            stream_catch_up(s);
+        }
     }
     u->state = USER_SUBSCRIBED;
     if (TAILQ_EMPTY(&u->sessions)) {
         user_leave(u);
     }
-    pump(all);
+    stream_pump(all);
 }
 
 static void
@@ -724,17 +458,13 @@ void
 session_close(struct sessions *all, struct session *s)
 {
     struct user *u = s->user;
-    struct session_list *list = list_of(s);
+    struct session_list *list = stream_list(s);
 
     log_debug("session %" PRIu64 ": closed", s->handle);
     if (list != NULL) {
         TAILQ_REMOVE(list, s, list);
     }
-    for (unsigned i = 0; s->state == SESSION_READING && i < PAGES_MAX; i++) {
-        if (all->reads[i].session == s) {
-            all->reads[i].session = NULL;
-        }
-    }
+    stream_forget_page(s);
     map_remove(&s->link->by_handle, &s->entry);
     TAILQ_REMOVE(&u->sessions, s, of_user);
     all->count--;
@@ -754,80 +484,6 @@ session_link_clear(struct sessions *all, struct session_link *l)
         session_close(all, map_container(e, struct session, entry));
     }
     map_clear(&l->by_handle);
-}
-
-/* Events */
-
-static void
-deliver(struct session *s, uint64_t inbox_id)
-{
-    if (s->state == SESSION_OPENING || (inbox_id == 0 && front_full(s->link))) {
-        return;
-    }
-    if (inbox_id == 0) {
-        front_push(s->link, s->handle, 0);
-        s->user->all->worker->counters.pushes++;
-        return;
-    }
-    if (inbox_id <= s->cursor) {
-        return;
-    }
-    if (s->state != SESSION_LIVE) {
-        s->missed = true;
-        return;
-    }
-    if (inbox_id == s->cursor + 1 && !front_full(s->link)) {
-        front_push(s->link, s->handle, inbox_id);
-        s->cursor = inbox_id;
-        s->user->all->worker->counters.pushes++;
-        return;
-    }
-    fall_behind_live(s);
-}
-
-void
-sessions_event(struct sessions *all, const struct storage_event *e)
-{
-    for (uint32_t i = 0; i < e->n_targets; i++) {
-        const struct storage_target *t = &e->targets[i];
-        struct map_entry *found =
-            map_find(&all->by_number, &t->number, sizeof(t->number));
-        struct session *s;
-        struct user *u;
-
-        if (found == NULL) {
-            continue;
-        }
-        u = map_container(found, struct user, by_number);
-        if (t->inbox_id > u->newest) {
-            u->newest = t->inbox_id;
-        }
-        TAILQ_FOREACH(s, &u->sessions, of_user)
-        {
-            deliver(s, t->inbox_id);
-        }
-    }
-    front_push_end(all->worker->front, e);
-    pump(all);
-}
-
-void
-session_replied(struct session *s, uint64_t inbox_id)
-{
-    if (inbox_id > s->user->newest) {
-        s->user->newest = inbox_id;
-    }
-    if (s->state == SESSION_OPENING || inbox_id <= s->cursor) {
-        return;
-    }
-    if (s->state != SESSION_LIVE) {
-        s->missed = true;
-    } else if (inbox_id == s->cursor + 1) {
-        s->cursor = inbox_id;
-    } else {
-        fall_behind_live(s);
-        pump(s->user->all);
-    }
 }
 
 /* The storage forgot who is here, or events were dropped. */
@@ -888,5 +544,5 @@ sessions_tick(struct sessions *all)
         }
     }
     subscribe_stale(all);
-    pump(all);
+    stream_pump(all);
 }

@@ -37,11 +37,14 @@ struct pending {
     bool crash;
 };
 
+TAILQ_HEAD(pending_list, pending);
+TAILQ_HEAD(peer_list, peer);
+
 struct peer {
     TAILQ_ENTRY(peer) link_of_store;
     struct store *store;
     struct link *link;
-    TAILQ_HEAD(, pending) pending;
+    struct pending_list pending;
     bool greeted;
     bool lost; /* events were dropped; LOST is due */
     unsigned index;
@@ -53,7 +56,7 @@ struct store {
     struct storage *storage;
     uv_pipe_t listener;
     uv_timer_t timer;
-    TAILQ_HEAD(, peer) peers;
+    struct peer_list peers;
     struct peer *by_index[CHAT_WIRE_WORKERS_MAX];
     uint64_t instance;
     uint8_t *routes; /* by user number */
@@ -218,6 +221,29 @@ on_event(const struct storage_event *e, void *data)
 }
 
 static void
+send_lost(struct peer *p)
+{
+    link_begin(p->link, CHAT_WIRE_LOST, 0, 0, 0, 0);
+    link_end(p->link);
+}
+
+/* The storage started anew after a failed write: what it had sequenced and
+ * not committed is gone, and so is what it knew of its users. */
+static void
+on_lost(void *data)
+{
+    struct store *s = data;
+    struct peer *p;
+
+    for (p = TAILQ_FIRST(&s->peers); p != NULL;
+         p = TAILQ_NEXT(p, link_of_store)) {
+        if (p->greeted) {
+            send_lost(p);
+        }
+    }
+}
+
+static void
 gather_stats(const struct store *s, uint64_t *v)
 {
     struct storage_stats stats = {0};
@@ -233,8 +259,8 @@ gather_stats(const struct store *s, uint64_t *v)
     v[CHAT_WIRE_COUNTER_reopens] = stats.reopens;
     v[CHAT_WIRE_COUNTER_waiting] = stats.waiting;
     v[CHAT_WIRE_COUNTER_lost] = s->n_lost;
-    TAILQ_FOREACH(p, &s->peers, link_of_store)
-    {
+    for (p = TAILQ_FIRST(&s->peers); p != NULL;
+         p = TAILQ_NEXT(p, link_of_store)) {
         v[CHAT_WIRE_COUNTER_queue_bytes] += link_queued(p->link);
     }
 }
@@ -266,8 +292,8 @@ on_timer(uv_timer_t *timer)
         return;
     }
     memcpy(s->stats, now, sizeof(now));
-    TAILQ_FOREACH(p, &s->peers, link_of_store)
-    {
+    for (p = TAILQ_FIRST(&s->peers); p != NULL;
+         p = TAILQ_NEXT(p, link_of_store)) {
         if (p->greeted) {
             send_stats(p, now);
         }
@@ -437,10 +463,10 @@ on_drained(struct link *l, void *data)
 {
     struct peer *p = data;
 
+    (void) l;
     if (p->lost) {
         p->lost = false;
-        link_begin(l, CHAT_WIRE_LOST, 0, 0, 0, 0);
-        link_end(l);
+        send_lost(p);
     }
 }
 
@@ -532,8 +558,8 @@ on_storage_closed(void *data)
     struct store *s = data;
     struct peer *p;
 
-    TAILQ_FOREACH(p, &s->peers, link_of_store)
-    {
+    for (p = TAILQ_FIRST(&s->peers); p != NULL;
+         p = TAILQ_NEXT(p, link_of_store)) {
         link_close(p->link);
     }
     uv_close((uv_handle_t *) &s->listener, NULL);
@@ -563,7 +589,8 @@ on_settings(const struct settings *settings, void *data)
 static int
 open_storage(struct store *s)
 {
-    struct storage_handlers handlers = {.event = on_event, .data = s};
+    struct storage_handlers handlers = {
+        .event = on_event, .lost = on_lost, .data = s};
     const char *error = NULL;
 
     s->storage =

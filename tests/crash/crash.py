@@ -15,6 +15,7 @@ SECONDS = float(os.environ.get('CHAT_CRASH_SECONDS', 60))
 SEED = int(os.environ.get('CHAT_CRASH_SEED', 0)) or random.randrange(1, 1 << 30)
 N_CLIENTS, N_GROUPS, GROUP_SIZE, IN_FLIGHT = 50, 5, 10, 3
 KILL_EVERY, RELOAD_EVERY = 2, 10
+SENDS_PER_SECOND = 40     # of each client: what comes has to be verified too
 
 Sent = collections.namedtuple('Sent', 'client_id target text')
 
@@ -106,8 +107,11 @@ class Talker(threading.Thread):
         self.connections[-1].append(sent)
 
     def talk(self):
+        next_send = time.monotonic()
         while not self.done():
-            while not self.stop_sending.is_set() and len(self.unanswered) < IN_FLIGHT:
+            while (not self.stop_sending.is_set() and len(self.unanswered) < IN_FLIGHT
+                   and time.monotonic() >= next_send):
+                next_send += 1 / SENDS_PER_SECOND
                 n = self.n_sent
                 self.n_sent += 1
                 target = (self.random.choice(self.groups) if self.random.random() < 0.4
@@ -116,7 +120,7 @@ class Talker(threading.Thread):
                 self.unanswered[sent.client_id] = sent
                 self.send(sent)
             try:
-                self.client.pump(0.2)
+                self.client.pump(max(0.001, min(0.2, next_send - time.monotonic())))
             except (socket.timeout, TimeoutError):
                 pass
             self.keep()

@@ -271,6 +271,8 @@ class Server:
         """Kills a role by its title, e.g. 'chatd: store', and returns its pid."""
         pid = until(lambda: self.pool_processes().get(name), 10 * SLOW, name)
         os.kill(pid, sig)
+        if sig == signal.SIGKILL:
+            until(lambda: not alive(pid), 10 * SLOW, 'process %d to die' % pid)
         return pid
 
     def reload(self, **changes):

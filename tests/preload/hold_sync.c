@@ -2,7 +2,8 @@
  * Preloaded into chatd: fdatasync waits at the named pipe CHAT_HOLD_SYNC, where
  * there is one, until the test opens it for writing, so that a test can look
  * at what the world sees of a commit that is not on the disk yet.
- * CHAT_HOLD_SYNC.count gets one byte for each sync that came.
+ * CHAT_HOLD_SYNC.count gets one byte for each sync that came.  With
+ * CHAT_SYNC_MS each sync takes as long, as on a slow disk.
  */
 
 #define _GNU_SOURCE
@@ -33,8 +34,12 @@ static void
 hold(void)
 {
     const char *gate = getenv("CHAT_HOLD_SYNC");
+    const char *ms = getenv("CHAT_SYNC_MS");
     int fd;
 
+    if (ms != NULL) {
+        usleep((useconds_t) atoi(ms) * 1000);
+    }
     if (gate == NULL) {
         return;
     }

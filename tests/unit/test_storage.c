@@ -11,13 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <uv.h>
 
 #include "storage.h"
+#include "storage_engine.h"
+#include "storage_key.h"
 #include "storage_memory.h"
+#include "storage_record.h"
 
 #define EVENTS_MAX 4096
 
@@ -183,6 +187,15 @@ setup_leveldb(void **state)
 }
 
 
+static void
+forget_events(void)
+{
+    while (w.n_events > 0) {
+        free(w.events[--w.n_events].tail);
+    }
+}
+
+
 static int
 teardown(void **state)
 {
@@ -199,9 +212,7 @@ teardown(void **state)
         free(w.answers[i].tails);
     }
 
-    for (i = 0; i < w.n_events; i++) {
-        free(w.events[i].tail);
-    }
+    forget_events();
 
     return 0;
 }
@@ -475,26 +486,6 @@ an_unsubscribed_user_gets_no_events(void **state)
     call(&op);
     do_send("ann", "bob", "2");
     assert_int_equal(w.n_events, 1);
-}
-
-
-static void
-subscribing_tells_the_newest_in_its_place(void **state)
-{
-    struct answer *a, *b, *c;
-    struct storage_op op = {.type = STORAGE_SUBSCRIBE, .user = s("bob")};
-
-    (void) state;
-    do_send("ann", "bob", "0");
-    a = start_send("ann", "bob", "1");
-    b = submit(&op);
-    c = start_send("ann", "bob", "2");
-    wait_for(c);
-
-    assert_true(a->nth < b->nth && b->nth < c->nth);
-    assert_int_equal(b->inbox_id, 2);
-    assert_int_equal(w.n_events, 1);
-    assert_int_equal(w.events[0].targets[0].inbox_id, 3);
 }
 
 
@@ -926,7 +917,7 @@ members_come_and_go(void **state)
     group = id_in(with_users(STORAGE_CREATE_CHANNEL, "ann", NULL, "bob"));
     do_send("ann", group, "1");
     do_send("ann", group, "2");
-    w.n_events = 0;
+    forget_events();
 
     assert_int_equal(
         with_users(STORAGE_ADD_MEMBERS, "bob", group, "dan")->status,
@@ -1107,7 +1098,7 @@ acknowledging_delivers_and_tells(void **state)
     subscribe("ann");
     do_send("ann", "bob", "1");
     do_send("ann", "bob", "2");
-    w.n_events = 0;
+    forget_events();
 
     assert_string_equal(call(&op)->json, "{}");
 
@@ -1148,7 +1139,7 @@ reading_moves_forward_only(void **state)
     do_send("ann", "bob", "1");
     do_send("ann", "bob", "2");
     do_send("ann", "bob", "3");
-    w.n_events = 0;
+    forget_events();
 
     assert_string_equal(call(&op)->json, "{}");
     assert_int_equal(w.n_events, 1);
@@ -1186,7 +1177,7 @@ group_receipts_go_to_recent_senders(void **state)
         id_in(with_users(STORAGE_CREATE_CHANNEL, "ann", NULL, "bob cy dan"));
     do_send("ann", group, "1");
     do_send("cy", group, "2");
-    w.n_events = 0;
+    forget_events();
 
     op.channel = s(group);
     call(&op);
@@ -1283,10 +1274,10 @@ a_hidden_channel_comes_back_with_a_message(void **state)
 
 
 static void
-closing_commits_what_is_sequenced(void **state)
+closing_answers_everything(void **state)
 {
-    struct answer *a;
-    unsigned i;
+    struct answer *a = NULL;
+    unsigned i, done = 0;
     char id[16];
 
     (void) state;
@@ -1299,8 +1290,49 @@ closing_commits_what_is_sequenced(void **state)
 
     reopen();
     assert_true(a->done);
-    assert_int_equal(a->status, STORAGE_OK);
-    assert_int_equal(read_inbox("bob", 0, 100)->n_entries, 51);
+
+    for (i = 0; i < w.n_answers; i++) {
+        done += w.answers[i].status == STORAGE_OK;
+    }
+
+    assert_int_equal(read_inbox("bob", 0, 100)->n_entries, done);
+}
+
+
+/* The memory engine's faults */
+
+static void
+wait_until_waiting(uint64_t n)
+{
+    struct storage_stats stats;
+
+    do {
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+        storage_stats(w.s, &stats);
+    } while (stats.waiting != n);
+}
+
+
+static void
+subscribing_tells_the_newest_in_its_place(void **state)
+{
+    struct answer *a, *b, *c;
+    struct storage_op op = {.type = STORAGE_SUBSCRIBE, .user = s("bob")};
+
+    (void) state;
+    do_send("ann", "bob", "0");
+    engine_memory_hold_writes(path(), true);
+    a = start_send("ann", "bob", "1");
+    wait_until_waiting(1);
+    b = submit(&op);
+    c = start_send("ann", "bob", "2");
+    engine_memory_hold_writes(path(), false);
+    wait_for(c);
+
+    assert_true(a->nth < b->nth && b->nth < c->nth);
+    assert_int_equal(b->inbox_id, 2);
+    assert_int_equal(w.n_events, 1);
+    assert_int_equal(w.events[0].targets[0].inbox_id, 3);
 }
 
 
@@ -1315,27 +1347,55 @@ a_crowd_shares_commits(void **state)
     (void) state;
     do_send("ann", "bob", "0");
     storage_stats(w.s, &before);
+    engine_memory_hold_writes(path(), true);
+    start_send("ann", "bob", "1");
+    wait_until_waiting(1);
 
-    for (i = 1; i <= 100; i++) {
+    for (i = 2; i <= 100; i++) {
         snprintf(id, sizeof(id), "%u", i);
         a = start_send("ann", "bob", id);
     }
 
+    wait_until_waiting(100);
+    engine_memory_hold_writes(path(), false);
     wait_for(a);
     storage_stats(w.s, &after);
-    assert_int_equal(after.commits - before.commits, 1);
+    assert_int_equal(after.commits - before.commits, 2);
     assert_int_equal(after.commit_messages - before.commit_messages, 100);
 }
 
 
-/* The memory engine's faults */
+static void
+closing_commits_what_is_sequenced(void **state)
+{
+    struct answer *a, *b;
+
+    (void) state;
+    do_send("ann", "bob", "0");
+    engine_memory_hold_writes(path(), true);
+    a = start_send("ann", "bob", "1");
+    wait_until_waiting(1);
+    b = start_send("ann", "bob", "2");
+    wait_until_waiting(2);
+    w.closed = false;
+    storage_close(w.s, on_closed, NULL);
+    engine_memory_hold_writes(path(), false);
+
+    while (!w.closed) {
+        uv_run(&w.loop, UV_RUN_ONCE);
+    }
+
+    assert_int_equal(a->status, STORAGE_OK);
+    assert_int_equal(b->status, STORAGE_OK);
+    world_open();
+    assert_int_equal(read_inbox("bob", 0, 100)->n_entries, 3);
+}
+
 
 static void
 nothing_is_said_before_it_is_written(void **state)
 {
     struct answer *a;
-    struct storage_stats stats;
-    unsigned i;
 
     (void) state;
     subscribe("ann");
@@ -1343,18 +1403,13 @@ nothing_is_said_before_it_is_written(void **state)
     engine_memory_hold_writes(path(), true);
     a = start_send("ann", "bob", "1");
     start_send("ann", "bob", "2");
-
-    for (i = 0; i < 100; i++) {
-        uv_run(&w.loop, UV_RUN_NOWAIT);
-    }
-
+    wait_until_waiting(2);
+    usleep(20000);
+    uv_run(&w.loop, UV_RUN_NOWAIT);
     assert_false(a->done);
     assert_int_equal(w.n_events, 1);
     assert_int_equal(read_inbox("bob", 0, 0)->n_entries, 1);
     assert_int_equal(read_inbox("bob", 1, 0)->inbox_id, 1);
-    storage_stats(w.s, &stats);
-    assert_int_equal(stats.waiting, 2);
-
     engine_memory_hold_writes(path(), false);
     wait_for(a);
     assert_int_equal(a->status, STORAGE_OK);
@@ -1366,7 +1421,6 @@ a_failed_write_fails_all_that_follows(void **state)
 {
     struct answer *a, *b, *c;
     struct storage_stats stats;
-    unsigned i;
 
     (void) state;
     subscribe("ann");
@@ -1376,10 +1430,7 @@ a_failed_write_fails_all_that_follows(void **state)
     engine_memory_fail_writes(path(), 1);
     a = start_send("ann", "bob", "1");
 
-    for (i = 0; i < 10; i++) {
-        uv_run(&w.loop, UV_RUN_NOWAIT);
-    }
-
+    wait_until_waiting(1);
     b = start_send("ann", "bob", "2");
     c = start_send("ann", "eve", "3");
     engine_memory_hold_writes(path(), false);
@@ -1447,6 +1498,100 @@ it_closes_while_it_cannot_be_opened(void **state)
 
 
 static void
+with_engine(void (*f)(struct engine *e))
+{
+    const char *error;
+    struct engine *e = engine_memory.open(path(), false, &error);
+
+    assert_non_null(e);
+    f(e);
+    engine_memory.close(e);
+}
+
+
+static void
+put_outcomes(struct engine *e)
+{
+    struct engine_batch *b = engine_memory.batch_create();
+    uint32_t now = (uint32_t) time(NULL);
+    struct record_outcome outcome = {.kind = RECORD_OUTCOME_EMPTY};
+    struct buf value = {0};
+    char id[16];
+    struct key key;
+    unsigned i;
+
+    record_put_outcome(&value, &outcome);
+
+    for (i = 0; i < 2000; i++) {
+        snprintf(id, sizeof(id), "c%u", i);
+        key_client(&key, now / KEY_DAY_S - 10, 1, s(id));
+        engine_memory.batch_put(b, key_str(&key), buf_str(&value));
+        key_request(&key, now / KEY_SLOT_S - 3, s(id));
+        engine_memory.batch_put(b, key_str(&key), buf_str(&value));
+    }
+
+    key_client(&key, now / KEY_DAY_S - 7, 1, s("c1"));
+    engine_memory.batch_put(b, key_str(&key), buf_str(&value));
+    assert_int_equal(engine_memory.write(e, b, true), 0);
+    engine_memory.batch_free(b);
+    buf_clear(&value);
+}
+
+
+static void
+assert_one_outcome(struct engine *e)
+{
+    struct engine_iter *i = engine_memory.iter_open(e);
+    struct key_parts parts;
+    struct key key;
+    unsigned n = 0;
+
+    key_prefix(&key, KEY_CLIENT);
+
+    for (engine_memory.iter_seek(i, key_str(&key));
+         engine_memory.iter_valid(i)
+         && key_has_prefix(engine_memory.iter_key(i), &key);
+         engine_memory.iter_next(i)) {
+        assert_int_equal(key_parse(engine_memory.iter_key(i), &parts), 0);
+        n += parts.first < (uint64_t) time(NULL) / KEY_DAY_S - 7 ? 100 : 1;
+    }
+
+    /* The one of a week ago, and that of the message below. */
+    assert_int_equal(n, 2);
+    key_prefix(&key, KEY_REQUEST);
+    engine_memory.iter_seek(i, key_str(&key));
+    assert_false(engine_memory.iter_valid(i)
+                 && key_has_prefix(engine_memory.iter_key(i), &key));
+    engine_memory.iter_close(i);
+}
+
+
+static void
+outcomes_of_old_days_are_deleted(void **state)
+{
+    unsigned long writes;
+
+    (void) state;
+    subscribe("ann");
+    do_send("ann", "ann", "0");
+    world_close();
+    with_engine(put_outcomes);
+    writes = engine_memory_writes(path());
+    world_open();
+
+    /* 512 of each at most in one write. */
+    while (engine_memory_writes(path()) < writes + 4) {
+        uv_run(&w.loop, UV_RUN_ONCE);
+    }
+
+    assert_true(do_send("ann", "ann", "c1")->duplicate);
+    world_close();
+    with_engine(assert_one_outcome);
+    world_open();
+}
+
+
+static void
 an_unusable_store_is_refused(void **state)
 {
     struct storage_handlers handlers = {0};
@@ -1499,7 +1644,6 @@ main(void)
         ON_BOTH(a_new_user_is_made_by_connecting),
         ON_BOTH(a_direct_message_reaches_both),
         ON_BOTH(an_unsubscribed_user_gets_no_events),
-        ON_BOTH(subscribing_tells_the_newest_in_its_place),
         ON_BOTH(notes_to_oneself_have_one_member),
         ON_BOTH(messages_survive_a_restart_without_gaps),
         ON_BOTH(a_stranger_learns_nothing),
@@ -1524,12 +1668,15 @@ main(void)
         ON_BOTH(group_receipts_go_to_recent_senders),
         ON_BOTH(the_list_shows_newest_activity_first),
         ON_BOTH(a_hidden_channel_comes_back_with_a_message),
-        ON_BOTH(closing_commits_what_is_sequenced),
-        ON_BOTH(a_crowd_shares_commits),
+        ON_BOTH(closing_answers_everything),
+        ON(subscribing_tells_the_newest_in_its_place, memory),
+        ON(a_crowd_shares_commits, memory),
+        ON(closing_commits_what_is_sequenced, memory),
         ON(nothing_is_said_before_it_is_written, memory),
         ON(a_failed_write_fails_all_that_follows, memory),
         ON(it_tries_until_it_can_be_opened, memory),
         ON(it_closes_while_it_cannot_be_opened, memory),
+        ON(outcomes_of_old_days_are_deleted, memory),
         ON_BOTH(an_unusable_store_is_refused),
         cmocka_unit_test(names_of_operations_and_events),
     };

@@ -1,0 +1,64 @@
+/*
+ * How a server is spoken to: chat.v1 (this project, and bench/limit without
+ * tokens) and nchan.  A text carries the sender's number of the message, so
+ * that order and loss show on any server.
+ */
+
+#ifndef LOAD_DIALECT_H
+#define LOAD_DIALECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "str.h"
+
+enum note_kind {
+    NOTE_OTHER = 0,
+    NOTE_READY,   /* the session stands; inbox_id: the newest    */
+    NOTE_ACK,     /* a message is stored; seq 0: the oldest unanswered */
+    NOTE_MESSAGE, /* a message of somebody                       */
+    NOTE_CREATED, /* channel.create is done; channel             */
+    NOTE_ERROR,
+};
+
+struct note {
+    enum note_kind kind;
+    uint64_t inbox_id; /* 0: outside the sequence */
+    uint64_t message_id;
+    uint64_t seq;
+    struct str channel;
+};
+
+struct address {
+    const char *host; /* for the Host header */
+    const char *user;
+    const char *topic; /* nchan: the channel to publish or subscribe to */
+    bool publish;
+    const struct str *key; /* signs tokens; NULL: the user goes by name */
+    int64_t after;         /* -1: live only */
+};
+
+struct text {
+    struct str to; /* `"to":"bob"` or `"channel":"g.1"` */
+    uint64_t run;  /* makes client ids unique between runs */
+    uint64_t seq;  /* from 1 */
+    size_t len;    /* of the text */
+};
+
+struct dialect {
+    const char *name;
+    bool sequenced; /* has session.ready, inbox ids and message ids */
+    bool members;   /* the sender of a group is a member of it      */
+    void (*request)(struct buf *out, const struct address *a);
+    void (*send)(struct buf *out, const struct text *t);
+    void (*read)(struct str message, struct note *n);
+};
+
+#define DIALECT_TEXT_MIN 24
+
+extern const struct dialect dialect_chat;
+extern const struct dialect dialect_nchan;
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * The dialect of nchan: publishers and subscribers of a topic over
+ * WebSocket, texts as they are.  A publisher is answered with the state of
+ * the topic, in order; there are no ids.
+ */
+
+#include <string.h>
+
+#include "dialect.h"
+
+
+static void
+nchan_request(struct buf *out, const struct address *a)
+{
+    buf_put_lit(out, "GET /");
+    buf_put(out, a->publish ? "pub" : "sub", 3);
+    buf_put_char(out, '/');
+    buf_put(out, a->topic, strlen(a->topic));
+    buf_put_lit(out, " HTTP/1.1\r\nHost: ");
+    buf_put(out, a->host, strlen(a->host));
+    buf_put_lit(out, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     "Sec-WebSocket-Version: 13\r\n"
+                     "Sec-WebSocket-Key: bG9hZCBnZW5lcmF0b3IhIQ==\r\n\r\n");
+}
+
+
+static void
+nchan_send(struct buf *out, const struct text *t)
+{
+    size_t start = out->len;
+
+    buf_put_u64(out, t->seq);
+    buf_put_char(out, ' ');
+
+    while (out->len - start < t->len && !buf_failed(out)) {
+        buf_put_char(out, 'x');
+    }
+}
+
+
+static void
+nchan_read(struct str message, struct note *n)
+{
+    size_t i;
+
+    memset(n, 0, sizeof(*n));
+
+    for (i = 0; i < message.len && i < 16; i++) {
+        unsigned digit = (unsigned char) message.data[i] - (unsigned) '0';
+
+        if (digit > 9) {
+            break;
+        }
+
+        n->seq = n->seq * 10 + digit;
+    }
+
+    n->kind = i > 0 ? NOTE_MESSAGE : NOTE_ACK;
+}
+
+
+const struct dialect dialect_nchan = {
+    .name = "nchan",
+    .request = nchan_request,
+    .send = nchan_send,
+    .read = nchan_read,
+};

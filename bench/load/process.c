@@ -1,0 +1,170 @@
+/*
+ * Figures of processes for process.h.  Every file of /proc is read anew each
+ * time, so that a process that the server starts later counts too.
+ */
+
+#include "process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROCESS_DEPTH 8
+
+typedef uint64_t process_figure(pid_t pid);
+
+
+int
+processes_parse(struct processes *p, const char *text)
+{
+    char *end;
+    long pid;
+
+    while (*text != '\0') {
+        errno = 0;
+        pid = strtol(text, &end, 10);
+
+        if (end == text || errno != 0 || pid <= 0 ||
+            p->n == PROCESS_ROOTS_MAX || (*end != ',' && *end != '\0')) {
+            return -1;
+        }
+
+        p->roots[p->n++] = (pid_t) pid;
+        text = *end == ',' ? end + 1 : end;
+    }
+
+    return 0;
+}
+
+
+/* A file of /proc/PID, NUL-terminated; empty when there is none. */
+static void
+process_read(pid_t pid, const char *name, char *text, size_t size)
+{
+    char path[96];
+    size_t n = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, name);
+    f = fopen(path, "r");
+
+    if (f != NULL) {
+        n = fread(text, 1, size - 1, f);
+        fclose(f);
+    }
+
+    text[n] = '\0';
+}
+
+
+static uint64_t
+process_cpu_ns(pid_t pid)
+{
+    unsigned long user, system, user_waited, system_waited;
+    char text[1024], *after;
+
+    process_read(pid, "stat", text, sizeof(text));
+    after = strrchr(text, ')');
+
+    if (after == NULL ||
+        sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+                          "%lu %lu %lu %lu",
+               &user, &system, &user_waited, &system_waited) != 4) {
+        return 0;
+    }
+
+    return (uint64_t) (user + system + user_waited + system_waited) *
+           (1000000000u / (uint64_t) sysconf(_SC_CLK_TCK));
+}
+
+
+static uint64_t
+process_kib(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+
+    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
+}
+
+
+static uint64_t
+process_pss(pid_t pid)
+{
+    char text[4096];
+
+    process_read(pid, "smaps_rollup", text, sizeof(text));
+    return process_kib(text, "\nPss:") * 1024;
+}
+
+
+static uint64_t
+process_sum(pid_t pid, process_figure *figure, int depth)
+{
+    uint64_t sum = figure(pid);
+    char name[64], text[4096], *at = text, *end;
+    long child;
+
+    if (depth == 0) {
+        return sum;
+    }
+
+    snprintf(name, sizeof(name), "task/%d/children", (int) pid);
+    process_read(pid, name, text, sizeof(text));
+
+    for (;;) {
+        child = strtol(at, &end, 10);
+
+        if (end == at || child <= 0) {
+            return sum;
+        }
+
+        sum += process_sum((pid_t) child, figure, depth - 1);
+        at = end;
+    }
+}
+
+
+static uint64_t
+processes_sum(const struct processes *p, process_figure *figure)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < p->n; i++) {
+        sum += process_sum(p->roots[i], figure, PROCESS_DEPTH);
+    }
+
+    return sum;
+}
+
+
+uint64_t
+processes_cpu_ns(const struct processes *p)
+{
+    return processes_sum(p, process_cpu_ns);
+}
+
+
+uint64_t
+processes_pss(const struct processes *p)
+{
+    return processes_sum(p, process_pss);
+}
+
+
+uint64_t
+kernel_slab(void)
+{
+    char text[8192];
+    FILE *f = fopen("/proc/meminfo", "r");
+    size_t n = 0;
+
+    if (f != NULL) {
+        n = fread(text, 1, sizeof(text) - 1, f);
+        fclose(f);
+    }
+
+    text[n] = '\0';
+    return process_kib(text, "\nSlab:") * 1024;
+}

@@ -1,0 +1,58 @@
+
+/*
+ * Copyright (C) the chat module's authors
+ */
+
+
+#include "ngx_chat_link.h"
+
+
+size_t
+ngx_chat_encode_identity_len(ngx_chat_identity_t *id)
+{
+    return 3 * sizeof(uint32_t) + id->user.len + id->device.len + id->jti.len
+           + 2 * sizeof(uint64_t);
+}
+
+
+void
+ngx_chat_encode_identity(struct chat_wire_writer *w,
+    ngx_chat_identity_t *id)
+{
+    struct chat_wire_identity  wi;
+
+    wi.user = id->user.data;
+    wi.user_len = id->user.len;
+    wi.device = id->device.data;
+    wi.device_len = id->device.len;
+    wi.jti = id->jti.data;
+    wi.jti_len = id->jti.len;
+    wi.issued_at = id->issued_at;
+    wi.expires_at = id->expires_at;
+
+    chat_wire_put_identity(w, &wi);
+}
+
+
+void
+ngx_chat_encode_limits(struct chat_wire_writer *w,
+    ngx_chat_loc_conf_t *chcf)
+{
+    struct chat_wire_limits  limits;
+
+    limits.heartbeat_s = chcf->heartbeat / 1000;
+    limits.message_max = chcf->message_max;
+    limits.rate = chcf->rate;
+    limits.burst = chcf->burst;
+
+    chat_wire_put_limits(w, &limits);
+}
+
+
+void
+ngx_chat_encode_chain(struct chat_wire_writer *w, ngx_chain_t *in)
+{
+    for ( /* void */ ; in; in = in->next) {
+        chat_wire_put_raw(w, in->buf->pos, in->buf->last - in->buf->pos);
+    }
+}
