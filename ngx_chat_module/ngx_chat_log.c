@@ -99,6 +99,12 @@ ngx_chat_log_append(ngx_chat_link_t *link, size_t len)
         }
     }
 
+    /* what was to be written next may be gone, answered as soon as sent */
+
+    if (log->next == NULL) {
+        log->next = seg;
+    }
+
     p = seg->data + seg->last;
 
     seg->last += len;
@@ -143,10 +149,6 @@ ngx_chat_log_segment(ngx_chat_link_t *link, size_t len)
     seg->pending = 0;
 
     ngx_queue_insert_tail(&log->segments, &seg->queue);
-
-    if (log->next == NULL) {
-        log->next = seg;
-    }
 
     log->held += size;
 
