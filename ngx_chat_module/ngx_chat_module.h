@@ -256,7 +256,7 @@ typedef enum {
     ngx_chat_stat_link_failures,
     ngx_chat_stat_replayed,
     ngx_chat_stat_unanswered_bytes,    /* gauge */
-    ngx_chat_stat_pool_starts,
+    ngx_chat_stat_launches,
     ngx_chat_stat_refused_token,       /* 401 */
     ngx_chat_stat_refused_origin,      /* 403 */
     ngx_chat_stat_refused_handshake,   /* 400, 405, 426, 505 */

@@ -285,7 +285,7 @@ ngx_chat_pool_start(ngx_chat_main_conf_t *cmcf)
         return;
     }
 
-    ngx_chat_stat_add(ngx_chat_stat_pool_starts, 1);
+    ngx_chat_stat_add(ngx_chat_stat_launches, 1);
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "chat pool started in \"%s\"", run_dir);

@@ -81,7 +81,7 @@ static ngx_chat_status_row_t  ngx_chat_status_rows[] = {
     { "replayed", NULL, "counter", "requests sent again to a worker" },
     { "unanswered_bytes", NULL, "gauge",
       "bytes of requests that no worker has answered" },
-    { "pool_starts", NULL, "counter", "times the pool was started" },
+    { "launches", NULL, "counter", "times nginx started the pool" },
     { "refused", "reason=\"token\"", "counter", "requests refused" },
     { "refused", "reason=\"origin\"", "counter", "requests refused" },
     { "refused", "reason=\"handshake\"", "counter", "requests refused" },

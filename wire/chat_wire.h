@@ -54,7 +54,7 @@
     X(END, 12, "W")                                                            \
     X(VERIFY, 13, "W")                                                         \
     X(VERIFIED, 14, "N")                                                       \
-    X(NOTICE, 15, "WS")                                                        \
+    X(NOTICE, 15, "W")                                                         \
     X(STATS, 16, "WS")                                                         \
     X(OP, 32, "W")                                                             \
     X(RESULT, 33, "S")                                                         \
