@@ -6,6 +6,7 @@
 
 #include "storage_tree.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -174,8 +175,12 @@ static struct tree_node *
 node_lean_left(struct tree_edit *e, struct tree_item *item,
                struct tree_node *left, struct tree_node *right)
 {
-    struct tree_node *n;
-    struct tree_node *mid = left->right;
+    struct tree_node *n, *mid;
+
+    /* a side that leans is higher than one, and its inner child is not
+     * missing when it is the higher one */
+    assert(left != NULL);
+    mid = left->right;
 
     if (node_height(left->left) >= node_height(mid)) {
         n = node_make(e, item, tree_ref(mid), right);
@@ -183,6 +188,7 @@ node_lean_left(struct tree_edit *e, struct tree_item *item,
     } else {
         struct tree_node *low;
 
+        assert(mid != NULL);
         low =
             node_make(e, left->item, tree_ref(left->left), tree_ref(mid->left));
         n = node_make(e, item, tree_ref(mid->right), right);
@@ -198,8 +204,12 @@ static struct tree_node *
 node_lean_right(struct tree_edit *e, struct tree_item *item,
                 struct tree_node *left, struct tree_node *right)
 {
-    struct tree_node *n;
-    struct tree_node *mid = right->left;
+    struct tree_node *n, *mid;
+
+    /* a side that leans is higher than one, and its inner child is not
+     * missing when it is the higher one */
+    assert(right != NULL);
+    mid = right->left;
 
     if (node_height(right->right) >= node_height(mid)) {
         n = node_make(e, item, left, tree_ref(mid));
@@ -207,6 +217,7 @@ node_lean_right(struct tree_edit *e, struct tree_item *item,
     } else {
         struct tree_node *high;
 
+        assert(mid != NULL);
         high = node_make(e, right->item, tree_ref(mid->right),
                          tree_ref(right->right));
         n = node_make(e, item, left, tree_ref(mid->left));
