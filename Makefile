@@ -93,12 +93,14 @@ NGINX_CC_OPT ?= -O2 -g -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2
 NGINX_FLAGS   = if [ -f conf_flags ]; then . ./conf_flags; else NGX_CONF_FLAGS=(--with-compat \
                 --with-debug --with-threads --with-http_ssl_module --with-http_v2_module); fi
 
+# a running nginx has the old file mapped: it must not change under it
+put = { cp $(1) $(2).new && mv -f $(2).new $(2); }
+
 # make's own CFLAGS and the like must not reach nginx's Makefile
 module: $(O)/nginx/Makefile $(MODULE_SRC)
 	@env -u CFLAGS -u MAKEFLAGS $(MAKE) -j$$(nproc) -C $(NGINX_SRC) -f $(O)/nginx/Makefile modules >$(O)/module.log 2>&1 || \
 	   { grep -A5 -E 'error|warning' $(O)/module.log || tail -n 20 $(O)/module.log; false; }
-	@cmp -s $(O)/nginx/ngx_chat_module.so $(O)/ngx_chat_module.so || \
-	   cp $(O)/nginx/ngx_chat_module.so $(O)/ngx_chat_module.so
+	@cmp -s $(O)/nginx/ngx_chat_module.so $(O)/ngx_chat_module.so || $(call put,$(O)/nginx/ngx_chat_module.so,$(O)/ngx_chat_module.so)
 
 # configured anew when the list of sources or the nginx changes
 $(O)/nginx/Makefile: config $(O)/nginx-src | check-deps
@@ -182,7 +184,12 @@ $(O)/preload/%.so: tests/preload/%.c
 	@echo 'cc $<'
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra -O1 -g -fPIC -shared -o $@ $< -ldl -lpthread
 
-tests-built: $(UNIT) $(REPLAY) $(PRELOAD)
+# chatd with other roles, for the tests of its parent
+$(O)/chatd-stub: tests/process/stub_roles.c $(O)/workers/chatd.o $(O)/libchat.a
+	@echo 'cc $<'
+	$(Q)$(CC) $(CHAT_CFLAGS) $(CFLAGS) -o $@ $^ $(CHAT_LIBS)
+
+tests-built: $(UNIT) $(REPLAY) $(PRELOAD) $(O)/chatd-stub
 
 test: $(O)/deps-build $(O)/deps-run $(O)/deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built
@@ -201,7 +208,7 @@ nginx-asan:
 
 valgrind: $(O)/deps-build $(O)/deps-run $(O)/deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) all
-	@$(TEST_ENV) CHAT_VALGRIND=1 tools/run-tests tests/e2e/two_clients.py
+	@$(TEST_ENV) CHAT_VALGRIND=$(O)/reports tools/run-tests e2e/two_clients e2e/client_ids e2e/groups
 
 soak: SECONDS ?= 600
 soak: all
@@ -222,7 +229,7 @@ lint: $(O)/deps-build $(O)/deps-test $(O)/deps-lint
 
 format:
 	clang-format -i $(wildcard wire/*.[ch] common/*.[ch] storage/*.[ch] workers/*.[ch] \
-	   tests/unit/test_*.c tests/lib/*.c tests/preload/*.c fuzz/*.c)
+	   tests/unit/test_*.c tests/lib/*.c tests/preload/*.c tests/process/*.c fuzz/*.c)
 
 install: all
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(SBIN_DIR)

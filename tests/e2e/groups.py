@@ -234,8 +234,14 @@ def _():
 def _():
     server = Server()
     alice = server.client('alice')
-    channels = [alice.say('u%d' % i, 'hi %d' % i)['channel'] for i in range(7)]
-    alice.say('u2', 'again')
+
+    def say(to, text):
+        # activity is counted in milliseconds: each has its own
+        sent = alice.say(to, text)
+        until(lambda: alice.call('ping')['server_time'] > sent['sent_at'])
+        return sent['channel']
+    channels = [say('u%d' % i, 'hi %d' % i) for i in range(7)]
+    say('u2', 'again')
     want = [channels[2]] + [c for c in reversed(channels) if c != channels[2]]
     got, after = [], None
     for pages in range(1, 10):

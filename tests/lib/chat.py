@@ -3,7 +3,8 @@ ports, and ends all of it again; the clients are in websocket.py.
 
 Environment (set by tools/run-tests): CHAT_OBJS has ngx_chat_module.so, chatd
 and preload/; CHAT_NGINX is the nginx; CHAT_ASAN says that the module is
-linked into it; CHAT_KEEP keeps the directory.
+linked into it; CHAT_VALGRIND has chatd run under memcheck; CHAT_KEEP keeps the
+directory.
 """
 
 import http.client
@@ -29,8 +30,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 OBJS = os.environ.get('CHAT_OBJS', ROOT + '/objs')
 NGINX = os.environ.get('CHAT_NGINX', '/usr/sbin/nginx')
 ASAN = bool(os.environ.get('CHAT_ASAN'))
+# a directory for memcheck's reports: chatd runs under it then
+VALGRIND = os.environ.get('CHAT_VALGRIND')
 # sanitizers and memcheck slow everything down
-SLOW = 4 if ASAN or os.environ.get('CHAT_VALGRIND') else 1
+SLOW = 10 if VALGRIND else 4 if ASAN else 1
 
 _loader = importlib.machinery.SourceFileLoader('chat_token', ROOT + '/tools/token')
 token = importlib.util.module_from_spec(importlib.util.spec_from_loader('chat_token', _loader))
@@ -71,6 +74,12 @@ def title(pid):
         return ''
 
 
+def memcheck():
+    """What stands before chatd's path to run it under memcheck, or nothing."""
+    return ['valgrind', '-q', '--trace-children=yes', '--leak-check=full', '--show-leak-kinds=definite',
+            '--errors-for-leak-kinds=definite', '--log-file=%s/memcheck.%%p' % VALGRIND] if VALGRIND else []
+
+
 def read(path):
     try:
         with open(path, errors='replace') as f:
@@ -85,7 +94,7 @@ class Pool:
     def __init__(self, run_dir, store, workers=1, preload=None, env=None, options=()):
         self.run_dir = run_dir
         self.process = None
-        self.command = [OBJS + '/chatd', '-d', run_dir, '-n', str(workers), '-s', 'leveldb:' + store,
+        self.command = memcheck() + [OBJS + '/chatd', '-d', run_dir, '-n', str(workers), '-s', 'leveldb:' + store,
                         *options]
         self.env = dict(os.environ, **(env or {}))
         if preload:
@@ -186,7 +195,7 @@ class Server:
         lines += ['%s_temp_path %s/tmp-%s;' % (n, self.dir, n)
                   for n in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi')]
         if s['pool'] == 'nginx':
-            lines += ['chat_workers %s;' % s['chat_workers'], 'chat_program %s/chatd;' % OBJS,
+            lines += ['chat_workers %s;' % s['chat_workers'], 'chat_program %s;' % self.chatd_path(),
                       'chat_run_dir %s;' % self.run_dir, 'chat_store leveldb:%s;' % self.store]
         else:
             lines.append('chat_workers unix:%s;' % self.run_dir)
@@ -200,6 +209,14 @@ class Server:
                   'location = /metrics { chat_metrics; }', s['server'], '}', '}']
         return '\n'.join(lines) + '\n'
 
+    def chatd_path(self):
+        if not VALGRIND:
+            return OBJS + '/chatd'
+        with open(self.dir + '/chatd', 'w') as f:
+            f.write('#!/bin/sh\nexec %s %s/chatd "$@"\n' % (' '.join(memcheck()), OBJS))
+        os.chmod(self.dir + '/chatd', 0o755)
+        return self.dir + '/chatd'
+
     def write_configuration(self, **changes):
         self.settings.update(changes)
         with open(self.dir + '/nginx.conf', 'w') as f:
@@ -210,8 +227,10 @@ class Server:
 
     def test_configuration(self):
         """(exit status, output) of nginx -t."""
+        # nginx does not clean up after -t
+        env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
         p = subprocess.run(self.command('-t', '-e', 'stderr'), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           text=True)
+                           text=True, env=env)
         return p.returncode, p.stdout
 
     def start(self, wait=True):
@@ -253,7 +272,7 @@ class Server:
             pid = int(read(self.run_dir + '/chatd.pid') or 0)
         except ValueError:
             return None
-        return pid if pid and alive(pid) and title(pid).startswith('chatd: parent') else None
+        return pid if pid and alive(pid) and (VALGRIND or title(pid).startswith('chatd: parent')) else None
 
     def pool_processes(self):
         """{title: pid} of the pool's roles, the parent among them."""

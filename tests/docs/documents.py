@@ -1,0 +1,247 @@
+"""What the documents say is so: the OpenRPC document against its specification
+and against the server, the example configuration against nginx.
+"""
+
+import copy
+import subprocess
+
+import jsonschema
+
+from chat import *
+
+with open(ROOT + '/docs/openrpc.json') as f:
+    OPENRPC = json.load(f)
+
+# OpenRPC 1.2: what each object holds, after the specification.  A name with !
+# is required; `[x]` is an array of x, `x|ref` an x or a reference, `{x}` a map.
+# An object may hold x-... of its own unless it is an error or a reference.
+OBJECTS = {
+    'document': {'openrpc!': 'version', 'info!': 'info', 'servers': '[server]', 'methods!': '[method]',
+                 'components': 'components', 'externalDocs': 'docs'},
+    'info': {'title!': 'string', 'version!': 'string', 'description': 'string', 'termsOfService': 'string',
+             'contact': 'contact', 'license': 'license'},
+    'contact': {'name': 'string', 'email': 'string', 'url': 'string'},
+    'license': {'name': 'string', 'url': 'string'},
+    'server': {'url!': 'string', 'name': 'string', 'description': 'string', 'summary': 'string', 'variables': 'any'},
+    'docs': {'url!': 'string', 'description': 'string'},
+    'method': {'name!': 'string', 'params!': '[descriptor|ref]', 'result!': 'descriptor|ref', 'summary': 'string',
+               'description': 'string', 'tags': '[tag|ref]', 'externalDocs': 'docs', 'deprecated': 'boolean',
+               'servers': '[server]', 'errors': '[error|ref]', 'links': '[link|ref]', 'paramStructure': 'structure',
+               'examples': '[pairing|ref]'},
+    'descriptor': {'name!': 'string', 'schema!': 'schema', 'summary': 'string', 'description': 'string',
+                   'required': 'boolean', 'deprecated': 'boolean'},
+    'error': {'code!': 'integer', 'message!': 'string', 'data': 'any'},
+    'tag': {'name!': 'string', 'summary': 'string', 'description': 'string', 'externalDocs': 'docs'},
+    'link': {'name': 'string', 'method': 'string', 'params': 'any', 'summary': 'string', 'description': 'string',
+             'server': 'server'},
+    'example': {'name!': 'string', 'value!': 'any', 'summary': 'string', 'description': 'string'},
+    'pairing': {'name!': 'string', 'params!': '[example|ref]', 'result': 'example|ref', 'description': 'string'},
+    'components': {'contentDescriptors': '{descriptor}', 'schemas': '{schema}', 'examples': '{example}',
+                   'links': '{link}', 'errors': '{error}', 'examplePairings': '{pairing}', 'tags': '{tag}'},
+    'ref': {'$ref!': 'string'},
+}
+
+
+def meta(kind):
+    """The JSON Schema of one of the table's words."""
+    if kind in OBJECTS:
+        return {'$ref': '#/definitions/' + kind}
+    if kind.startswith('['):
+        return {'type': 'array', 'items': meta(kind[1:-1])}
+    if kind.startswith('{'):
+        return {'type': 'object', 'additionalProperties': meta(kind[1:-1])}
+    if '|' in kind:
+        return {'oneOf': [meta(k) for k in kind.split('|')]}
+    return {'any': {}, 'version': {'type': 'string', 'pattern': r'^1\.[23]\.\d+$'},
+            'schema': {'type': ['object', 'boolean']},
+            'structure': {'enum': ['by-name', 'by-position', 'either']}}.get(kind, {'type': kind})
+
+
+def meta_schema():
+    definitions = {}
+    for name, fields in OBJECTS.items():
+        definitions[name] = {'type': 'object', 'additionalProperties': False,
+                             'properties': {f.rstrip('!'): meta(k) for f, k in fields.items()},
+                             'required': [f[:-1] for f in fields if f.endswith('!')]}
+        if name not in ('error', 'ref'):
+            definitions[name]['patternProperties'] = {'^x-': {}}
+    return {'$ref': '#/definitions/document', 'definitions': definitions}
+
+
+def walk(value, path='#'):
+    yield path, value
+    for key, below in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from walk(below, '%s/%s' % (path, key))
+
+
+def method(name):
+    return [m for m in OPENRPC['methods'] if m['name'] == name][0]
+
+
+def fits(schema, value, what):
+    schema = dict(schema, components=OPENRPC['components']) if isinstance(schema, dict) else schema
+    errors = sorted(jsonschema.Draft7Validator(schema).iter_errors(value), key=str)
+    assert not errors, '%s: %s in %s' % (what, errors[0].message, json.dumps(value)[:500])
+
+
+def params_schema(name):
+    params = [resolve(p) for p in method(name)['params']]
+    return {'type': 'object', 'additionalProperties': False, 'properties': {p['name']: p['schema'] for p in params},
+            'required': [p['name'] for p in params if p.get('required')]}
+
+
+def resolve(value):
+    while '$ref' in value:
+        target = OPENRPC
+        for step in value['$ref'][2:].split('/'):
+            target = target[step]
+        value = target
+    return value
+
+
+@test('docs/openrpc.json is an OpenRPC document')
+def _():
+    schema = meta_schema()
+    jsonschema.Draft7Validator.check_schema(schema)
+    errors = list(jsonschema.Draft7Validator(schema).iter_errors(OPENRPC))
+    assert not errors, ['%s: %s' % ('/'.join(map(str, e.absolute_path)), e.message[:200]) for e in errors[:5]]
+    # and the check can fail
+    for spoil in (lambda d: d.pop('openrpc'), lambda d: d['methods'][0].pop('result'),
+                  lambda d: d['methods'][0].update(extra=1), lambda d: d['methods'][1].update(paramStructure='x')):
+        bad = copy.deepcopy(OPENRPC)
+        spoil(bad)
+        assert not jsonschema.Draft7Validator(schema).is_valid(bad)
+
+
+@test('in docs/openrpc.json every name is there once, every reference points at something, every schema is one')
+def _():
+    names = [m['name'] for m in OPENRPC['methods']]
+    equal(sorted(names), sorted(set(names)))
+    for path, value in walk(OPENRPC):
+        if isinstance(value, dict) and isinstance(value.get('$ref'), str):
+            assert value['$ref'].startswith('#/'), path
+            try:
+                resolve(value)
+            except KeyError:
+                raise AssertionError('%s points at nothing: %s' % (path, value['$ref']))
+        if path.split('/')[-1] == 'schema' or path.startswith('#/components/schemas/') and path.count('/') == 3:
+            jsonschema.Draft7Validator.check_schema(value)
+    for m in OPENRPC['methods']:
+        required = [bool(resolve(p).get('required')) for p in m['params']]
+        equal(m.get('paramStructure'), 'by-name', m['name'])
+        assert len({resolve(p)['name'] for p in m['params']}) == len(required), m['name']
+
+
+@test('the methods of docs/protocol.md and of docs/openrpc.json are the same, and each is there')
+def _():
+    with open(ROOT + '/docs/protocol.md') as f:
+        table = f.read().partition('## Methods')[2].partition('\n## ')[0]
+    listed = {name for row in re.findall(r'^\| (`[^|]*) \|', table, re.M) for name in re.findall(r'`([a-z.]+)`', row)}
+    requests = {m['name'] for m in OPENRPC['methods'] if not m.get('x-notification')}
+    equal(requests, listed)
+    server = Server()
+    for name in sorted(requests):
+        try:
+            server.rpc('alice', name, {'no such param': 1})
+        except RpcError as e:
+            assert e.code != -32601, name + ' is not there'
+    for name in ('message.edit', 'message.delete', 'presence.get', 'contact.list', 'channel.mute', 'rpc.discover'):
+        assert (name in requests) == (code_of(server, name) != -32601), name
+
+
+def code_of(server, name):
+    try:
+        server.rpc('alice', name, {})
+        return 0
+    except RpcError as e:
+        return e.code
+
+
+@test('answers and notifications of a conversation fit their schemas, and errors are those the document lists')
+def _():
+    server = Server(http='chat_drain_time 1s;')
+    alice, bob = server.client('alice', device='a'), server.client('bob', device='b')
+    fits(params_schema('session.ready'), alice.ready, 'session.ready')
+
+    def call(client, name, params):
+        fits(params_schema(name), params, 'params of ' + name)
+        result = client.call(name, params)
+        fits(method(name)['result']['schema'] if '$ref' not in method(name)['result'] else
+             resolve(method(name)['result'])['schema'], result, 'result of ' + name)
+        return result
+    call(alice, 'ping', {})
+    sent = call(alice, 'message.send', {'to': 'bob', 'client_id': 'c', 'text': 'x'})
+    call(alice, 'message.send', {'to': 'bob', 'client_id': 'c', 'text': 'x'})
+    direct = sent['channel']
+    group = call(alice, 'channel.create', {'name': 'g', 'members': ['bob']})['channel']['channel']
+    call(alice, 'message.send', {'channel': group, 'client_id': 'd', 'text': '\u0000', 'type': 'text'})
+    call(alice, 'message.get', {'channel': direct, 'message_id': 1})
+    call(alice, 'message.history', {'channel': direct, 'around': 1, 'limit': 10})
+    call(bob, 'inbox.sync', {'after': 0, 'limit': 1000})
+    call(bob, 'inbox.ack', {'inbox_id': 1})
+    for channel in (direct, group):
+        call(alice, 'channel.get', {'channel': channel})
+    call(alice, 'channel.list', {'limit': 1})
+    call(alice, 'channel.update', {'channel': group, 'name': 'h', 'avatar': 'x'})
+    call(alice, 'channel.add', {'channel': group, 'users': ['carol']})
+    call(alice, 'channel.role', {'channel': group, 'user': 'carol', 'role': 'admin'})
+    call(alice, 'channel.remove', {'channel': group, 'users': ['carol']})
+    call(bob, 'channel.read', {'channel': direct, 'message_id': 1})
+    call(alice, 'channel.hide', {'channel': direct})
+    call(bob, 'channel.leave', {'channel': group})
+    call(alice, 'session.renew', {'token': server.token('alice')})
+    errors = {'message.get': {'channel': direct, 'message_id': 9}, 'channel.get': {'channel': 'g.x'},
+              'inbox.sync': {'after': 99}, 'inbox.ack': {'inbox_id': 99}, 'channel.leave': {'channel': direct},
+              'message.send': {'to': 'bob', 'text': 'x'}}
+    for name, params in errors.items():
+        error = refused(alice.call, name, params).error
+        listed = {resolve(e)['code'] for e in method(name).get('errors', [])}
+        assert error['code'] in listed, '%s: %d is not among %s' % (name, error['code'], sorted(listed))
+    alice.event('receipt')
+    server.reload()
+    for c in (alice, bob):
+        try:
+            while True:
+                c.pump()
+        except Closed:
+            pass
+    notified = set()
+    for m in alice.seen + bob.seen:
+        if 'method' in m:
+            fits(params_schema(m['method']), m['params'], m['method'])
+            notified.add(m['method'])
+    equal(notified, {'message.new', 'channel.updated', 'receipt', 'session.closing'})
+
+
+@test('nginx.conf.example explains every directive and loads as it stands')
+def _():
+    with open(ROOT + '/nginx.conf.example') as f:
+        example = f.read()
+    source = ''.join(read(ROOT + '/ngx_chat_module/' + n) for n in os.listdir(ROOT + '/ngx_chat_module'))
+    for directive in sorted(set(re.findall(r'ngx_string\("(chat_\w+)"\),\n\s+NGX_(?:HTTP|CONF)', source))):
+        assert re.search(r'^\s*(# *)?%s\b' % directive, example, re.M), directive + ' is not in nginx.conf.example'
+    prefix = tempfile.mkdtemp(prefix='chat-example-')
+    for name in ('modules', 'logs', 'conf'):
+        os.mkdir(prefix + '/' + name)
+    if ASAN:
+        example = re.sub(r'^load_module .*$', '', example, flags=re.M)
+    else:
+        os.symlink(OBJS + '/ngx_chat_module.so', prefix + '/modules/ngx_chat_module.so')
+    with open(prefix + '/conf/nginx.conf', 'w') as f:
+        # ports below 1024 and those of others are not for a test
+        f.write(example)
+    with open(prefix + '/conf/chat.key', 'w') as f:
+        f.write('0123456789abcdef' * 4 + '\n')
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost', '-days', '365',
+                    '-keyout', prefix + '/conf/tls.key', '-out', prefix + '/conf/tls.crt'], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    p = subprocess.run([NGINX, '-t', '-e', 'stderr', '-p', prefix + '/', '-c', prefix + '/conf/nginx.conf', '-g',
+                        'pid %s/logs/nginx.pid;' % prefix], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                       env=dict(os.environ, ASAN_OPTIONS='detect_leaks=0'))
+    if 'Address already in use' in p.stdout:
+        raise Skip('another server uses its ports here')
+    equal(p.returncode, 0, p.stdout)
+    assert 'test is successful' in p.stdout, p.stdout
+
+
+main()
