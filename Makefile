@@ -75,12 +75,12 @@ help:
 # --- dependencies -----------------------------------------------------------
 
 deps:
-	tools/install-deps build run test lint
+	CHAT_OBJS=$(O) tools/install-deps build run test lint
 
 # a stamp for each set, so that nothing is asked twice
 $(O)/deps-%: tools/install-deps
 	@mkdir -p $(O)
-	@tools/install-deps $*
+	@CHAT_OBJS=$(O) tools/install-deps $*
 	@touch $@
 
 check-deps:
