@@ -166,11 +166,19 @@ ngx_chat_client_page(ngx_chat_client_t *cl, uint64_t inbox_id,
         return;
     }
 
-    if (inbox_id != cl->peer.inbox_id + 1
-        || !ngx_chat_stream_room(cl, text->len)
-        || (b = ngx_chat_output_message(NGX_CHAT_WS_TEXT, text)) == NULL)
-    {
+    if (inbox_id != cl->peer.inbox_id + 1) {
         ngx_chat_stream_lost(cl);
+        return;
+    }
+
+    /*
+     * the credit of a page that was taken in part could not be told from an
+     * older one: it is taken as a whole, and is the only one on its way
+     */
+
+    b = ngx_chat_output_message(NGX_CHAT_WS_TEXT, text);
+    if (b == NULL) {
+        ngx_chat_stream_failed(cl);
         return;
     }
 

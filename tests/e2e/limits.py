@@ -124,6 +124,19 @@ def _():
     equal(beside.message()['text'], 'still there')
 
 
+@test('a page longer than the room in the queue of a slow reader is followed by the next')
+def _():
+    port = free_port()
+    server = Server(ws='chat_send_queue 4k;', server='listen 127.0.0.1:%d sndbuf=4k;' % port)
+    alice = server.client('alice')
+    for n in range(300):
+        alice.say('bob', '%d ' % n + 'x' * 1000)
+    bob = server.client('bob', after=0, receive_buffer=2048, port=port, timeout=20)
+    time.sleep(0.5)
+    for n in range(300):
+        equal(bob.message()['text'].split()[0], str(n))
+
+
 @test('a slow reader falls behind, costs no memory, and catches up with every event in order')
 def _():
     server = Server(ws='chat_send_queue 64k; chat_send_timeout 60s;', chat_workers=1, workers=1)
