@@ -123,7 +123,6 @@ struct ngx_chat_client_s {
 
 typedef struct {
     ngx_str_t                  args;         /* as sent; empty: no token */
-    ngx_str_t                  masked;       /* r->args with stars */
     ngx_str_t                  accept;       /* Sec-WebSocket-Accept */
     ngx_uint_t                 protocol;     /* unsigned  chat.v1 offered */
     ngx_chat_client_t         *client;

@@ -427,7 +427,7 @@ ngx_chat_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    *h = ngx_chat_token_show_handler;
+    *h = ngx_chat_token_keep_handler;
 
     /* the first of its phase: before the access logs */
 

@@ -228,7 +228,7 @@ ngx_int_t ngx_chat_echo_handler(ngx_http_request_t *r);
 /* ngx_chat_token.c: where tokens come from, and that no log shows them */
 
 ngx_int_t ngx_chat_token_hide_handler(ngx_http_request_t *r);
-ngx_int_t ngx_chat_token_show_handler(ngx_http_request_t *r);
+ngx_int_t ngx_chat_token_keep_handler(ngx_http_request_t *r);
 ngx_int_t ngx_chat_token_log_handler(ngx_http_request_t *r);
 
 /* the identity of a request from its token: NGX_OK, or an HTTP status (400,

@@ -16,6 +16,7 @@
 
 static ngx_uint_t ngx_chat_token_mask(ngx_str_t *args, ngx_uint_t overwrite);
 static void ngx_chat_token_mask_uri(ngx_str_t *uri);
+static void ngx_chat_token_mask_line(ngx_http_request_t *r);
 static ngx_uint_t ngx_chat_token_named(u_char *p, u_char *last);
 static ngx_int_t ngx_chat_token_find(ngx_http_request_t *r, ngx_uint_t sources,
     ngx_str_t *token);
@@ -32,89 +33,107 @@ static void ngx_chat_token_cleanup(void *data);
 
 /*
  * Post-read phase: the value of each `token` argument is overwritten where
- * logs take it from, the memory of the request line.  What it was stays in
- * the context.
+ * logs take it from, the memory of the request line.  The request goes on
+ * with copies, which the log phase overwrites.
  */
 
 ngx_int_t
 ngx_chat_token_hide_handler(ngx_http_request_t *r)
 {
-    ngx_chat_ctx_t  *ctx;
+    ngx_str_t  args, uri;
 
     if (r != r->main || r->internal || !ngx_chat_token_mask(&r->args, 0)) {
         return NGX_DECLINED;
     }
 
-    ctx = ngx_chat_ctx(r);
-
-    if (ctx) {
-        ctx->args.data = ngx_pstrdup(r->pool, &r->args);
-        ctx->args.len = r->args.len;
-    }
+    args.data = ngx_pstrdup(r->pool, &r->args);
+    uri.data = ngx_pstrdup(r->pool, &r->unparsed_uri);
 
     ngx_chat_token_mask(&r->args, 1);
     ngx_chat_token_mask_uri(&r->unparsed_uri);
     ngx_chat_token_mask_uri(&r->request_line);
 
-    if (ctx == NULL || ctx->args.data == NULL) {
+    if (args.data == NULL || uri.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->masked = r->args;
+    r->args.data = args.data;
+    r->unparsed_uri.data = uri.data;
 
     return NGX_DECLINED;
 }
 
 
-/* Rewrite phase: a location of another module gets its arguments back */
+/*
+ * Rewrite phase, before the directives of that module: in a location of ours
+ * only the context has the arguments as sent, so that subrequests, variables
+ * and what is logged of them have none.
+ */
 
 ngx_int_t
-ngx_chat_token_show_handler(ngx_http_request_t *r)
+ngx_chat_token_keep_handler(ngx_http_request_t *r)
 {
+    u_char               *p;
     ngx_chat_ctx_t       *ctx;
     ngx_chat_loc_conf_t  *chcf;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
-
-    if (ctx == NULL || ctx->args.len == 0) {
+    if (r != r->main) {
         return NGX_DECLINED;
+    }
+
+    if (r->internal) {
+
+        /* an error page of a request refused before any phase */
+
+        ngx_chat_token_mask_line(r);
     }
 
     chcf = ngx_http_get_module_loc_conf(r, ngx_chat_module);
 
-    if (chcf->handler.len == 0
-        && r->args.data == ctx->masked.data
-        && r->args.len == ctx->masked.len)
-    {
-        /* from now on the request line is not what is passed on */
-
-        r->args = ctx->args;
-        r->valid_unparsed_uri = 0;
+    if (chcf->handler.len == 0 || !ngx_chat_token_mask(&r->args, 0)) {
+        return NGX_DECLINED;
     }
+
+    ctx = ngx_chat_ctx(r);
+
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_pstrdup(r->pool, &r->args);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->args.data = p;
+    ctx->args.len = r->args.len;
+
+    ngx_chat_token_mask(&r->args, 1);
+    ngx_chat_token_mask_uri(&r->unparsed_uri);
 
     return NGX_DECLINED;
 }
 
 
-/* Log phase, before the logs: for requests refused before any phase */
+/* Log phase, before the logs: also for requests refused before any phase */
 
 ngx_int_t
 ngx_chat_token_log_handler(ngx_http_request_t *r)
 {
     ngx_chat_token_mask(&r->args, 1);
     ngx_chat_token_mask_uri(&r->unparsed_uri);
-    ngx_chat_token_mask_uri(&r->request_line);
+    ngx_chat_token_mask_line(r);
 
     return NGX_OK;
 }
 
 
-/* 1 when there was a token */
+/* 1 when there was a token; stars are none any more */
 
 static ngx_uint_t
 ngx_chat_token_mask(ngx_str_t *args, ngx_uint_t overwrite)
 {
-    u_char      *p, *eq, *end, *last;
+    u_char      *p, *eq, *end, *last, *value;
     ngx_uint_t   found;
 
     found = 0;
@@ -134,7 +153,11 @@ ngx_chat_token_mask(ngx_str_t *args, ngx_uint_t overwrite)
             continue;
         }
 
-        found = 1;
+        for (value = eq + 1; value < end && *value == '*'; value++) {
+            /* void */
+        }
+
+        found |= (value < end || value == eq + 1);
 
         if (overwrite) {
             ngx_memset(eq + 1, '*', end - eq - 1);
@@ -158,14 +181,46 @@ ngx_chat_token_mask_uri(ngx_str_t *uri)
         return;
     }
 
-    /* before HTTP/1.1 in a request line */
+    /* spaces: before HTTP/1.1, and where none may be */
 
-    end = ngx_strlchr(p, last, ' ');
+    for (p++; p < last; p = end + 1) {
 
-    args.data = p + 1;
-    args.len = (end ? end : last) - args.data;
+        end = ngx_strlchr(p, last, ' ');
+        if (end == NULL) {
+            end = last;
+        }
 
-    ngx_chat_token_mask(&args, 1);
+        args.data = p;
+        args.len = end - p;
+
+        ngx_chat_token_mask(&args, 1);
+    }
+}
+
+
+/* a line that could not be parsed is logged as it was received */
+
+static void
+ngx_chat_token_mask_line(ngx_http_request_t *r)
+{
+    u_char     *p;
+    ngx_str_t   line;
+
+    line = r->request_line;
+
+    if (line.data == NULL && r->request_start) {
+
+        for (p = r->request_start; p < r->header_in->last; p++) {
+            if (*p == CR || *p == LF) {
+                break;
+            }
+        }
+
+        line.data = r->request_start;
+        line.len = p - r->request_start;
+    }
+
+    ngx_chat_token_mask_uri(&line);
 }
 
 

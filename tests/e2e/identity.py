@@ -199,4 +199,45 @@ def _():
     assert '/ws?' in read(server.access_log), 'the rest of the request is logged'
 
 
+@test('no log shows the token of a request that nginx could not read, also not with an error page')
+def _():
+    for more in ('', 'error_page 400 404 405 414 505 /missing.html;'):
+        server = Server(http='error_log %s/error-only.log error;', server=more, start=False)
+        server.settings['http'] %= server.dir
+        server.start()
+        lines = ['GET /ws?a=b&token=SeCrEt HTTP/9.9', 'GET /ws?a=b&token=SeCrEt HTTP/1.1x', 'GET /ws?a=b&token=SeCrEt',
+                 'GET /ws?a=b c&token=SeCrEt HTTP/1.1', 'GET /ws?a=b c&d&token=SeCrEt', 'G{T /ws?a=b&token=SeCrEt HTTP/1.1',
+                 'GET /ws?a=b&token=SeCrEt%s HTTP/1.1' % ('t' * 40000), 'GET /ws?a=b&token=SeCrEt HTTP/1.1\r\nNo-Host: x',
+                 'GET /ws?a=b&token=SeCrEt HTTP/1.1\r\nHost: x\r\nLong: ' + 'y' * 40000]
+        for line in lines:
+            with socket.create_connection(('127.0.0.1', server.port), 10) as s:
+                s.sendall((line + '\r\n\r\n').encode())
+                try:
+                    s.recv(4096)
+                except ConnectionResetError:
+                    pass
+        server.stop()
+        equal(read(server.access_log).count('?a=b'), len(lines))
+        for path in (server.access_log, server.dir + '/error-only.log'):
+            equal([l[:200] for l in read(path).splitlines() if 'SeCrEt' in l], [])
+
+
+@test('other locations and redirects of the site keep their own token argument')
+def _():
+    port = free_port()
+    server = Server(http='server { listen 127.0.0.1:%d; return 301 https://site$request_uri; }' % port,
+                    server='location /seen { return 200 "$args $arg_token $request_uri"; }'
+                           'location /slash/ { proxy_pass http://127.0.0.1:1; }'
+                           'location /again { chat_websocket; rewrite ^/again$ /ws last; }')
+    equal(server.http('GET', '/seen?a=1&token=x%2Fy')[2], 'a=1&token=x%2Fy x%2Fy /seen?a=1&token=x%2Fy')
+    equal(server.http('GET', '/slash?token=abc')[1]['location'].split('/', 3)[3], 'slash/?token=abc')
+    WebSocket('127.0.0.1', server.port, '/again?token=' + server.token('alice')).abort()
+    server.port, own = port, server.port
+    equal(server.http('GET', '/reset?token=abc')[1]['location'], 'https://site/reset?token=abc')
+    server.port = own
+    server.stop()
+    for path in (server.access_log, server.error_log):
+        equal([l for l in read(path).splitlines() if 'abc' in l or 'x%2Fy' in l], [])
+
+
 main()
