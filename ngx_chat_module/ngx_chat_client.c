@@ -13,6 +13,7 @@
 static void ngx_chat_client_read_handler(ngx_event_t *rev);
 static void ngx_chat_client_write_handler(ngx_event_t *wev);
 static void ngx_chat_client_written(ngx_chat_client_t *cl);
+static void ngx_chat_client_unclosed(ngx_chat_client_t *cl);
 static void ngx_chat_client_shut(ngx_chat_client_t *cl);
 
 
@@ -440,6 +441,38 @@ ngx_chat_client_leave(ngx_chat_client_t *cl, ngx_uint_t code,
 
 
 void
+ngx_chat_client_abandon(ngx_chat_client_t *cl)
+{
+    ngx_chat_client_unclosed(cl);
+
+    cl->state = ngx_chat_client_closing;
+
+    if (cl->peer.state != ngx_chat_bridge_unopened) {
+        ngx_chat_bridge_close(cl);
+        cl->peer.state = ngx_chat_bridge_unopened;
+    }
+
+    ngx_chat_stream_clear(cl);
+
+    if (cl->connection->write->timer_set) {
+        ngx_del_timer(cl->connection->write);
+    }
+
+    ngx_chat_timer_deadline(cl, NGX_CHAT_CLOSE_TIME);
+}
+
+
+static void
+ngx_chat_client_unclosed(ngx_chat_client_t *cl)
+{
+    ngx_chat_stat_add(ngx_chat_stat_closed_error, 1);
+
+    ngx_log_error(NGX_LOG_INFO, cl->connection->log, 0,
+                  "chat connection ended without a close");
+}
+
+
+void
 ngx_chat_client_finish(ngx_chat_client_t *cl)
 {
     cl->state = ngx_chat_client_finished;
@@ -499,10 +532,7 @@ ngx_chat_client_finalize(ngx_chat_client_t *cl)
     c = cl->connection;
 
     if (ngx_chat_client_live(cl)) {
-        ngx_chat_stat_add(ngx_chat_stat_closed_error, 1);
-
-        ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                      "chat connection ended without a close");
+        ngx_chat_client_unclosed(cl);
     }
 
     if (c->read->timer_set) {

@@ -156,6 +156,9 @@ void ngx_chat_client_leave(ngx_chat_client_t *cl, ngx_uint_t code,
 /* frees the client and closes its connection */
 void ngx_chat_client_finalize(ngx_chat_client_t *cl);
 
+/* the client has half-closed without a Close: only the queue is left */
+void ngx_chat_client_abandon(ngx_chat_client_t *cl);
+
 /* nothing of the client is understood any more */
 void ngx_chat_client_finish(ngx_chat_client_t *cl);
 

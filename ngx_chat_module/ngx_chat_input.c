@@ -175,13 +175,21 @@ ngx_chat_input_eof(ngx_chat_client_t *cl)
     cl->connection->read->eof = 1;
     cl->connection->read->ready = 0;
 
-    /* half-closed after its Close: ours has yet to be written */
-
-    if (cl->state == ngx_chat_client_finished && cl->out) {
-        return NGX_OK;
+    if (cl->out == NULL) {
+        return NGX_DONE;
     }
 
-    return NGX_DONE;
+    /* half-closed: what is queued, our Close perhaps, has yet to be written */
+
+    if (cl->state == ngx_chat_client_open) {
+        ngx_chat_client_abandon(cl);
+    }
+
+    if (cl->state != ngx_chat_client_finished) {
+        ngx_chat_client_finish(cl);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -138,6 +138,22 @@ def _():
     run(half, False)
 
 
+@test('what is answered already is written to a client whose end of file came at once')
+def _():
+    server = Server(pool=None)
+    for _ in range(5):
+        ws = WebSocket('127.0.0.1', server.port, handshake=False)
+        ws.send_bytes(b'GET /echo HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+                      b'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+                      + frame(TEXT, b'one') + frame(TEXT, b'y' * 100000))
+        ws.sock.shutdown(socket.SHUT_WR)
+        equal(ws.read_response()[0], 101)
+        equal(ws.recv(), 'one')
+        equal(ws.recv(), 'y' * 100000)
+        equal(closed(ws), None)
+    until(lambda: server.metrics().get('chat_connections') == 0, 10 * SLOW)
+
+
 @test('an end of file without a Close ends the connection and is no error')
 def _():
     def half(server, connect):
