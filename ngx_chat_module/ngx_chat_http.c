@@ -77,7 +77,14 @@ ngx_chat_rpc_handler(ngx_http_request_t *r)
             return status;
         }
 
-        ngx_str_set(&detail, "The request needs a good token.");
+        if (status == NGX_HTTP_BAD_REQUEST) {
+            ngx_str_set(&detail, "\"device\" must be 1 to 64 bytes of "
+                                 "A-Z a-z 0-9 _ . @ + -");
+
+        } else {
+            ngx_chat_stat_add(ngx_chat_stat_refused_token, 1);
+            ngx_str_set(&detail, "The request needs a good token.");
+        }
 
         return ngx_chat_problem(r, status, 0, &reason, &detail);
     }
@@ -346,6 +353,10 @@ ngx_chat_rpc_reply_handler(ngx_chat_call_t *call, ngx_uint_t status,
         rc = ngx_chat_rpc_send(r, text);
 
     } else {
+        ngx_chat_stat_add(status == NGX_HTTP_SERVICE_UNAVAILABLE
+                              ? ngx_chat_stat_refused_unavailable
+                              : ngx_chat_stat_refused_worker, 1);
+
         rc = ngx_chat_problem(r, status, retry_after, reason, text);
     }
 
@@ -431,8 +442,12 @@ ngx_chat_rpc_problem(ngx_http_request_t *r, ngx_uint_t status, char *reason,
     detail_str.data = (u_char *) detail;
     detail_str.len = ngx_strlen(detail);
 
-    retry_after = (status == NGX_HTTP_SERVICE_UNAVAILABLE)
-                  ? NGX_CHAT_CALL_RETRY_AFTER : 0;
+    retry_after = 0;
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        retry_after = NGX_CHAT_CALL_RETRY_AFTER;
+        ngx_chat_stat_add(ngx_chat_stat_refused_unavailable, 1);
+    }
 
     return ngx_chat_problem(r, status, retry_after, &reason_str, &detail_str);
 }

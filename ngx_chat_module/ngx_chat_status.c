@@ -350,11 +350,19 @@ ngx_chat_status_send(ngx_http_request_t *r, ngx_str_t *type,
     u_char *(*build)(u_char *p, ngx_chat_status_shm_t *shm), size_t size)
 {
     ngx_int_t                  rc;
-    ngx_str_t                  body;
+    ngx_str_t                  body, allow, reason, detail;
     ngx_http_complex_value_t   cv;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return NGX_HTTP_NOT_ALLOWED;
+        ngx_str_set(&allow, "GET, HEAD");
+        ngx_str_set(&reason, "method_not_allowed");
+        ngx_str_set(&detail, "this is read with GET");
+
+        if (ngx_chat_http_header(r, "Allow", &allow) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_chat_problem(r, NGX_HTTP_NOT_ALLOWED, 0, &reason, &detail);
     }
 
     rc = ngx_http_discard_request_body(r);

@@ -139,6 +139,7 @@ def _():
     took = time.monotonic() - start
     equal((status, int(got['retry-after']) > 0, got['content-type']), (503, True, 'application/problem+json'))
     assert took < 13 * SLOW, took
+    equal(server.status()['refused']['unavailable'], 2)
 
 
 @test('/status is JSON, /metrics is Prometheus text with a type for every metric')
@@ -163,6 +164,21 @@ def _():
     equal(server.metrics()['chat_connections'], 1)
     alice.close()
     until(lambda: server.metrics()['chat_connections'] == 0, 10)
+
+
+@test('what /rpc refuses is counted by reason; 405 of /status and /metrics names what is allowed')
+def _():
+    server = Server(pool=None)
+    json_type = {'Content-Type': 'application/json'}
+    equal(server.http('POST', '/rpc', '{}', json_type)[0], 401)
+    equal(server.http('POST', '/rpc?token=x.y.z', '{}', json_type)[0], 401)
+    status, _, text = server.http('POST', '/rpc?device=%20&token=' + server.token('alice'), '{}', json_type)
+    equal((status, json.loads(text)['reason']), (400, 'bad_device'))
+    assert 'device' in json.loads(text)['detail']
+    equal(server.status()['refused']['token'], 2)
+    for path in ('/status', '/metrics'):
+        status, headers, text = server.http('POST', path, 'x')
+        equal((status, headers.get('allow'), json.loads(text)['status']), (405, 'GET, HEAD', 405))
 
 
 main()
