@@ -247,6 +247,7 @@ ngx_chat_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf->handler = *handler;
     chcf->handler = cmd->name;
+    chcf->content = *handler;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_chat_module);
     cmcf->located = 1;

@@ -304,6 +304,7 @@ ngx_chat_create_loc_conf(ngx_conf_t *cf)
      *     conf->jwt_key = { 0, NULL };
      *     conf->token = 0;
      *     conf->handler = { 0, NULL };
+     *     conf->content = NULL;
      */
 
     conf->origins = NGX_CONF_UNSET_PTR;
@@ -359,8 +360,19 @@ ngx_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static char *
 ngx_chat_check_loc(ngx_conf_t *cf, ngx_chat_loc_conf_t *conf)
 {
-    ngx_uint_t             chat;
-    ngx_chat_main_conf_t  *cmcf;
+    ngx_uint_t                 chat;
+    ngx_chat_main_conf_t      *cmcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != conf->content) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must stand in a location of its own: a "
+                           "directive behind it handles location \"%V\"",
+                           &conf->handler, &clcf->name);
+        return NGX_CONF_ERROR;
+    }
 
     chat = ngx_strcmp(conf->handler.data, "chat_websocket") == 0
            || ngx_strcmp(conf->handler.data, "chat_rpc") == 0;

@@ -65,6 +65,7 @@ typedef struct {
     ngx_uint_t                 unknown_users;  /* 1: refuse */
     ngx_str_t                  handler;      /* the directive of the content
                                                 handler, not inherited */
+    ngx_http_handler_pt        content;      /* that handler */
 } ngx_chat_loc_conf_t;
 
 

@@ -1079,3 +1079,12 @@ GET /x
 --- response_body: plain
 
 
+
+=== TEST 73: a handler of another module behind ours
+--- http_config
+# bare
+--- config
+    location = /echo { chat_echo; proxy_pass http://127.0.0.1:1; }
+--- must_die: 1
+--- error_log eval
+[q{"chat_echo" must stand in a location of its own: a directive behind it handles location "/echo"}]
