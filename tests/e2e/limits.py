@@ -154,6 +154,32 @@ def _():
     assert server.metrics()['chat_behind'] >= 1
 
 
+@test('a slow reader whose queue is smaller than a page misses nothing')
+def _():
+    server = Server(ws='chat_send_queue 32k; chat_send_timeout 60s;', chat_workers=1, workers=1)
+    slow = server.client('bob', receive_buffer=4096, timeout=60)
+    alice = server.client('alice')
+    for i in range(400):
+        alice.say('bob', '%d ' % i + 'x' * 30000)
+    for i in range(400):
+        equal(slow.message(60)['text'].split()[0], str(i))
+    alice.say('bob', 'live again')
+    equal(slow.message(60)['text'], 'live again')
+
+
+@test('answers that fill the queue before a page comes cost none of its events')
+def _():
+    server = Server(ws='chat_send_timeout 60s;', chat_workers=1, workers=1)
+    alice = server.client('alice')
+    for i in range(600):
+        alice.say('bob', '%d ' % i + 'x' * 20000)
+    slow = server.client('bob', after=0, receive_buffer=4096, timeout=60)
+    for i in range(40):
+        slow.request('message.history', {'channel': 'd.alice~bob', 'limit': 60})
+    for i in range(600):
+        equal(slow.message(60)['text'].split()[0], str(i))
+
+
 def rss(server):
     total = 0
     for pid in server.nginx_workers() + [p for n, p in server.pool_processes().items() if 'worker' in n]:
