@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "account.h"
@@ -21,8 +20,6 @@
 #include "method.h"
 #include "role.h"
 #include "worker.h"
-
-#define BACKLOG 512
 
 static struct str
 wire_str(const unsigned char *data, size_t len)
@@ -406,35 +403,6 @@ on_connection(uv_stream_t *listener, int status)
     TAILQ_INSERT_TAIL(&f->peers, p, link_of_front);
 }
 
-static int
-listen_at(struct front *f)
-{
-    const struct role_config *c = f->worker->config;
-    struct sockaddr_un address;
-    int len, error;
-
-    len = snprintf(address.sun_path, sizeof(address.sun_path),
-                   "%s/worker-%u.sock", c->run_dir, c->index);
-    if (len < 0 || (size_t) len >= sizeof(address.sun_path)) {
-        log_error("the run directory's path is too long for a socket: %s",
-                  c->run_dir);
-        return -1;
-    }
-
-    /* the one of the process before; the pool's lock keeps others away */
-    unlink(address.sun_path);
-    error = uv_pipe_bind(&f->listener, address.sun_path);
-    if (error == 0) {
-        error = uv_listen((uv_stream_t *) &f->listener, BACKLOG, on_connection);
-    }
-    if (error != 0) {
-        log_error("cannot listen on %s: %s", address.sun_path,
-                  uv_strerror(error));
-        return -1;
-    }
-    return 0;
-}
-
 static void
 on_listener_closed(uv_handle_t *handle)
 {
@@ -466,10 +434,17 @@ front_create(struct worker *w)
 int
 front_listen(struct front *f)
 {
-    uv_pipe_init(f->worker->loop, &f->listener, 0);
+    const struct role_config *c = f->worker->config;
+    char name[32];
+
+    (void) snprintf(name, sizeof(name), "worker-%u.sock", c->index);
     f->listener.data = f;
+    if (role_listen(f->worker->loop, c, name, &f->listener, on_connection)
+        != 0) {
+        return -1;
+    }
     f->listener_closed = false;
-    return listen_at(f);
+    return 0;
 }
 
 void

@@ -9,12 +9,10 @@
 
 #include "store.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/random.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -24,7 +22,6 @@
 #include "role.h"
 #include "storage_codec.h"
 
-#define BACKLOG      64
 #define STATS_MS     1000
 #define ROUTES_FIRST 1024u
 
@@ -524,34 +521,6 @@ on_connection(uv_stream_t *listener, int status)
 
 /* The role */
 
-static int
-listen_at(struct store *s)
-{
-    struct sockaddr_un address;
-    int len = snprintf(address.sun_path, sizeof(address.sun_path),
-                       "%s/store.sock", s->config->run_dir);
-    int error;
-
-    if (len < 0 || (size_t) len >= sizeof(address.sun_path)) {
-        log_error("the run directory's path is too long for a socket: %s",
-                  s->config->run_dir);
-        return -1;
-    }
-
-    /* the one of the process before; the pool's lock keeps others away */
-    unlink(address.sun_path);
-    error = uv_pipe_bind(&s->listener, address.sun_path);
-    if (error == 0) {
-        error = uv_listen((uv_stream_t *) &s->listener, BACKLOG, on_connection);
-    }
-    if (error != 0) {
-        log_error("cannot listen on %s: %s", address.sun_path,
-                  uv_strerror(error));
-        return -1;
-    }
-    return 0;
-}
-
 static void
 on_storage_closed(void *data)
 {
@@ -628,11 +597,12 @@ store_main(const struct role_config *config)
     }
 
     uv_timer_init(&loop, &s->timer);
-    uv_pipe_init(&loop, &s->listener, 0);
     s->timer.data = s;
     s->listener.data = s;
     uv_timer_start(&s->timer, on_timer, STATS_MS, STATS_MS);
-    if (role_init(&loop, config, &handlers) != 0 || listen_at(s) != 0) {
+    if (role_init(&loop, config, &handlers) != 0
+        || role_listen(&loop, config, "store.sock", &s->listener, on_connection)
+               != 0) {
         return ROLE_EXIT_UNUSABLE;
     }
     log_info("ready, %s", config->settings.store);

@@ -315,6 +315,24 @@ def _():
     equal(alice.say('bob', 'two')['message_id'], 2)
 
 
+@test('a worker that outlives its pool leaves the sockets of the next one alone')
+def _():
+    server = Server(pool='own', allow=KILLED, chat_workers=1)
+    alice = server.client('alice', timeout=30)
+    alice.say('bob', 'before')
+    old = server.pool_processes()['chatd: worker 0']
+    os.kill(old, signal.SIGSTOP)
+    try:
+        server.kill('chatd: parent')
+        server.pool.process.wait()
+        server.pool.start()
+        until(lambda: read(server.run_dir + '/chatd.log').count('ready') == 4, 20 * SLOW, 'the next pool')
+    finally:
+        os.kill(old, signal.SIGCONT)
+    until(lambda: not alive(old), 10 * SLOW, 'the old worker to end')
+    alice.call('message.send', {'to': 'bob', 'text': 'after', 'client_id': 'after'}, timeout=8 * SLOW)
+
+
 @test('SIGTERM to the parent ends the pool orderly; nginx starts it again and the clients stay')
 def _():
     server = Server()
