@@ -543,6 +543,9 @@ on_stop(void *data)
     struct store *s = data;
 
     s->closing = true;
+
+    /* the storage may take its time, and gives no figures meanwhile */
+    uv_timer_stop(&s->timer);
     storage_close(s->storage, on_storage_closed, s);
 }
 

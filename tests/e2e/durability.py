@@ -118,4 +118,25 @@ def _():
     assert gate.syncs() - before >= 20, gate.syncs() - before
 
 
+@test('a pool that is stopped while a commit is held commits it first')
+def _():
+    gate = Gate()
+    server = Server(pool='own', preload='hold_sync', pool_env=gate.env, chat_workers=1)
+    alice = server.client('alice', timeout=30)
+    alice.say('bob', 'free')
+    gate.shut()
+    before = gate.syncs()
+    key = alice.request('message.send', {'to': 'bob', 'text': 'held', 'client_id': 'held'})
+    until(lambda: gate.syncs() > before, 10 * SLOW, 'the commit to reach its sync')
+    server.pool.process.send_signal(signal.SIGTERM)
+    # longer than the store's tick, which must not look at a storage that is being closed
+    equal(quiet(alice, 1.5), None)
+    gate.open()
+    server.pool.process.wait(20 * SLOW)
+    assert 'Sanitizer' not in read(server.run_dir + '/stderr'), read(server.run_dir + '/stderr')
+    server.pool.start()
+    result = alice.reply(key, 20 * SLOW)
+    equal((result['message_id'], result.get('duplicate')), (2, True))
+
+
 main()
