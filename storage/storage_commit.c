@@ -223,11 +223,13 @@ committer_thread(void *data)
     uv_mutex_lock(&t->lock);
 
     for (;;) {
-        if (t->commit != NULL) {
-            committer_thread_write(t);
-
-        } else if (t->behind != NULL) {
+        /* of the two the one behind is the older, or has nothing that the
+         * commit has: see marker_flush */
+        if (t->behind != NULL) {
             committer_thread_behind(t);
+
+        } else if (t->commit != NULL) {
+            committer_thread_write(t);
 
         } else if (t->stop) {
             break;

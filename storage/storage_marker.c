@@ -107,11 +107,12 @@ marker_dirty_user(struct embedded *e, struct user *u)
 
 
 void
-marker_put(struct embedded *e, const struct channel *ch, const struct member *m)
+marker_put(struct embedded *e, const struct channel *ch, struct member *m)
 {
     struct record_markers record = {m->read, m->delivered, m->hidden};
     struct key key;
 
+    m->put_at = e->sequence + 1;
     key_markers(&key, ch->number, m->user->number);
     (void) embedded_record(e);
     record_put_markers(&e->record, &record);
@@ -168,7 +169,8 @@ marker_flush(struct embedded *e)
 
 /*
  * Nothing beyond what is published may come to the disk: were the message to
- * fail, the number would be given again.  Such a marker waits.
+ * fail, the number would be given again.  Such a marker waits, as does one
+ * whose older values stand in a commit that is still to be written.
  */
 static uint32_t
 marker_flush_channel(struct embedded *e, struct channel *ch)
@@ -183,6 +185,11 @@ marker_flush_channel(struct embedded *e, struct channel *ch)
         m = &ch->members[i];
 
         if (!m->dirty) {
+            continue;
+        }
+
+        if (m->put_at > e->published) {
+            waits = true;
             continue;
         }
 

@@ -21,8 +21,7 @@ void marker_dirty(struct embedded *e, struct channel *ch, struct member *m);
 void marker_dirty_user(struct embedded *e, struct user *u);
 
 /* A member's markers into the commit being collected. */
-void marker_put(struct embedded *e, const struct channel *ch,
-                const struct member *m);
+void marker_put(struct embedded *e, const struct channel *ch, struct member *m);
 
 /* Writes what is due unless a batch is on its way. */
 void marker_flush(struct embedded *e);

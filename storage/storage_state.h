@@ -57,6 +57,7 @@ struct member {
     uint64_t delivered;
     uint64_t hidden;
     uint64_t receipt_at; /* when the last receipt went out, loop time */
+    uint64_t put_at;     /* the newest commit that has its markers    */
     uint8_t role;
     bool dirty;
     bool receipt_due;

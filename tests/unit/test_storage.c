@@ -1416,6 +1416,46 @@ nothing_is_said_before_it_is_written(void **state)
 }
 
 
+/* The read marker of ann is written behind while an older one of hers waits in
+ * a commit for its turn. */
+static void
+a_commit_takes_no_marker_back(void **state)
+{
+    struct storage_op hide = {.type = STORAGE_HIDE_CHANNEL,
+                              .user = s("ann"),
+                              .channel = s("d.ann~bob")};
+    struct storage_op read = hide;
+    struct answer *a;
+    uint64_t until;
+
+    (void) state;
+    read.type = STORAGE_READ_CHANNEL;
+    read.message_id = 3;
+    do_send("bob", "ann", "1");
+    do_send("bob", "ann", "2");
+    do_send("bob", "ann", "3");
+    engine_memory_hold_writes(path(), true);
+    start_send("ann", "cy", "4");
+    wait_until_waiting(1);
+    submit(&hide);
+    a = submit(&read);
+
+    /* what is behind goes out once a second */
+    for (until = uv_now(&w.loop) + 1500; uv_now(&w.loop) < until;) {
+        uv_run(&w.loop, UV_RUN_ONCE);
+    }
+
+    engine_memory_hold_writes(path(), false);
+    wait_for(a);
+    reopen();
+    a = on_channel(STORAGE_GET_CHANNEL, "ann", "d.ann~bob");
+    assert_in(a->json, "{\"user\":\"ann\",\"role\":\"member\","
+                       "\"delivered\":3,\"read\":3}");
+    hide.type = STORAGE_LIST_CHANNELS;
+    assert_not_in(call(&hide)->json, "d.ann~bob");
+}
+
+
 static void
 a_failed_write_fails_all_that_follows(void **state)
 {
@@ -1673,6 +1713,7 @@ main(void)
         ON(a_crowd_shares_commits, memory),
         ON(closing_commits_what_is_sequenced, memory),
         ON(nothing_is_said_before_it_is_written, memory),
+        ON(a_commit_takes_no_marker_back, memory),
         ON(a_failed_write_fails_all_that_follows, memory),
         ON(it_tries_until_it_can_be_opened, memory),
         ON(it_closes_while_it_cannot_be_opened, memory),
