@@ -269,7 +269,11 @@ outcome_drop_done(struct embedded *e, struct read_job *job)
 
     } else {
         e->ops->batch_free(d->batch);
-        e->outcomes_dropping = false;
+
+        /* of an older epoch: another job may be under way already */
+        if (d->epoch == e->epoch) {
+            e->outcomes_dropping = false;
+        }
 
         if (job->status == 0) {
             e->outcomes_deleted = false;

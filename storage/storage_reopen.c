@@ -68,6 +68,12 @@ embedded_fail(struct embedded *e)
 {
     struct request *failed = NULL, **last = &failed;
 
+    /* What was on its way behind the write that failed: it is told already,
+     * and a second reopening would come when the engine is in use again. */
+    if (e->state == EMBEDDED_BROKEN) {
+        return;
+    }
+
     log_error("store: a write failed: what was not yet answered fails, "
               "and the store is opened again");
 
