@@ -298,6 +298,8 @@ become_ready(struct session *s)
     stream_start(s);
 }
 
+/* A connection that lived before is kept for as long as sessions_tick lets it
+ * wait. */
 static void
 refuse_opening(struct user *u)
 {
@@ -305,7 +307,7 @@ refuse_opening(struct user *u)
 
     for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = next) {
         next = TAILQ_NEXT(s, of_user);
-        if (s->state == SESSION_OPENING) {
+        if (s->state == SESSION_OPENING && !s->resumed) {
             refuse(s);
         }
     }

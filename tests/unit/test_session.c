@@ -619,6 +619,27 @@ a_resumed_session_says_so_and_goes_on(void **state)
     expect("page 1:5-6;");
 }
 
+static void
+a_failed_subscription_keeps_those_that_lived_before(void **state)
+{
+    struct session_open o = {.handle = 1,
+                             .user = STR("alice"),
+                             .device = STR("d"),
+                             .after = 4,
+                             .resumed = true};
+    struct storage_result r = {.status = STORAGE_UNAVAILABLE};
+
+    (void) state;
+    session_open(worker.sessions, &l, &o);
+    open_session(2, "alice", false, 0);
+    answer(0, &r);
+    expect("refuse 2 503;");
+    sessions_tick(worker.sessions);
+    subscribed(1, 7, 4);
+    expect("ready 1 at 4 resumed;");
+    assert_int_equal(one()->state, SESSION_LIVE);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -651,6 +672,7 @@ main(void)
         TEST(a_failed_page_is_repeated_by_the_tick),
         TEST(at_most_32_pages_are_read_at_once),
         TEST(a_resumed_session_says_so_and_goes_on),
+        TEST(a_failed_subscription_keeps_those_that_lived_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
