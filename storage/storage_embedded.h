@@ -162,7 +162,9 @@ struct embedded {
     struct user *dirty_users, *writing_users;
     struct engine_batch *behind; /* with the commit thread while writing */
     bool behind_busy;
+    bool behind_more;             /* not all that is dirty had room  */
     struct engine_batch *dropped; /* old outcomes to delete, or NULL */
+    bool dropped_busy;            /* that is what is being written   */
     struct channel *receipts;     /* channels that owe some          */
 
     uint8_t *subscribed; /* a bit a user number */

@@ -133,6 +133,7 @@ marker_flush(struct embedded *e)
 
     if (e->dropped != NULL) {
         e->behind_busy = true;
+        e->dropped_busy = true;
         committer_write_behind(e->committer, e->dropped);
         return;
     }
@@ -156,6 +157,8 @@ marker_flush(struct embedded *e)
         e->writing_users = u;
         n += marker_flush_user(e, u);
     }
+
+    e->behind_more = e->dirty_channels != NULL || e->dirty_users != NULL;
 
     if (n != 0) {
         e->behind_busy = true;
@@ -256,7 +259,9 @@ marker_flushed(struct embedded *e)
 
     e->behind_busy = false;
 
-    if (e->dropped != NULL) {
+    /* One that is still to be written came while another was. */
+    if (e->dropped_busy) {
+        e->dropped_busy = false;
         e->ops->batch_free(e->dropped);
         e->dropped = NULL;
         outcome_dropped(e);
@@ -281,6 +286,13 @@ marker_flushed(struct embedded *e)
         e->waiting_channels = ch->dirty_next;
         ch->dirty_next = e->dirty_channels;
         e->dirty_channels = ch;
+    }
+
+    /* What found no room in the batch does not wait for the next tick: more
+     * may become dirty in a second than one batch holds. */
+    if (e->behind_more || e->dropped != NULL) {
+        e->behind_more = false;
+        marker_flush(e);
     }
 }
 

@@ -152,6 +152,8 @@ embedded_drop_behind(struct embedded *e)
 {
     marker_drop(e);
     e->behind_busy = false;
+    e->behind_more = false;
+    e->dropped_busy = false;
     e->outcomes_dropping = false;
 
     if (e->behind != NULL) {

@@ -1416,6 +1416,63 @@ nothing_is_said_before_it_is_written(void **state)
 }
 
 
+static void
+on_counted(const struct storage_result *r, void *data)
+{
+    assert_int_equal(r->status, STORAGE_OK);
+    --*(unsigned *) data;
+}
+
+
+static void
+run_for(uint64_t ms)
+{
+    uint64_t until = uv_now(&w.loop) + ms;
+
+    while (uv_now(&w.loop) < until) {
+        uv_run(&w.loop, UV_RUN_ONCE);
+    }
+}
+
+
+/* Batches that were written behind, without a sync. */
+static unsigned long
+written_behind(void)
+{
+    struct storage_stats stats;
+
+    storage_stats(w.s, &stats);
+    return engine_memory_writes(path()) - (unsigned long) stats.commits;
+}
+
+
+/* Ann's markers in more channels than five batches have room for. */
+static void
+what_is_behind_is_written_within_a_tick(void **state)
+{
+    unsigned i, left = 6000;
+    unsigned long before = written_behind();
+    char name[16];
+
+    (void) state;
+
+    for (i = 0; i < 6000; i++) {
+        struct storage_op op;
+
+        snprintf(name, sizeof(name), "u%u", i);
+        op = op_send("ann", name, name, "x");
+        storage_submit(w.s, &op, on_counted, &left);
+    }
+
+    while (left != 0) {
+        uv_run(&w.loop, UV_RUN_ONCE);
+    }
+
+    run_for(1200);
+    assert_true(written_behind() - before >= 6);
+}
+
+
 /* The read marker of ann is written behind while an older one of hers waits in
  * a commit for its turn. */
 static void
@@ -1426,7 +1483,6 @@ a_commit_takes_no_marker_back(void **state)
                               .channel = s("d.ann~bob")};
     struct storage_op read = hide;
     struct answer *a;
-    uint64_t until;
 
     (void) state;
     read.type = STORAGE_READ_CHANNEL;
@@ -1441,10 +1497,7 @@ a_commit_takes_no_marker_back(void **state)
     a = submit(&read);
 
     /* what is behind goes out once a second */
-    for (until = uv_now(&w.loop) + 1500; uv_now(&w.loop) < until;) {
-        uv_run(&w.loop, UV_RUN_ONCE);
-    }
-
+    run_for(1500);
     engine_memory_hold_writes(path(), false);
     wait_for(a);
     reopen();
@@ -1713,6 +1766,7 @@ main(void)
         ON(a_crowd_shares_commits, memory),
         ON(closing_commits_what_is_sequenced, memory),
         ON(nothing_is_said_before_it_is_written, memory),
+        ON(what_is_behind_is_written_within_a_tick, memory),
         ON(a_commit_takes_no_marker_back, memory),
         ON(a_failed_write_fails_all_that_follows, memory),
         ON(it_tries_until_it_can_be_opened, memory),
