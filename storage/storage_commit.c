@@ -269,6 +269,7 @@ committer_thread_write(struct committer *t)
 
     t->commit = NULL;
     t->news.commit = c;
+    t->news.written = rc == 0;
     t->news.failed |= rc != 0;
     t->news.write_us = (uv_hrtime() - started) / 1000;
 }

@@ -70,6 +70,8 @@ void committer_reopen(struct committer *t, unsigned delay_ms);
 /* What has ended since the last poll. */
 struct committer_news {
     struct commit *commit; /* NULL: none */
+    bool written;          /* commit: it is durable, also if failed is set by
+                              what came behind it */
     bool behind;
     bool failed;  /* commit or behind: nothing of what came with it, or after
                       it, may be called written */

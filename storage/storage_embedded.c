@@ -344,6 +344,11 @@ on_async(uv_async_t *async)
     committer_poll(e->committer, &news);
 
     if (news.failed) {
+        /* it was durable before the write that failed */
+        if (news.commit != NULL && news.written) {
+            embedded_committed(e, &news);
+        }
+
         embedded_fail(e);
 
     } else {
@@ -478,7 +483,10 @@ embedded_committed(struct embedded *e, const struct committer_news *news)
 
     /* The disk goes on while we speak: what is collected so far may only be
      * published behind this one, which the order here ensures. */
-    embedded_hand_over(e);
+    if (!news->failed) {
+        embedded_hand_over(e);
+    }
+
     embedded_publish(e, c);
 }
 
