@@ -596,6 +596,9 @@ store_main(const struct role_config *config)
         return EXIT_FAILURE;
     }
     if (open_storage(s) != 0) {
+        /* what it had begun to close */
+        uv_run(&loop, UV_RUN_DEFAULT);
+        (void) uv_loop_close(&loop);
         return ROLE_EXIT_UNUSABLE;
     }
 
