@@ -75,12 +75,12 @@ help:
 # --- dependencies -----------------------------------------------------------
 
 deps:
-	CHAT_OBJS=$(O) tools/install-deps build run test lint
+	tools/install-deps build run test lint
 
 # a stamp for each set, so that nothing is asked twice
 $(O)/deps-%: tools/install-deps
 	@mkdir -p $(O)
-	@CHAT_OBJS=$(O) tools/install-deps $*
+	@tools/install-deps $*
 	@touch $@
 
 check-deps:

@@ -12,7 +12,7 @@ from chat import *
 with open(ROOT + '/docs/openrpc.json') as f:
     OPENRPC = json.load(f)
 
-META_SCHEMA = os.environ['CHAT_OBJS'] + '/npm/node_modules/@open-rpc/meta-schema'
+META_SCHEMA = ROOT + '/objs/npm/node_modules/@open-rpc/meta-schema'
 
 
 def meta_schema():
