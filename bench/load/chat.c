@@ -104,8 +104,6 @@ chat_request(struct buf *out, const struct address *a)
 static void
 chat_send(struct buf *out, const struct text *t)
 {
-    size_t start;
-
     buf_put_lit(out, "{\"jsonrpc\":\"2.0\",\"id\":");
     buf_put_u64(out, t->seq);
     buf_put_lit(out, ",\"method\":\"message.send\",\"params\":{");
@@ -115,14 +113,7 @@ chat_send(struct buf *out, const struct text *t)
     buf_put_char(out, '-');
     buf_put_u64(out, t->seq);
     buf_put_lit(out, "\",\"text\":\"");
-    start = out->len;
-    buf_put_u64(out, t->seq);
-    buf_put_char(out, ' ');
-
-    while (out->len - start < t->len && !buf_failed(out)) {
-        buf_put_char(out, 'x');
-    }
-
+    dialect_put_text(out, t);
     buf_put_lit(out, "\"}}");
 }
 
@@ -137,21 +128,21 @@ chat_read(struct str message, struct note *n)
 
     memset(n, 0, sizeof(*n));
 
-    if (message.len > sizeof(event) &&
-        memcmp(message.data, event, sizeof(event) - 1) == 0) {
+    if (message.len > sizeof(event)
+        && memcmp(message.data, event, sizeof(event) - 1) == 0) {
         rest = (struct str){message.data + sizeof(event) - 1,
                             message.len - sizeof(event) + 1};
         n->inbox_id = chat_get(rest, "\"inbox_id\":");
 
-        if (rest.len > sizeof(new) &&
-            memcmp(rest.data, new, sizeof(new) - 1) == 0) {
+        if (rest.len > sizeof(new)
+            && memcmp(rest.data, new, sizeof(new) - 1) == 0) {
             n->kind = NOTE_MESSAGE;
             n->channel = chat_get_string(rest, "\"channel\":\"");
             n->message_id = chat_get(rest, "\"message_id\":");
             n->seq = chat_get(rest, "\"text\":\"");
 
-        } else if (rest.len > sizeof(ready) &&
-                   memcmp(rest.data, ready, sizeof(ready) - 1) == 0) {
+        } else if (rest.len > sizeof(ready)
+                   && memcmp(rest.data, ready, sizeof(ready) - 1) == 0) {
             n->kind = NOTE_READY;
         }
         return;

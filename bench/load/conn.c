@@ -1,7 +1,6 @@
 /*
- * The connections of conn.h: a level-triggered epoll loop and a client-side
- * RFC 6455 codec.  What the server sends is checked; a frame that breaks the
- * standard closes the connection with a reason.
+ * The connections of conn.h: a level-triggered epoll loop.  A frame that
+ * breaks the standard closes the connection with a reason.
  */
 
 #define _GNU_SOURCE
@@ -19,15 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frame.h"
+
 #define CONN_INPUT_BYTES ((size_t) 256 << 10)
 #define CONN_KEEP_BYTES  ((size_t) 4 << 10)
 #define CONN_EVENTS      256
-#define CONN_HEAD_MAX    4096
-
-enum { OP_TEXT = 1, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
-
-static void conn_send_frame(struct loop *l, struct conn *c, int opcode,
-                            struct str payload);
+#define CONN_HEAD_MAX    8192
 
 
 uint64_t
@@ -55,6 +51,15 @@ loop_open(struct loop *l)
     }
 
     return 0;
+}
+
+
+int
+loop_listen(struct loop *l, int fd)
+{
+    struct epoll_event e = {.events = EPOLLIN};
+
+    return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
 
@@ -126,8 +131,8 @@ conn_open(struct loop *l, struct conn *c, const struct sockaddr_in *to,
         }
     }
 
-    if (connect(c->fd, (const struct sockaddr *) to, sizeof(*to)) != 0 &&
-        errno != EINPROGRESS) {
+    if (connect(c->fd, (const struct sockaddr *) to, sizeof(*to)) != 0
+        && errno != EINPROGRESS) {
         goto fail;
     }
 
@@ -136,6 +141,7 @@ conn_open(struct loop *l, struct conn *c, const struct sockaddr_in *to,
     }
 
     c->state = CONN_UPGRADING;
+    c->server = false;
     c->waiting = true;
     buf_reset(&c->in, 0);
     buf_reset(&c->out, 0);
@@ -145,6 +151,29 @@ conn_open(struct loop *l, struct conn *c, const struct sockaddr_in *to,
 fail:
     close(c->fd);
     return -1;
+}
+
+
+int
+conn_take(struct loop *l, struct conn *c, int fd)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+    int on = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    memset(c, 0, sizeof(*c));
+    c->fd = fd;
+    c->state = CONN_UPGRADING;
+    c->server = true;
+    return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+
+void
+conn_accept(struct loop *l, struct conn *c, struct str answer)
+{
+    buf_put_str(&c->out, answer);
+    conn_mark_dirty(l, c);
 }
 
 
@@ -205,42 +234,17 @@ conn_flush(struct loop *l, struct conn *c)
 static void
 conn_send_frame(struct loop *l, struct conn *c, int opcode, struct str payload)
 {
-    unsigned char head[14];
-    size_t n = 2;
-    char *to;
+    unsigned char mask[4];
 
     if (c->state != CONN_OPEN) {
         return;
     }
 
-    head[0] = (unsigned char) (0x80 | opcode);
-
-    if (payload.len < 126) {
-        head[1] = (unsigned char) (0x80 | payload.len);
-    } else {
-        n = payload.len < 65536 ? 4 : 10;
-        head[1] = n == 4 ? 0xfe : 0xff;
-
-        for (size_t i = 2; i < n; i++) {
-            head[i] = (unsigned char) (payload.len >> (8 * (n - 1 - i)));
-        }
-    }
-
     l->random ^= l->random << 13;
     l->random ^= l->random >> 7;
     l->random ^= l->random << 17;
-    memcpy(head + n, &l->random, 4);
-    buf_put(&c->out, head, n + 4);
-
-    to = buf_reserve(&c->out, payload.len);
-
-    if (to != NULL) {
-        for (size_t i = 0; i < payload.len; i++) {
-            to[i] = (char) (payload.data[i] ^ head[n + (i & 3)]);
-        }
-        buf_commit(&c->out, payload.len);
-    }
-
+    memcpy(mask, &l->random, sizeof(mask));
+    frame_put(&c->out, opcode, payload, c->server ? NULL : mask);
     conn_mark_dirty(l, c);
 }
 
@@ -248,7 +252,19 @@ conn_send_frame(struct loop *l, struct conn *c, int opcode, struct str payload)
 void
 conn_send(struct loop *l, struct conn *c, struct str text)
 {
-    conn_send_frame(l, c, OP_TEXT, text);
+    conn_send_frame(l, c, FRAME_TEXT, text);
+}
+
+
+void
+conn_send2(struct loop *l, struct conn *c, struct str head, struct str tail)
+{
+    if (c->state == CONN_OPEN) {
+        frame_put_head(&c->out, FRAME_TEXT, head.len + tail.len);
+        buf_put_str(&c->out, head);
+        buf_put_str(&c->out, tail);
+        conn_mark_dirty(l, c);
+    }
 }
 
 
@@ -259,22 +275,22 @@ conn_receive_frame(struct loop *l, struct conn *c, int opcode,
     static char why[160];
 
     switch (opcode) {
-    case OP_TEXT:
+    case FRAME_TEXT:
         l->events->message(c, payload, l->data);
         break;
-    case OP_PING:
-        conn_send_frame(l, c, OP_PONG, payload);
+    case FRAME_PING:
+        conn_send_frame(l, c, FRAME_PONG, payload);
         break;
-    case OP_PONG:
+    case FRAME_PONG:
         break;
-    case OP_CLOSE:
+    case FRAME_CLOSE:
         if (payload.len < 2) {
             conn_fail(l, c, "closed by the server without a code");
             break;
         }
         snprintf(why, sizeof(why), "closed by the server: %d %.*s",
-                 (unsigned char) payload.data[0] << 8 |
-                     (unsigned char) payload.data[1],
+                 (unsigned char) payload.data[0] << 8
+                     | (unsigned char) payload.data[1],
                  (int) payload.len - 2, payload.data + 2);
         conn_fail(l, c, why);
         break;
@@ -284,56 +300,9 @@ conn_receive_frame(struct loop *l, struct conn *c, int opcode,
 }
 
 
-/* Bytes of the frame at data, 0 when it is not whole, -1 when it is bad. */
+/* Bytes of the HTTP head once it is whole, else 0; -1 refused or bad. */
 static ssize_t
-conn_frame(const char *data, size_t len, struct str *payload, int *opcode)
-{
-    const unsigned char *p = (const unsigned char *) data;
-    uint64_t size;
-    size_t head = 2;
-
-    if (len < 2) {
-        return 0;
-    }
-
-    /* whole, uncompressed, unmasked: all that these servers send */
-    if ((p[0] & 0xf0) != 0x80 || (p[1] & 0x80) != 0) {
-        return -1;
-    }
-
-    size = p[1];
-
-    if (size >= 126) {
-        head = size == 126 ? 4 : 10;
-
-        if (len < head) {
-            return 0;
-        }
-
-        size = 0;
-
-        for (size_t i = 2; i < head; i++) {
-            size = size << 8 | p[i];
-        }
-    }
-
-    if (size > CONN_FRAME_MAX) {
-        return -1;
-    }
-
-    if (len - head < size) {
-        return 0;
-    }
-
-    *opcode = p[0] & 0x0f;
-    *payload = (struct str){data + head, size};
-    return (ssize_t) (head + size);
-}
-
-
-/* Bytes of the HTTP answer once it is whole, else 0; -1 refused or bad. */
-static ssize_t
-conn_answer(struct loop *l, struct conn *c, const char *data, size_t len)
+conn_head(struct loop *l, struct conn *c, const char *data, size_t len)
 {
     static const char ok[] = "HTTP/1.1 101 ";
     static char why[80];
@@ -342,28 +311,30 @@ conn_answer(struct loop *l, struct conn *c, const char *data, size_t len)
 
     if (end == NULL) {
         if (len > CONN_HEAD_MAX) {
-            conn_fail(l, c, "no end of the HTTP answer");
+            conn_fail(l, c, "no end of the HTTP head");
             return -1;
         }
         return 0;
     }
 
-    if (len < sizeof(ok) || memcmp(data, ok, sizeof(ok) - 1) != 0) {
+    if (!c->server
+        && (len < sizeof(ok) || memcmp(data, ok, sizeof(ok) - 1) != 0)) {
         line = memchr(data, '\r', len);
         snprintf(why, sizeof(why), "refused: %.*s", (int) (line - data), data);
         conn_fail(l, c, why);
         return -1;
     }
 
+    end += 4;
     c->state = CONN_OPEN;
-    l->events->opened(c, l->data);
-    return end + 4 - data;
+    l->events->opened(c, (struct str){data, (size_t) (end - data)}, l->data);
+    return end - data;
 }
 
 
 /* Handles all that is whole; the number of bytes used. */
 static size_t
-conn_parse(struct loop *l, struct conn *c, const char *data, size_t len)
+conn_parse(struct loop *l, struct conn *c, char *data, size_t len)
 {
     struct str payload;
     size_t used = 0;
@@ -372,7 +343,7 @@ conn_parse(struct loop *l, struct conn *c, const char *data, size_t len)
 
     while (c->state != CONN_CLOSED) {
         if (c->state == CONN_UPGRADING) {
-            n = conn_answer(l, c, data + used, len - used);
+            n = conn_head(l, c, data + used, len - used);
 
             if (n <= 0) {
                 break;
@@ -382,7 +353,7 @@ conn_parse(struct loop *l, struct conn *c, const char *data, size_t len)
             continue;
         }
 
-        n = conn_frame(data + used, len - used, &payload, &opcode);
+        n = frame_get(data + used, len - used, c->server, &opcode, &payload);
 
         if (n < 0) {
             conn_fail(l, c, "bad frame");
@@ -445,7 +416,7 @@ conn_read(struct loop *l, struct conn *c)
 
 
 void
-loop_turn(struct loop *l, uint64_t until_ns)
+loop_receive(struct loop *l, uint64_t until_ns)
 {
     struct epoll_event events[CONN_EVENTS];
     uint64_t now = clock_ns();
@@ -466,15 +437,27 @@ loop_turn(struct loop *l, uint64_t until_ns)
     for (int i = 0; i < n; i++) {
         c = events[i].data.ptr;
 
+        if (c == NULL) {
+            l->events->connecting(l->data);
+            continue;
+        }
+
         if (c->state != CONN_CLOSED && (events[i].events & EPOLLOUT)) {
             conn_flush(l, c);
         }
 
-        if (c->state != CONN_CLOSED &&
-            (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP))) {
+        if (c->state != CONN_CLOSED
+            && (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP))) {
             conn_read(l, c);
         }
     }
+}
+
+
+void
+loop_send(struct loop *l)
+{
+    struct conn *c;
 
     while (l->dirty != NULL) {
         c = l->dirty;

@@ -1,8 +1,9 @@
 /*
- * WebSocket client connections on one epoll loop: plain HTTP/1.1 upgrade,
- * RFC 6455 frames, text messages in and out.  Frames for one connection are
- * gathered and written once a loop turn.  A struct conn lies in the caller's
- * memory and must outlive the loop.
+ * WebSocket connections on one epoll loop: plain HTTP/1.1 upgrade, text
+ * messages in and out.  Frames for one connection are gathered and written
+ * once a loop turn.  A struct conn lies in the caller's memory and must
+ * outlive the turn in which it is closed.  bench/limit uses the server's
+ * side, the load generator the client's.
  */
 
 #ifndef LOAD_CONN_H
@@ -15,8 +16,6 @@
 #include "buf.h"
 #include "str.h"
 
-#define CONN_FRAME_MAX ((size_t) 4 << 20)
-
 enum conn_state {
     CONN_CLOSED = 0,
     CONN_UPGRADING,
@@ -26,6 +25,7 @@ enum conn_state {
 struct conn {
     int fd;
     enum conn_state state;
+    bool server;  /* accepted: what it receives is masked */
     bool dirty;   /* stands in the loop's list of those to write     */
     bool waiting; /* the socket was full: EPOLLOUT is asked for      */
     struct conn *next_dirty;
@@ -38,9 +38,12 @@ struct conn {
  * opened again outside loop_turn only.
  */
 struct conn_events {
-    void (*opened)(struct conn *c, void *data);
+    /* head: the answer of the server, or the request of a client, who is
+     * answered with conn_accept */
+    void (*opened)(struct conn *c, struct str head, void *data);
     void (*message)(struct conn *c, struct str text, void *data);
     void (*closed)(struct conn *c, const char *why, void *data);
+    void (*connecting)(void *data); /* the listening socket is readable */
 };
 
 struct loop {
@@ -57,10 +60,24 @@ struct loop {
 int loop_open(struct loop *l);
 void loop_close(struct loop *l);
 
-/* Waits for events until a time of clock_ns(), handles and answers them. */
-void loop_turn(struct loop *l, uint64_t until_ns);
+/*
+ * A turn: waits for events until a time of clock_ns() and handles them, then
+ * writes what they left to be sent.
+ */
+void loop_receive(struct loop *l, uint64_t until_ns);
+void loop_send(struct loop *l);
+
+static inline void
+loop_turn(struct loop *l, uint64_t until_ns)
+{
+    loop_receive(l, until_ns);
+    loop_send(l);
+}
 
 uint64_t clock_ns(void);
+
+/* Watches a listening socket.  0, or -1 with errno. */
+int loop_listen(struct loop *l, int fd);
 
 /*
  * Starts to connect from the loopback address source (host order, 0: any)
@@ -70,8 +87,18 @@ uint64_t clock_ns(void);
 int conn_open(struct loop *l, struct conn *c, const struct sockaddr_in *to,
               uint32_t source, struct str request);
 
+/* Takes over the socket of a client that connected.  0, or -1 with errno. */
+int conn_take(struct loop *l, struct conn *c, int fd);
+
+/* The HTTP answer to head; only from opened. */
+void conn_accept(struct loop *l, struct conn *c, struct str answer);
+
 /* One text message; it leaves at the end of the turn. */
 void conn_send(struct loop *l, struct conn *c, struct str text);
+
+/* The same in two parts, from a server. */
+void conn_send2(struct loop *l, struct conn *c, struct str head,
+                struct str tail);
 
 /* No callback comes any more.  Legal in every state. */
 void conn_close(struct loop *l, struct conn *c);

@@ -58,6 +58,9 @@ struct dialect {
 
 #define DIALECT_TEXT_MIN 24
 
+/* The text itself: the number, then letters that do not compress. */
+void dialect_put_text(struct buf *out, const struct text *t);
+
 extern const struct dialect dialect_chat;
 extern const struct dialect dialect_nchan;
 

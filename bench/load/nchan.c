@@ -27,14 +27,7 @@ nchan_request(struct buf *out, const struct address *a)
 static void
 nchan_send(struct buf *out, const struct text *t)
 {
-    size_t start = out->len;
-
-    buf_put_u64(out, t->seq);
-    buf_put_char(out, ' ');
-
-    while (out->len - start < t->len && !buf_failed(out)) {
-        buf_put_char(out, 'x');
-    }
+    dialect_put_text(out, t);
 }
 
 

@@ -26,8 +26,8 @@ processes_parse(struct processes *p, const char *text)
         errno = 0;
         pid = strtol(text, &end, 10);
 
-        if (end == text || errno != 0 || pid <= 0 ||
-            p->n == PROCESS_ROOTS_MAX || (*end != ',' && *end != '\0')) {
+        if (end == text || errno != 0 || pid <= 0 || p->n == PROCESS_ROOTS_MAX
+            || (*end != ',' && *end != '\0')) {
             return -1;
         }
 
@@ -68,15 +68,17 @@ process_cpu_ns(pid_t pid)
     process_read(pid, "stat", text, sizeof(text));
     after = strrchr(text, ')');
 
-    if (after == NULL ||
-        sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-                          "%lu %lu %lu %lu",
-               &user, &system, &user_waited, &system_waited) != 4) {
+    if (after == NULL
+        || sscanf(after + 1,
+                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+                  "%lu %lu %lu %lu",
+                  &user, &system, &user_waited, &system_waited)
+               != 4) {
         return 0;
     }
 
-    return (uint64_t) (user + system + user_waited + system_waited) *
-           (1000000000u / (uint64_t) sysconf(_SC_CLK_TCK));
+    return (uint64_t) (user + system + user_waited + system_waited)
+           * (1000000000u / (uint64_t) sysconf(_SC_CLK_TCK));
 }
 
 

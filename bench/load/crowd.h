@@ -1,0 +1,72 @@
+/*
+ * The clients of a run: connects them, knows their sessions, and checks on
+ * each that inbox ids come gapless and in order.
+ */
+
+#ifndef LOAD_CROWD_H
+#define LOAD_CROWD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "dialect.h"
+#include "load.h"
+
+struct client {
+    struct conn conn;
+    bool ready;
+    bool publish;      /* nchan                          */
+    uint32_t topic;    /* nchan                          */
+    int64_t after;     /* -1: live only                  */
+    uint64_t newest;   /* inbox id that session.ready told */
+    uint64_t inbox_id; /* of the newest event or result  */
+};
+
+struct crowd {
+    struct loop loop;
+    const struct options *o;
+    struct client *clients;
+    size_t n;
+    size_t n_ready;
+    bool retry; /* lost and refused connections are opened again */
+
+    uint32_t *queue; /* clients to connect; a ring of n */
+    size_t queue_first, queue_len, n_opening;
+    uint64_t not_before_ns;
+    uint64_t n_refused;
+
+    /* everything that a client is told, session.ready included */
+    void (*note)(struct client *c, const struct note *n, void *data);
+    void *data;
+};
+
+/* 0, or -1 with a line on stderr. */
+int crowd_open(struct crowd *w, const struct options *o, size_t n);
+void crowd_close(struct crowd *w);
+
+/* Connects clients first ... first + n - 1; 0 once all are ready, -1 when
+ * the time is over or one was refused and retry is off. */
+int crowd_connect(struct crowd *w, size_t first, size_t n, double seconds);
+
+/* Turns the loop until *value is at least wanted: 0, or -1 after seconds. */
+int crowd_wait(struct crowd *w, const size_t *value, size_t wanted,
+               double seconds);
+
+/* Turns the loop for that long, and until the servers use no CPU any more. */
+void crowd_rest(struct crowd *w, double seconds);
+void crowd_quiet(struct crowd *w);
+
+void crowd_disconnect(struct crowd *w, size_t first, size_t n);
+
+/* The user name of client i. */
+void crowd_name(const struct crowd *w, size_t i, char name[64]);
+
+static inline size_t
+crowd_index(const struct crowd *w, const struct client *c)
+{
+    return (size_t) (c - w->clients);
+}
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * What the command line asked for, and the modes that answer it.
+ */
+
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "process.h"
+#include "str.h"
+
+struct dialect;
+struct report;
+
+struct options {
+    const struct dialect *dialect;
+    struct sockaddr_in to;
+    char host[32];
+    struct str key; /* data NULL: no tokens */
+    struct processes servers;
+    const char *prefix; /* of user names */
+    const char *json;   /* where the figures go, or NULL */
+    uint64_t run;       /* differs between runs */
+
+    unsigned n;       /* pairs, groups or connections     */
+    unsigned members; /* of a group, the sender included  */
+    unsigned window;  /* closed loop: unfinished messages of a sender */
+    double rate;      /* open loop: messages a second of all; 0: closed */
+    double seconds;
+    double warmup_s; /* at the begin, not counted        */
+    unsigned text_len;
+    unsigned in_flight; /* connections being opened at once */
+    unsigned backlog;   /* storm: messages missed by each   */
+    pid_t victim;       /* storm: killed to start it, or 0  */
+};
+
+/* Each fills the report; 0, or -1 when it could not be carried out. */
+int talk_run(const struct options *o, struct report *r);
+int idle_run(const struct options *o, struct report *r);
+int storm_run(const struct options *o, struct report *r);
+int disk_run(const char *directory, struct report *r);
+
+#endif
