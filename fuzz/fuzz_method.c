@@ -158,6 +158,17 @@ front_reply(struct session_link *link, const struct request *r,
 }
 
 void
+front_answer(struct session_link *link, const struct request *r,
+             const struct front_answer *a, struct str text)
+{
+    (void) link;
+    (void) r;
+    (void) a;
+    (void) text;
+    abort();
+}
+
+void
 front_reply_nothing(struct session_link *link, uint64_t number, uint64_t handle)
 {
     (void) link;

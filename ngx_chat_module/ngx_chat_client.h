@@ -119,6 +119,16 @@ struct ngx_chat_client_s {
     ((cl)->stopped || (cl)->full || (cl)->crowded)
 
 
+/* of a request to chat_rpc or chat_api */
+
+typedef struct {
+    ngx_chat_call_t            call;
+    ngx_chat_identity_t        identity;
+    ngx_chat_resource_t        resource;
+    ngx_chat_body_t            body;
+} ngx_chat_http_t;
+
+
 /* of a request: r->ctx */
 
 typedef struct {
@@ -127,6 +137,7 @@ typedef struct {
     ngx_uint_t                 protocol;     /* unsigned  chat.v1 offered */
     ngx_chat_client_t         *client;
     ngx_http_cleanup_t        *cleanup;
+    ngx_chat_http_t           *http;         /* JSON-RPC and resources */
 } ngx_chat_ctx_t;
 
 

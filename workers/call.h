@@ -61,6 +61,8 @@ struct worker;
     X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
     X(AHEAD, 409, "cursor_ahead", "the cursor is larger than the newest id")   \
+    X(NO_ROUTE, 404, "not_found", "there is no such resource")                 \
+    X(BAD_ROUTE, 405, "method_not_allowed", "the resource has no such method") \
     X(BATCH_ANSWER, 413, "batch_answer_too_large",                             \
       "the answers of the batch are too large together; ask one by one")       \
     X(LIMITED, 429, "rate_limited", "too many requests")                       \
@@ -72,6 +74,13 @@ enum chat_error {
 #define CHAT_ERROR_NAME(name, code, reason, message) CHAT_ERROR_##name,
     CHAT_ERRORS(CHAT_ERROR_NAME)
 #undef CHAT_ERROR_NAME
+};
+
+/* What is special about a request for an HTTP resource. */
+struct resource {
+    uint16_t status; /* of success; 0: not a resource, but JSON-RPC          */
+    uint16_t wait_s; /* an inbox without anything new is waited for          */
+    uint64_t after;  /* an inbox is read from here                           */
 };
 
 /* Who makes a request, and where it came from.  Lives while the request is
@@ -88,6 +97,7 @@ struct origin {
     struct session *session;
     struct str user;
     struct str device; /* empty: none */
+    struct resource resource;
 };
 
 enum param_type {
@@ -181,6 +191,7 @@ struct request {
     uint32_t n_open; /* calls not answered, plus one while being read */
     uint32_t n_calls;
     size_t answer_len;
+    struct resource resource;
     struct call calls[];
 };
 
@@ -202,6 +213,19 @@ void call_reply(struct call *c, struct str result);
 void call_fail(struct call *c, enum chat_error error, struct str param);
 void call_fail_limited(struct call *c, unsigned retry_after_s);
 void call_fail_status(struct call *c, enum storage_status status);
+
+/* Of a resource: answered by what comes after an inbox id, or from now on. */
+void call_reply_later(struct call *c, bool events, bool after_given,
+                      uint64_t after);
+
+/* What a client hears of an error. */
+struct chat_error_text {
+    int code;
+    const char *reason;
+    const char *message;
+};
+
+const struct chat_error_text *call_error_text(enum chat_error error);
 
 /* A result at its place in the sequence of its connection. */
 void call_reply_at(struct call *c, uint64_t inbox_id, struct str result);

@@ -22,6 +22,10 @@ answer_sync(struct call *c, const struct storage_result *r)
 {
     struct buf b = {0};
 
+    if (r->n_entries == 0 && c->request->resource.wait_s != 0) {
+        call_reply_later(c, false, true, c->request->resource.after);
+        return;
+    }
     buf_put_lit(&b, "{\"events\":[");
     for (uint32_t i = 0; i < r->n_entries; i++) {
         const struct storage_entry *e = &r->entries[i];
@@ -46,6 +50,14 @@ answer_sync(struct call *c, const struct storage_result *r)
     buf_clear(&b);
 }
 
+/* Where a wait for something newer goes on from. */
+static void
+handle_sync(struct call *c, const struct origin *o, struct storage_op *op)
+{
+    c->request->resource.after = op->after;
+    call_submit(c, o, op);
+}
+
 static enum chat_error
 check_ack(const struct origin *o, const struct storage_op *op,
           const char **param)
@@ -63,7 +75,7 @@ handle_ack(struct call *c, const struct origin *o, struct storage_op *op)
 }
 
 static const struct method methods[] = {
-    METHOD("inbox.sync", STORAGE_READ_INBOX, sync_params,
+    METHOD("inbox.sync", STORAGE_READ_INBOX, sync_params, .handle = handle_sync,
            .answer = answer_sync),
     METHOD("inbox.ack", STORAGE_ACK, ack_params, .check = check_ack,
            .handle = handle_ack),

@@ -44,8 +44,8 @@ struct arguments {
     struct str at_fault;
 };
 
-static const struct method *
-find_method(struct str name)
+const struct method *
+method_find(struct str name)
 {
     for (unsigned f = 0; f < N_FAMILIES; f++) {
         for (unsigned i = 0; i < families[f]->n; i++) {
@@ -260,8 +260,8 @@ take_params(const struct json *params, const struct method *m,
 
 /* Calls */
 
-static void
-start_method(struct call *c, const struct origin *o, const struct json *params)
+void
+method_start(struct call *c, const struct origin *o, const struct json *params)
 {
     struct arguments a = {.op.limit = LIMIT_PAGE};
     enum chat_error error = take_params(params, c->method, &a);
@@ -343,8 +343,8 @@ check_form(struct call *c, const struct json *v)
  * 0: may pass.  A request that is sent again after a restart was counted the
  * first time.
  */
-static unsigned
-take_rate(const struct origin *o)
+unsigned
+method_take_rate(const struct origin *o)
 {
     uint64_t now = uv_now(o->worker->loop);
     unsigned wait;
@@ -363,7 +363,7 @@ static void
 start_call(struct call *c, const struct origin *o, const struct json *v)
 {
     enum chat_error error = check_form(c, v);
-    unsigned wait = take_rate(o);
+    unsigned wait = method_take_rate(o);
 
     o->worker->counters.requests++;
     if (buf_failed(&c->id)) {
@@ -379,23 +379,20 @@ start_call(struct call *c, const struct origin *o, const struct json *v)
         return;
     }
 
-    c->method = find_method(json_member(v, "method")->text);
+    c->method = method_find(json_member(v, "method")->text);
     if (c->method == NULL) {
         call_fail(c, CHAT_ERROR_NO_METHOD, STR(""));
         return;
     }
-    start_method(c, o, json_member(v, "params"));
+    method_start(c, o, json_member(v, "params"));
 }
 
-static enum chat_error
-parse(const struct origin *o, struct str text, const struct json **root)
+enum chat_error
+method_parse(const struct origin *o, struct str text, const struct json **root)
 {
     switch (json_parse(o->worker->json, text, root)) {
     case JSON_OK:
-        return (*root)->type == JSON_ARRAY
-                       && ((*root)->n == 0 || (*root)->n > LIMIT_BATCH)
-                   ? CHAT_ERROR_BAD_BATCH
-                   : CHAT_OK;
+        return CHAT_OK;
     case JSON_SYNTAX:
         return CHAT_ERROR_PARSE;
     case JSON_DEPTH:
@@ -406,6 +403,18 @@ parse(const struct origin *o, struct str text, const struct json **root)
         break;
     }
     return CHAT_ERROR_UNAVAILABLE;
+}
+
+static enum chat_error
+parse(const struct origin *o, struct str text, const struct json **root)
+{
+    enum chat_error error = method_parse(o, text, root);
+
+    if (error == CHAT_OK && (*root)->type == JSON_ARRAY
+        && ((*root)->n == 0 || (*root)->n > LIMIT_BATCH)) {
+        return CHAT_ERROR_BAD_BATCH;
+    }
+    return error;
 }
 
 /* Whoever was told to wait and did not is sent away. */
@@ -433,7 +442,7 @@ method_receive(const struct origin *o, struct str text)
     }
     if (error != CHAT_OK) {
         o->worker->counters.requests++;
-        (void) take_rate(o);
+        (void) method_take_rate(o);
         call_request_refuse(o, error);
         return;
     }
