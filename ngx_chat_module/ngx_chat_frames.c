@@ -284,6 +284,7 @@ ngx_chat_frame_push(ngx_chat_link_t *link, struct chat_wire_header *h,
         return NGX_OK;
     }
 
+    tail->events = NULL;
     tail->refs = 1;
     tail->len = text.len;
     ngx_memcpy(tail->data, text.data, text.len);
@@ -300,9 +301,7 @@ ngx_chat_frame_push(ngx_chat_link_t *link, struct chat_wire_header *h,
         }
     }
 
-    if (--tail->refs == 0) {
-        ngx_free(tail);
-    }
+    ngx_chat_shared_free(tail);
 
     return NGX_OK;
 }

@@ -34,6 +34,8 @@ static void ngx_chat_http_body_handler(ngx_http_request_t *r,
 static ngx_int_t ngx_chat_http_call(ngx_http_request_t *r);
 static void ngx_chat_http_answer_handler(ngx_chat_call_t *call,
     ngx_chat_answer_t *answer);
+static ngx_int_t ngx_chat_http_stream(ngx_http_request_t *r,
+    ngx_chat_call_t *call, ngx_chat_answer_t *answer);
 static ngx_int_t ngx_chat_http_answer(ngx_http_request_t *r,
     ngx_chat_answer_t *answer);
 static void ngx_chat_http_write_handler(ngx_http_request_t *r);
@@ -412,6 +414,15 @@ ngx_chat_http_answer_handler(ngx_chat_call_t *call, ngx_chat_answer_t *answer)
         rc = ngx_chat_problem(r, answer->status, answer->retry_after,
                               &answer->reason, &answer->text);
 
+    } else if ((answer->events || answer->wait)
+               && r->method != NGX_HTTP_HEAD)
+    {
+        rc = ngx_chat_http_stream(r, call, answer);
+
+        if (rc == NGX_OK) {
+            return;
+        }
+
     } else {
         rc = ngx_chat_http_answer(r, answer);
     }
@@ -421,12 +432,77 @@ ngx_chat_http_answer_handler(ngx_chat_call_t *call, ngx_chat_answer_t *answer)
 }
 
 
+/* the answer is what a session of its own tells; NGX_OK: it is being opened */
+
+static ngx_int_t
+ngx_chat_http_stream(ngx_http_request_t *r, ngx_chat_call_t *call,
+    ngx_chat_answer_t *answer)
+{
+    ngx_int_t                  rc;
+    ngx_chat_ctx_t            *ctx;
+    ngx_chat_client_t         *cl;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (ngx_cycle->free_connection_n < NGX_CHAT_RESERVE) {
+        return ngx_chat_http_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                   "no_connections",
+                   "This server holds all the connections it can.");
+    }
+
+    rc = ngx_chat_open_client(r, call->conf, call->identity);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+    cl = ctx->client;
+
+    cl->peer.after = answer->has_after;
+    cl->peer.inbox_id = answer->after;
+    cl->kind = ngx_chat_kind_events;
+
+    /* as the header filter will have it: what is queued is in chunks already */
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    cl->chunked = (r->http_version == NGX_HTTP_VERSION_11
+                   && clcf->chunked_transfer_encoding);
+
+    if (answer->wait) {
+        cl->kind = ngx_chat_kind_poll;
+
+        cl->poll = ngx_chat_poll_create(cl, call->resource, answer);
+        if (cl->poll == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ngx_chat_open_wait(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_chat_http_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
 {
     ngx_str_t  body, allow;
 
-    if (answer->retry_after
+    /* HEAD: what would come has a length nobody knows */
+
+    if (answer->events) {
+        r->headers_out.status = NGX_HTTP_OK;
+        r->header_only = 1;
+        ngx_str_set(&r->headers_out.content_type, "text/event-stream");
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+        return ngx_http_send_header(r);
+    }
+
+    if (answer->retry_after && !answer->wait
         && ngx_chat_problem_retry_after(r, answer->retry_after) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

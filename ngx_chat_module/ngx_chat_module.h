@@ -74,11 +74,18 @@ typedef struct {
  * one reference, which it gives back after handing them out.
  */
 
-typedef struct {
+typedef struct ngx_chat_shared_s  ngx_chat_shared_t;
+
+struct ngx_chat_shared_s {
+    ngx_chat_shared_t         *events;       /* the same for an event stream,
+                                                once one needs it */
     ngx_uint_t                 refs;
     size_t                     len;
     u_char                     data[1];
-} ngx_chat_shared_t;
+};
+
+/* ngx_chat_output.c: gives one reference back */
+void ngx_chat_shared_free(ngx_chat_shared_t *shared);
 
 
 /* ngx_chat_client.c: the connection after the 101; called by the bridge */

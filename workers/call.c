@@ -267,10 +267,19 @@ call_reply_at(struct call *c, uint64_t inbox_id, struct str result)
 }
 
 void
-call_reply_later(struct call *c, bool events, bool after_given, uint64_t after)
+call_reply_events(struct call *c, bool after_given, uint64_t after)
 {
     if (c->request->link != NULL) {
-        resource_reply_later(c->request, events, after_given, after);
+        resource_reply_events(c->request, after_given, after);
+    }
+    request_release(c->request);
+}
+
+void
+call_reply_wait(struct call *c, uint64_t after, struct str result)
+{
+    if (c->request->link != NULL) {
+        resource_reply_wait(c->request, after, result);
     }
     request_release(c->request);
 }

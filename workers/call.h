@@ -214,9 +214,12 @@ void call_fail(struct call *c, enum chat_error error, struct str param);
 void call_fail_limited(struct call *c, unsigned retry_after_s);
 void call_fail_status(struct call *c, enum storage_status status);
 
-/* Of a resource: answered by what comes after an inbox id, or from now on. */
-void call_reply_later(struct call *c, bool events, bool after_given,
-                      uint64_t after);
+/*
+ * Of a resource: answered by the events after an inbox id, or from now on; or
+ * asked again when there is one, and answered with the result when none came.
+ */
+void call_reply_events(struct call *c, bool after_given, uint64_t after);
+void call_reply_wait(struct call *c, uint64_t after, struct str result);
 
 /* What a client hears of an error. */
 struct chat_error_text {

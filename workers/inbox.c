@@ -22,10 +22,6 @@ answer_sync(struct call *c, const struct storage_result *r)
 {
     struct buf b = {0};
 
-    if (r->n_entries == 0 && c->request->resource.wait_s != 0) {
-        call_reply_later(c, false, true, c->request->resource.after);
-        return;
-    }
     buf_put_lit(&b, "{\"events\":[");
     for (uint32_t i = 0; i < r->n_entries; i++) {
         const struct storage_entry *e = &r->entries[i];
@@ -44,6 +40,8 @@ answer_sync(struct call *c, const struct storage_result *r)
     buf_put_char(&b, '}');
     if (buf_failed(&b)) {
         call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
+    } else if (r->n_entries == 0 && c->request->resource.wait_s != 0) {
+        call_reply_wait(c, c->request->resource.after, buf_str(&b));
     } else {
         call_reply(c, buf_str(&b));
     }

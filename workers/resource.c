@@ -118,17 +118,28 @@ resource_reply(const struct request *r, struct str result)
 }
 
 void
-resource_reply_later(const struct request *r, bool events, bool after_given,
-                     uint64_t after)
+resource_reply_events(const struct request *r, bool after_given, uint64_t after)
 {
     struct front_answer a = {
         .status = r->resource.status,
-        .seconds = r->resource.wait_s,
-        .events = events,
-        .wait = !events,
+        .events = true,
         .after_given = after_given,
         .after = after,
     };
 
     front_answer(r->link, r, &a, STR(""));
+}
+
+void
+resource_reply_wait(const struct request *r, uint64_t after, struct str result)
+{
+    struct front_answer a = {
+        .status = r->resource.status,
+        .seconds = r->resource.wait_s,
+        .wait = true,
+        .after_given = true,
+        .after = after,
+    };
+
+    front_answer(r->link, r, &a, result);
 }

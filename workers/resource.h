@@ -19,8 +19,10 @@ void resource_fail(const struct request *r, enum chat_error error,
 /* CHAT_ERROR_BAD_ROUTE, with the methods there are. */
 void resource_fail_method(const struct request *r, struct str allow);
 
-/* See call_reply_later. */
-void resource_reply_later(const struct request *r, bool events,
-                          bool after_given, uint64_t after);
+/* See call.h. */
+void resource_reply_events(const struct request *r, bool after_given,
+                           uint64_t after);
+void resource_reply_wait(const struct request *r, uint64_t after,
+                         struct str result);
 
 #endif

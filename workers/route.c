@@ -94,7 +94,7 @@ static void
 handle_events(struct call *c, const struct origin *o, struct storage_op *op)
 {
     if ((op->flags & STORAGE_AFTER) == 0) {
-        call_reply_later(c, true, false, 0);
+        call_reply_events(c, false, 0);
         return;
     }
 
@@ -108,7 +108,7 @@ static void
 answer_events(struct call *c, const struct storage_result *r)
 {
     (void) r;
-    call_reply_later(c, true, true, c->request->resource.after);
+    call_reply_events(c, true, c->request->resource.after);
 }
 
 static const struct method events_method =
