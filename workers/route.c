@@ -467,6 +467,9 @@ params_create(const struct route_request *q)
         n += q->args.data[i] == '&' || q->args.data[i] == ',';
         n += q->args.data[i] == '%'; /* may be either */
     }
+    for (size_t i = 0; i < q->path.len && n < NODES_MAX; i++) {
+        n += q->path.data[i] == ',';
+    }
     p = calloc(1, sizeof(*p) + n * sizeof(p->nodes[0]));
     if (p != NULL) {
         p->cap_nodes = n;
