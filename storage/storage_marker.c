@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "storage_erase.h"
 #include "storage_outcome.h"
 
 #define MARKER_BATCH     1024 /* records in one batch            */
@@ -109,7 +110,7 @@ marker_dirty_user(struct embedded *e, struct user *u)
 void
 marker_put(struct embedded *e, const struct channel *ch, struct member *m)
 {
-    struct record_markers record = {m->read, m->delivered, m->hidden};
+    struct record_markers record = {m->read, m->delivered, m->hidden, m->muted};
     struct key key;
 
     m->put_at = e->sequence + 1;
@@ -135,6 +136,13 @@ marker_flush(struct embedded *e)
         e->behind_busy = true;
         e->dropped_busy = true;
         committer_write_behind(e->committer, e->dropped);
+        return;
+    }
+
+    if (e->erased != NULL) {
+        e->behind_busy = true;
+        e->erased_writing = true;
+        committer_write_behind(e->committer, e->erased);
         return;
     }
 
@@ -202,6 +210,7 @@ marker_flush_channel(struct embedded *e, struct channel *ch)
         record.read = marker_min(m->read, ch->published);
         record.delivered = marker_min(m->delivered, ch->published);
         record.hidden = m->hidden;
+        record.muted = m->muted;
 
         key_markers(&key, ch->number, m->user->number);
         (void) embedded_record(e);
@@ -265,6 +274,10 @@ marker_flushed(struct embedded *e)
         e->ops->batch_free(e->dropped);
         e->dropped = NULL;
         outcome_dropped(e);
+    }
+
+    if (e->erased_writing) {
+        erase_written(e);
     }
 
     while ((ch = e->writing_channels) != NULL) {

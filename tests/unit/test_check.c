@@ -169,7 +169,7 @@ static void
 put_markers(uint64_t channel, uint64_t user, uint64_t read, uint64_t delivered,
             uint64_t hidden)
 {
-    struct record_markers m = {read, delivered, hidden};
+    struct record_markers m = {read, delivered, hidden, 0};
     struct key k;
 
     record_put_markers(&value, &m);
@@ -194,7 +194,7 @@ static void
 put_send(uint64_t user, uint64_t message_id, uint64_t inbox_id, uint64_t at)
 {
     struct record_outcome o = {
-        RECORD_OUTCOME_SEND, DIRECT, message_id, inbox_id, at, {NULL, 0}
+        RECORD_OUTCOME_SEND, DIRECT, message_id, inbox_id, at, {NULL, 0}, 0
     };
     struct key k;
 

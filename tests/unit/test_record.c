@@ -334,7 +334,7 @@ get_device(struct str value)
 static void
 membership_markers_device(void **state)
 {
-    struct record_markers markers = {1, 2, 3}, m;
+    struct record_markers markers = {1, 2, 3, 0}, m;
     struct record_device device = {4, 5}, d;
     struct buf b = {0};
 
@@ -369,7 +369,7 @@ outcome(void **state)
 {
     struct record_outcome empty = {.kind = RECORD_OUTCOME_EMPTY};
     struct record_outcome sent = {
-        RECORD_OUTCOME_SEND, 1, 2, 3, 4, {NULL, 0}
+        RECORD_OUTCOME_SEND, 1, 2, 3, 4, {NULL, 0}, 0
     };
     struct record_outcome json = {.kind = RECORD_OUTCOME_JSON,
                                   .json = STR("{\"channel\":{}}")};
