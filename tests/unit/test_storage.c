@@ -1234,8 +1234,9 @@ the_list_shows_newest_activity_first(void **state)
     assert_in(bob, ",\"last_message\":{\"channel\":\"d.ann~bob\","
                    "\"message_id\":2,");
     assert_in(bob, "\"unread\":1,\"read\":1,\"muted_until\":0}");
-    assert_in(cy, "\"unread\":1,\"read\":0}");
-    assert_in(a->json, "\"last_message\":null,\"unread\":0,\"read\":0}");
+    assert_in(cy, "\"unread\":1,\"read\":0,\"muted_until\":0}");
+    assert_in(a->json, "\"last_message\":null,\"unread\":0,\"read\":0,"
+                       "\"muted_until\":0}");
     assert_in(a->json, "],\"more\":false,\"next\":null}");
 
     op.limit = 2;
