@@ -162,17 +162,17 @@ struct embedded {
     size_t message_bytes;
     struct request_queue unpublished; /* wait for a commit to be published */
 
-    /* storage_erase.c */
-    struct erase_list *erasing; /* what is at work, or NULL        */
-    unsigned erase_stage;       /* enum erase_stage                */
-    unsigned erase_wait;        /* ticks until the next round      */
-    uint64_t erase_after;       /* the sequence to be seen in it   */
-    bool erase_due, erase_busy, erased_writing;
-
     /* storage_outcome.c */
     struct map outcomes; /* in flight */
     struct filter_window *days, *slots;
     bool outcomes_building, outcomes_dropping, outcomes_deleted;
+
+    /* storage_erase.c */
+    bool erase_due, erase_busy, erased_writing;
+    unsigned erase_stage;       /* enum erase_stage                */
+    unsigned erase_wait;        /* ticks until the next round      */
+    uint64_t erase_after;       /* the sequence to be seen in it   */
+    struct erase_list *erasing; /* what is at work, or NULL        */
 
     /* storage_marker.c */
     struct channel *dirty_channels, *writing_channels, *waiting_channels;

@@ -54,6 +54,7 @@ static void erase_compact_range(const struct reader *r,
 static int erase_rewrite(struct erase_job *j, const struct reader *r);
 static void erase_forget(struct erase_job *j, const struct reader *r);
 static void erase_done(struct embedded *e, struct read_job *job);
+static void erase_next(struct embedded *e, struct erase_job *j);
 static void erase_rest(struct embedded *e);
 
 
@@ -325,23 +326,11 @@ erase_done(struct embedded *e, struct read_job *job)
         e->erase_due = true;
     }
 
-    if (job->status != 0) {
+    if (job->status != 0 || (j->list->n == 0 && !j->busy)) {
         erase_rest(e);
 
-    } else if (j->busy) {
-        /* The next tick asks again. */
-
-    } else if (j->stage == ERASE_REWRITE || j->stage == ERASE_FORGET) {
-        e->erased = j->batch;
-        j->batch = NULL;
-        e->erase_busy = true;
-        marker_flush(e);
-
-    } else if (j->list->n == 0) {
-        erase_rest(e);
-
-    } else {
-        e->erase_stage++;
+    } else if (!j->busy) {
+        erase_next(e, j);
     }
 
     if (j->batch != NULL) {
@@ -349,6 +338,22 @@ erase_done(struct embedded *e, struct read_job *job)
     }
 
     free(j);
+}
+
+
+/* What was busy is asked again by the next tick. */
+static void
+erase_next(struct embedded *e, struct erase_job *j)
+{
+    if (j->stage == ERASE_REWRITE || j->stage == ERASE_FORGET) {
+        e->erased = j->batch;
+        j->batch = NULL;
+        e->erase_busy = true;
+        marker_flush(e);
+
+    } else {
+        e->erase_stage++;
+    }
 }
 
 

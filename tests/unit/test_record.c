@@ -284,6 +284,9 @@ a_changed_message(void **state)
     assert_int_equal(record_next_reaction(&out.reactions, &one), 0);
     check_bounds(&b, get_message, 26 + reactions.len);
 
+    one = (struct record_reaction){
+        .emoji = STR("+"), .n_users = 1, .users = {STR("ann")}};
+
     /* 21 of them, one of nobody, one without a name */
     for (unsigned i = 0; i < STORAGE_REACTIONS_MAX - 1; i++) {
         record_put_reaction(&reactions, &one);
