@@ -168,7 +168,7 @@ struct embedded {
     bool outcomes_building, outcomes_dropping, outcomes_deleted;
 
     /* storage_erase.c */
-    bool erase_due, erase_busy, erased_writing;
+    bool erase_due, erase_busy, erased_busy;
     unsigned erase_stage;       /* enum erase_stage                */
     unsigned erase_wait;        /* ticks until the next round      */
     uint64_t erase_after;       /* the sequence to be seen in it   */
@@ -180,8 +180,8 @@ struct embedded {
     struct engine_batch *behind; /* with the commit thread while writing */
     bool behind_busy;
     bool behind_more;             /* not all that is dirty had room  */
+    bool dropped_busy;            /* what is written is what follows */
     struct engine_batch *dropped; /* old outcomes to delete, or NULL */
-    bool dropped_busy;            /* that is what is being written   */
     struct engine_batch *erased;  /* of storage_erase.c, or NULL     */
     struct channel *receipts;     /* channels that owe some          */
 

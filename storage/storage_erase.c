@@ -362,7 +362,7 @@ erase_written(struct embedded *e)
 {
     e->ops->batch_free(e->erased);
     e->erased = NULL;
-    e->erased_writing = false;
+    e->erased_busy = false;
     e->erase_busy = false;
 
     if (e->erase_stage == ERASE_FORGET) {
@@ -390,7 +390,7 @@ void
 erase_drop(struct embedded *e)
 {
     erase_close(e);
-    e->erased_writing = false;
+    e->erased_busy = false;
     e->erase_busy = false;
     e->erase_due = true;
     e->erase_after = 0;

@@ -141,7 +141,7 @@ marker_flush(struct embedded *e)
 
     if (e->erased != NULL) {
         e->behind_busy = true;
-        e->erased_writing = true;
+        e->erased_busy = true;
         committer_write_behind(e->committer, e->erased);
         return;
     }
@@ -276,7 +276,7 @@ marker_flushed(struct embedded *e)
         outcome_dropped(e);
     }
 
-    if (e->erased_writing) {
+    if (e->erased_busy) {
         erase_written(e);
     }
 
@@ -303,7 +303,7 @@ marker_flushed(struct embedded *e)
 
     /* What found no room in the batch does not wait for the next tick: more
      * may become dirty in a second than one batch holds. */
-    if (e->behind_more || e->dropped != NULL) {
+    if (e->behind_more || e->dropped != NULL || e->erased != NULL) {
         e->behind_more = false;
         marker_flush(e);
     }
