@@ -46,6 +46,9 @@ static const enum chat_error status_errors[] = {
     [STORAGE_NOT_MEMBER] = CHAT_ERROR_NO_MEMBER,
     [STORAGE_BAD_CURSOR] = CHAT_ERROR_BAD_CURSOR,
     [STORAGE_EXHAUSTED] = CHAT_ERROR_UNAVAILABLE,
+    [STORAGE_DELETED] = CHAT_ERROR_DELETED,
+    [STORAGE_REACTIONS_FULL] = CHAT_ERROR_REACTIONS_FULL,
+    [STORAGE_REVISIONS_FULL] = CHAT_ERROR_REVISIONS_FULL,
 };
 
 #define N_STATUS_ERRORS (sizeof(status_errors) / sizeof(status_errors[0]))
@@ -242,6 +245,10 @@ call_fail_status(struct call *c, enum storage_status status)
                                 ? status_errors[status]
                                 : CHAT_ERROR_INTERNAL;
 
+    /* a status of no row */
+    if (error == CHAT_OK) {
+        error = CHAT_ERROR_INTERNAL;
+    }
     call_fail(c, error, status_param(c, status));
 }
 

@@ -60,9 +60,14 @@ struct worker;
     X(NO_MESSAGE, 404, "message_not_found", "there is no such message")        \
     X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
+    X(REACTIONS_FULL, 409, "too_many_reactions",                               \
+      "a message has at most 20 different reactions, each of 100 users")       \
+    X(REVISIONS_FULL, 409, "too_many_edits",                                   \
+      "a message is edited at most 10000 times")                               \
     X(AHEAD, 409, "cursor_ahead", "the cursor is larger than the newest id")   \
     X(NO_ROUTE, 404, "not_found", "there is no such resource")                 \
     X(BAD_ROUTE, 405, "method_not_allowed", "the resource has no such method") \
+    X(DELETED, 410, "message_deleted", "the message was deleted")              \
     X(BATCH_ANSWER, 413, "batch_answer_too_large",                             \
       "the answers of the batch are too large together; ask one by one")       \
     X(LIMITED, 429, "rate_limited", "too many requests")                       \
@@ -101,15 +106,18 @@ struct origin {
 };
 
 enum param_type {
-    PARAM_USER,   /* a user id -> str                                   */
-    PARAM_USERS,  /* an array of min ... max of them -> users, n_users  */
-    PARAM_BYTES,  /* a string of min ... max bytes -> str               */
-    PARAM_CHARS,  /* a string of min ... max code points -> str         */
-    PARAM_NUMBER, /* an integer of min ... max -> uint64_t              */
-    PARAM_AFTER,  /* the same, 0 counts: sets the flag STORAGE_AFTER    */
-    PARAM_LIMIT,  /* an integer of 1 ... max -> uint32_t                */
-    PARAM_ROLE,   /* owner, admin or member -> role                     */
-    PARAM_TEXT,   /* the word "text" -> nothing                         */
+    PARAM_USER,     /* a user id -> str                                   */
+    PARAM_USERS,    /* an array of min ... max of them -> users, n_users  */
+    PARAM_BYTES,    /* a string of min ... max bytes -> str               */
+    PARAM_CHARS,    /* a string of min ... max code points -> str         */
+    PARAM_NUMBER,   /* an integer of min ... max -> uint64_t              */
+    PARAM_AFTER,    /* the same, 0 counts: sets the flag STORAGE_AFTER    */
+    PARAM_LIMIT,    /* an integer of 1 ... max -> uint32_t                */
+    PARAM_ROLE,     /* owner, admin or member -> role                     */
+    PARAM_TEXT,     /* the word "text" -> nothing                         */
+    PARAM_MENTIONS, /* as PARAM_USERS, but no members are meant         */
+    PARAM_BOOL,     /* true or false -> uint64_t 1 or 0                 */
+    PARAM_UNTIL,    /* as PARAM_NUMBER, or null -> MUTE_FOREVER         */
 };
 
 /* One parameter of a method: checked, then put into a field of the op. */

@@ -107,7 +107,8 @@ take_users(const struct json *v, const struct param *p, struct arguments *a)
         return CHAT_ERROR_WRONG_TYPE;
     }
     if (v->n > p->max) {
-        return CHAT_ERROR_TOO_MANY;
+        return p->type == PARAM_MENTIONS ? CHAT_ERROR_OUT_OF_RANGE
+                                         : CHAT_ERROR_TOO_MANY;
     }
     if (v->n < p->min) {
         return CHAT_ERROR_OUT_OF_RANGE;
@@ -150,6 +151,23 @@ take_number(const struct json *v, const struct param *p, uint64_t *out)
         return CHAT_ERROR_OUT_OF_RANGE;
     }
     return CHAT_OK;
+}
+
+static enum chat_error
+take_bool(const struct json *v, uint64_t *out)
+{
+    *out = v->boolean;
+    return v->type == JSON_BOOL ? CHAT_OK : CHAT_ERROR_WRONG_TYPE;
+}
+
+static enum chat_error
+take_until(const struct json *v, const struct param *p, uint64_t *out)
+{
+    if (v->type == JSON_NULL) {
+        *out = STORAGE_MUTE_FOREVER;
+        return CHAT_OK;
+    }
+    return take_number(v, p, out);
 }
 
 static enum chat_error
@@ -196,6 +214,7 @@ take_param(const struct json *v, const struct param *p, struct arguments *a)
     case PARAM_USER:
         return take_user(v, field);
     case PARAM_USERS:
+    case PARAM_MENTIONS:
         return take_users(v, p, a);
     case PARAM_BYTES:
     case PARAM_CHARS:
@@ -213,6 +232,10 @@ take_param(const struct json *v, const struct param *p, struct arguments *a)
         return take_role(v, field);
     case PARAM_TEXT:
         return take_text_word(v);
+    case PARAM_BOOL:
+        return take_bool(v, field);
+    case PARAM_UNTIL:
+        return take_until(v, p, field);
     }
     return CHAT_ERROR_INTERNAL;
 }
