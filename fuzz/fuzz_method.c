@@ -1,5 +1,6 @@
 /*
- * A request's text through method.c, call.c and the families.  The storage
+ * A request's text through method.c, call.c and the families, and behind a
+ * byte 1 a resource's request through route.c.  The storage
  * answers everything at once with a result that depends on the op; the front
  * checks that each request is closed by exactly one reply, and that the reply
  * is JSON.
@@ -16,6 +17,7 @@
 #include "json.h"
 #include "method.h"
 #include "rate.h"
+#include "route.h"
 #include "session.h"
 #include "storage.h"
 #include "worker.h"
@@ -158,6 +160,18 @@ front_reply(struct session_link *link, const struct request *r,
 }
 
 void
+front_answer(struct session_link *link, const struct request *r,
+             const struct front_answer *a, struct str text)
+{
+    (void) link;
+    (void) r;
+    check(a->status >= 200 && a->status < 600);
+    buf_reset(&reply, 1 << 16);
+    buf_put_str(&reply, text);
+    n_replies++;
+}
+
+void
 front_reply_nothing(struct session_link *link, uint64_t number, uint64_t handle)
 {
     (void) link;
@@ -216,6 +230,33 @@ start(void)
     check(session_find(&l, HANDLE) != NULL);
 }
 
+static struct str
+take_line(struct str *in)
+{
+    const char *end = in->len == 0 ? NULL : memchr(in->data, '\n', in->len);
+    size_t len = end == NULL ? in->len : (size_t) (end - in->data);
+    struct str line = {in->data, len};
+
+    len += end == NULL ? 0 : 1;
+    in->data += len;
+    in->len -= len;
+    return line;
+}
+
+/* Method, path, query and Last-Event-ID a line each, then the body. */
+static void
+receive_resource(struct origin *o, struct str in)
+{
+    struct route_request q;
+
+    q.method = take_line(&in);
+    q.path = take_line(&in);
+    q.args = take_line(&in);
+    q.last_event_id = take_line(&in);
+    q.body = in;
+    route_receive(o, &q);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -230,6 +271,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (worker.loop == NULL) {
         start();
+    }
+    if (size != 0 && data[0] == 1) {
+        n_replies = 0;
+        receive_resource(&o, (struct str){(const char *) data + 1, size - 1});
+        check(n_replies == 1);
+        if (reply.len != 0) {
+            check(json_parse(checker, buf_str(&reply), &root) == JSON_OK);
+        }
+        return 0;
     }
     if (size % 2 == 0) {
         o.handle = HANDLE;

@@ -10,6 +10,7 @@
 
 #include "storage_key.h"
 #include "storage_record.h"
+#include "storage_text.h"
 
 static void
 expect(bool true_or_bug)
@@ -66,6 +67,12 @@ build_key(struct key *k, const struct key_parts *p)
     case KEY_REQUEST:
         key_request(k, (uint32_t) p->first, p->name);
         return;
+    case KEY_REVISION:
+        key_revision(k, p->first, p->second, p->third);
+        return;
+    case KEY_ERASED:
+        key_erased(k, p->first, p->second);
+        return;
     }
 
     abort();
@@ -84,6 +91,20 @@ fuzz_key(struct str in)
         key_prefix_end(&k, &k);
         expect(!str_eq(key_str(&k), in));
     }
+}
+
+
+/* The text need not be JSON: nothing beyond it may be touched. */
+static void
+fuzz_text(const struct record_message *m)
+{
+    struct buf b = {0};
+
+    text_put_shown(&b, m);
+    (void) text_put_edited(&b, m->json, STR("\"x\""), 1);
+    (void) text_put_deleted(&b, m->json, 1);
+    (void) text_value(m->json, STR("text"));
+    buf_clear(&b);
 }
 
 
@@ -113,8 +134,8 @@ fuzz_value(unsigned which, struct str in, struct buf *b)
     } else if (which == 4 && record_get_channel(in, &r.channel) == 0) {
         record_put_channel(b, &r.channel);
     } else if (which == 5 && record_get_message(in, &r.message) == 0) {
-        record_put_message_head(b, r.message.sender, r.message.sent_at);
-        buf_put_str(b, r.message.json);
+        record_put_message(b, &r.message);
+        fuzz_text(&r.message);
     } else if (which == 6 && record_get_event(in, &r.tail) == 0) {
         record_put_event(b, r.tail);
     } else if (which == 7 && record_get_inbox(in, &r.inbox) == 0) {

@@ -421,6 +421,11 @@ ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body, size_t len)
     size = ngx_chat_encode_identity_len(call->identity)
            + NGX_CHAT_LIMITS_LEN + len;
 
+    if (call->resource) {
+        flags |= CHAT_WIRE_RESOURCE;
+        size += ngx_chat_encode_resource_len(call->resource);
+    }
+
     p = ngx_chat_link_frame(link, CHAT_WIRE_CALL, flags, number, size);
     if (p == NULL) {
         return NGX_ERROR;
@@ -429,6 +434,11 @@ ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body, size_t len)
     chat_wire_writer_init(&w, p, size);
     ngx_chat_encode_identity(&w, call->identity);
     ngx_chat_encode_limits(&w, call->conf);
+
+    if (call->resource) {
+        ngx_chat_encode_resource(&w, call->resource);
+    }
+
     ngx_chat_encode_chain(&w, body);
 
     ngx_chat_log_add(link, number, p - CHAT_WIRE_HEADER_LEN, call);
@@ -527,7 +537,7 @@ ngx_chat_bridge_end(ngx_chat_bridge_peer_t *peer, ngx_uint_t code,
 
 void
 ngx_chat_bridge_reply(ngx_chat_pending_t *p, uint64_t inbox_id,
-    ngx_str_t *text)
+    ngx_chat_answer_t *answer)
 {
     ngx_chat_link_t         *link;
     ngx_chat_call_t         *call;
@@ -541,38 +551,15 @@ ngx_chat_bridge_reply(ngx_chat_pending_t *p, uint64_t inbox_id,
 
     if (call) {
         call->request = 0;
-        call->handler(call, NGX_HTTP_OK, 0, NULL, text);
+        call->handler(call, answer);
 
     } else if (peer) {
-        ngx_chat_bridge_answered(peer, inbox_id, text);
-    }
 
-    ngx_chat_bridge_check(link);
-}
+        if (answer->refused) {
+            answer->text.len = 0;
+        }
 
-
-void
-ngx_chat_bridge_refused(ngx_chat_pending_t *p, ngx_uint_t status,
-    ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail)
-{
-    ngx_str_t                empty;
-    ngx_chat_link_t         *link;
-    ngx_chat_call_t         *call;
-    ngx_chat_bridge_peer_t  *peer;
-
-    link = p->segment->link;
-    call = p->call;
-    peer = ngx_chat_bridge_requester(p);
-
-    ngx_chat_log_forget(p);
-
-    if (call) {
-        call->request = 0;
-        call->handler(call, status, retry_after, reason, detail);
-
-    } else if (peer) {
-        ngx_str_null(&empty);
-        ngx_chat_bridge_answered(peer, 0, &empty);
+        ngx_chat_bridge_answered(peer, inbox_id, &answer->text);
     }
 
     ngx_chat_bridge_check(link);

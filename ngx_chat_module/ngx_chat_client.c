@@ -75,6 +75,14 @@ ngx_chat_client_free(ngx_chat_client_t *cl)
         ngx_chat_bridge_close(cl);
     }
 
+    if (cl->poll) {
+        ngx_chat_poll_free(cl->poll);
+    }
+
+    if (cl->attached) {
+        ngx_chat_attached_free(cl);
+    }
+
     ngx_chat_stream_clear(cl);
     ngx_chat_output_clear(cl);
     ngx_chat_buf_free_list(cl->in);
@@ -139,11 +147,6 @@ ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest)
     cl->request = NULL;
     cl->rest = rest;
     cl->unparsed = (rest != NULL);
-    cl->heard = ngx_current_msec;
-    cl->counted = 1;
-
-    ngx_chat_stat_add(ngx_chat_stat_connections, 1);
-    ngx_chat_stat_add(ngx_chat_stat_accepted, 1);
 
     c->data = cl;
     c->idle = 1;
@@ -153,6 +156,21 @@ ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest)
     rev->handler = ngx_chat_client_read_handler;
     c->write->handler = ngx_chat_client_write_handler;
 
+    ngx_chat_client_begin(cl);
+
+    ngx_chat_client_read_handler(rev);
+}
+
+
+void
+ngx_chat_client_begin(ngx_chat_client_t *cl)
+{
+    cl->heard = ngx_current_msec;
+    cl->counted = 1;
+
+    ngx_chat_stat_add(ngx_chat_stat_connections, 1);
+    ngx_chat_stat_add(ngx_chat_stat_accepted, 1);
+
     if (cl->state == ngx_chat_client_upgrading) {
         cl->state = ngx_chat_client_open;
         ngx_chat_timer_arm(cl);
@@ -160,9 +178,13 @@ ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest)
     } else {
         /* closed by the worker in the meantime */
         ngx_chat_timer_deadline(cl, NGX_CHAT_CLOSE_TIME);
+
+        if (cl->kind != ngx_chat_kind_websocket) {
+            ngx_chat_client_finish(cl);
+        }
     }
 
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, cl->connection->log, 0,
                    "chat client start: %p h:%xL", cl, cl->peer.handle);
 
     ngx_chat_client_post_write(cl);
@@ -170,8 +192,6 @@ ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest)
     if (ngx_exiting) {
         ngx_chat_timer_drain(cl);
     }
-
-    ngx_chat_client_read_handler(rev);
 }
 
 
@@ -218,12 +238,23 @@ ngx_chat_client_read_handler(ngx_event_t *rev)
 static void
 ngx_chat_client_write_handler(ngx_event_t *wev)
 {
-    ngx_int_t           rc;
-    ngx_connection_t   *c;
-    ngx_chat_client_t  *cl;
+    ngx_connection_t  *c;
 
     c = wev->data;
-    cl = c->data;
+
+    ngx_chat_client_write(c->data);
+}
+
+
+void
+ngx_chat_client_write(ngx_chat_client_t *cl)
+{
+    ngx_int_t          rc;
+    ngx_event_t       *wev;
+    ngx_connection_t  *c;
+
+    c = cl->connection;
+    wev = c->write;
 
     if (wev->timedout) {
         wev->timedout = 0;
@@ -242,7 +273,9 @@ ngx_chat_client_write_handler(ngx_event_t *wev)
 
     if (rc == NGX_OK) {
 
-        if (cl->state == ngx_chat_client_finished && c->read->eof) {
+        if (cl->state == ngx_chat_client_finished
+            && (c->read->eof || cl->attached))
+        {
             ngx_chat_client_finalize(cl);
             return;
         }
@@ -299,7 +332,7 @@ ngx_chat_client_post_write(ngx_chat_client_t *cl)
 {
     ngx_event_t  *wev;
 
-    if (cl->request) {
+    if (ngx_chat_client_early(cl)) {
         return;
     }
 
@@ -316,7 +349,7 @@ ngx_chat_client_post_read(ngx_chat_client_t *cl)
 {
     ngx_event_t  *rev;
 
-    if (cl->request || ngx_chat_client_paused(cl)) {
+    if (ngx_chat_client_early(cl) || ngx_chat_client_paused(cl)) {
         return;
     }
 
@@ -411,6 +444,11 @@ ngx_chat_client_leave(ngx_chat_client_t *cl, ngx_uint_t code,
     ngx_chat_buf_free_list(cl->in);
     cl->in = NULL;
 
+    if (cl->kind != ngx_chat_kind_websocket) {
+        ngx_chat_events_end(cl);
+        return;
+    }
+
     b = ngx_chat_buf_create(NGX_CHAT_WS_CONTROL_LEN);
 
     if (b) {
@@ -465,7 +503,9 @@ ngx_chat_client_abandon(ngx_chat_client_t *cl)
 static void
 ngx_chat_client_unclosed(ngx_chat_client_t *cl)
 {
-    ngx_chat_stat_add(ngx_chat_stat_closed_error, 1);
+    ngx_chat_stat_add(cl->kind == ngx_chat_kind_websocket
+                          ? ngx_chat_stat_closed_error
+                          : ngx_chat_stat_closed_normal, 1);
 
     ngx_log_error(NGX_LOG_INFO, cl->connection->log, 0,
                   "chat connection ended without a close");
@@ -544,6 +584,12 @@ ngx_chat_client_finalize(ngx_chat_client_t *cl)
     }
 
     c->read->cancelable = 0;
+
+    if (cl->attached) {
+        ngx_chat_attached_finalize(cl);
+        return;
+    }
+
     c->idle = 0;
 
 #if (NGX_HTTP_SSL)

@@ -47,7 +47,19 @@ typedef enum {
 } ngx_chat_client_state_e;
 
 
-typedef struct ngx_chat_buf_s  ngx_chat_buf_t;
+/* what its messages are for the other side */
+
+typedef enum {
+    ngx_chat_kind_websocket = 0,
+    ngx_chat_kind_events,                    /* server-sent events */
+    ngx_chat_kind_poll                       /* one answer, when there is
+                                                something to tell */
+} ngx_chat_kind_e;
+
+
+typedef struct ngx_chat_buf_s       ngx_chat_buf_t;
+typedef struct ngx_chat_poll_s      ngx_chat_poll_t;
+typedef struct ngx_chat_attached_s  ngx_chat_attached_t;
 
 /*
  * Bytes of a client: a piece of its message while that is incomplete, or
@@ -79,7 +91,10 @@ typedef struct {
 struct ngx_chat_client_s {
     ngx_chat_bridge_peer_t     peer;
     ngx_connection_t          *connection;
-    ngx_http_request_t        *request;      /* waiting and upgrading */
+    ngx_http_request_t        *request;      /* waiting and upgrading, and
+                                                as long as it is attached */
+    ngx_chat_attached_t       *attached;     /* HTTP/2 */
+    ngx_chat_poll_t           *poll;
     ngx_chat_loc_conf_t       *conf;
     ngx_chat_owner_t          *owner;        /* NULL: echo */
 
@@ -109,7 +124,14 @@ struct ngx_chat_client_s {
     unsigned                   shut:1;       /* half-closed by us */
     unsigned                   unparsed:1;   /* rest waits for no bytes */
     unsigned                   counted:1;    /* in the gauge */
+    unsigned                   kind:2;       /* ngx_chat_kind_e */
+    unsigned                   chunked:1;    /* events, poll: HTTP/1.1 */
 };
+
+
+/* the connection is still its request's */
+#define ngx_chat_client_early(cl)                                             \
+    ((cl)->request && (cl)->attached == NULL)
 
 
 #define ngx_chat_client_live(cl)                                              \
@@ -117,6 +139,16 @@ struct ngx_chat_client_s {
 
 #define ngx_chat_client_paused(cl)                                            \
     ((cl)->stopped || (cl)->full || (cl)->crowded)
+
+
+/* of a request to chat_rpc or chat_api */
+
+typedef struct {
+    ngx_chat_call_t            call;
+    ngx_chat_identity_t        identity;
+    ngx_chat_resource_t        resource;
+    ngx_chat_body_t            body;
+} ngx_chat_http_t;
 
 
 /* of a request: r->ctx */
@@ -127,6 +159,7 @@ typedef struct {
     ngx_uint_t                 protocol;     /* unsigned  chat.v1 offered */
     ngx_chat_client_t         *client;
     ngx_http_cleanup_t        *cleanup;
+    ngx_chat_http_t           *http;         /* JSON-RPC and resources */
 } ngx_chat_ctx_t;
 
 
@@ -141,6 +174,12 @@ ngx_int_t ngx_chat_client_set_device(ngx_chat_client_t *cl,
 
 /* the connection is the client's now; rest came with the handshake */
 void ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest);
+
+/* the same of a client whose request stays */
+void ngx_chat_client_begin(ngx_chat_client_t *cl);
+
+/* writes what is queued; may free the client */
+void ngx_chat_client_write(ngx_chat_client_t *cl);
 
 /* begins the close handshake; a static or copied reason.  Frees nothing */
 void ngx_chat_client_close(ngx_chat_client_t *cl, ngx_uint_t code,
@@ -197,6 +236,10 @@ ngx_int_t ngx_chat_input_read(ngx_chat_client_t *cl);
 
 /* ngx_chat_stream.c: what the worker says, and in which order it goes out */
 
+/* a notification in the form of this client; NULL: no memory */
+ngx_chat_buf_t *ngx_chat_stream_message(ngx_chat_client_t *cl,
+    uint64_t inbox_id, ngx_str_t *text);
+
 /* the queue is empty: tells the worker when it waits for that */
 void ngx_chat_stream_drained(ngx_chat_client_t *cl);
 void ngx_chat_stream_request(ngx_chat_client_t *cl, ngx_chain_t *in,
@@ -238,6 +281,47 @@ void ngx_chat_output_clear(ngx_chat_client_t *cl);
 void ngx_chat_output_account(ngx_chat_client_t *cl, ssize_t n);
 
 
+/* ngx_chat_events.c: messages as server-sent events, in chunks */
+
+/* text is a notification; inbox_id 0: live only.  NULL: no memory */
+ngx_chat_buf_t *ngx_chat_events_message(ngx_chat_client_t *cl,
+    uint64_t inbox_id, ngx_str_t *text);
+ngx_chat_buf_t *ngx_chat_events_event(ngx_chat_client_t *cl, ngx_str_t *head,
+    uint64_t inbox_id, ngx_chat_shared_t *tail);
+
+/* bytes of the body as they are, also of a poll's */
+ngx_chat_buf_t *ngx_chat_events_bytes(ngx_chat_client_t *cl, u_char *data,
+    size_t len);
+
+/* the end of the body; the connection is to be closed then */
+void ngx_chat_events_end(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_poll.c: a request that waits for an event */
+
+/* the same request is made again when there is one; text is the answer
+ * without one */
+ngx_chat_poll_t *ngx_chat_poll_create(ngx_chat_client_t *cl,
+    ngx_chat_resource_t *q, ngx_chat_answer_t *answer);
+void ngx_chat_poll_free(ngx_chat_poll_t *poll);
+
+void ngx_chat_poll_wake(ngx_chat_client_t *cl);
+
+/* ms until it is answered in any case */
+ngx_msec_t ngx_chat_poll_left(ngx_chat_client_t *cl);
+
+/* queues the answer, if it is not yet */
+void ngx_chat_poll_answer(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_attached.c: clients of HTTP/2, whose request stays */
+
+ngx_int_t ngx_chat_attached_start(ngx_chat_client_t *cl);
+ngx_int_t ngx_chat_attached_flush(ngx_chat_client_t *cl);
+void ngx_chat_attached_finalize(ngx_chat_client_t *cl);
+void ngx_chat_attached_free(ngx_chat_client_t *cl);
+
+
 /* ngx_chat_echo.c */
 
 void ngx_chat_echo_message(ngx_chat_client_t *cl, ngx_chat_buf_t *in,
@@ -257,6 +341,10 @@ ngx_int_t ngx_chat_handshake_answer(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_chat_open_client(ngx_http_request_t *r,
     ngx_chat_loc_conf_t *chcf, ngx_chat_identity_t *id);
 ngx_int_t ngx_chat_open(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf);
+
+/* the session of ctx->client is opened, its request waits; the caller sees
+ * to its count.  NGX_ERROR: no memory */
+ngx_int_t ngx_chat_open_wait(ngx_http_request_t *r);
 
 /* the worker's answer to a waiting client, which refuse frees */
 void ngx_chat_open_ready(ngx_chat_client_t *cl);

@@ -49,6 +49,32 @@ ngx_chat_encode_limits(struct chat_wire_writer *w,
 }
 
 
+size_t
+ngx_chat_encode_resource_len(ngx_chat_resource_t *q)
+{
+    return 4 * sizeof(uint32_t) + q->method.len + q->path.len + q->args.len
+           + q->last_event_id.len;
+}
+
+
+void
+ngx_chat_encode_resource(struct chat_wire_writer *w, ngx_chat_resource_t *q)
+{
+    struct chat_wire_resource  wq;
+
+    wq.method = q->method.data;
+    wq.method_len = q->method.len;
+    wq.path = q->path.data;
+    wq.path_len = q->path.len;
+    wq.args = q->args.data;
+    wq.args_len = q->args.len;
+    wq.last_event_id = q->last_event_id.data;
+    wq.last_event_id_len = q->last_event_id.len;
+
+    chat_wire_put_resource(w, &wq);
+}
+
+
 void
 ngx_chat_encode_chain(struct chat_wire_writer *w, ngx_chain_t *in)
 {

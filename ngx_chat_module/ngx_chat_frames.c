@@ -155,6 +155,7 @@ ngx_chat_frame_refuse(ngx_chat_link_t *link, struct chat_wire_header *h,
 {
     ngx_str_t                reason, detail;
     ngx_uint_t               status, retry_after;
+    ngx_chat_answer_t        answer;
     ngx_chat_pending_t      *p;
     ngx_chat_bridge_peer_t  *peer;
 
@@ -182,7 +183,15 @@ ngx_chat_frame_refuse(ngx_chat_link_t *link, struct chat_wire_header *h,
     p = ngx_chat_pending_find(h->id);
 
     if (p && p->segment->link == link) {
-        ngx_chat_bridge_refused(p, status, retry_after, &reason, &detail);
+        ngx_memzero(&answer, sizeof(ngx_chat_answer_t));
+
+        answer.status = status;
+        answer.retry_after = retry_after;
+        answer.reason = reason;
+        answer.text = detail;
+        answer.refused = 1;
+
+        ngx_chat_bridge_reply(p, 0, &answer);
     }
 
     return NGX_OK;
@@ -195,17 +204,36 @@ ngx_chat_frame_reply(ngx_chat_link_t *link, struct chat_wire_header *h,
 {
     size_t               len;
     uint64_t             inbox_id;
-    ngx_str_t            text;
+    ngx_chat_answer_t    answer;
     ngx_chat_pending_t  *p;
+
+    ngx_memzero(&answer, sizeof(ngx_chat_answer_t));
 
     /* the handle is known from the request */
 
     (void) chat_wire_get_u64(r);
     inbox_id = chat_wire_get_u64(r);
-    text.data = (u_char *) chat_wire_get_rest(r, &len);
-    text.len = len;
 
-    if (chat_wire_end(r) != 0) {
+    answer.status = NGX_HTTP_OK;
+
+    if (h->flags & CHAT_WIRE_RESOURCE) {
+        answer.status = chat_wire_get_u16(r);
+        answer.retry_after = chat_wire_get_u32(r);
+        ngx_chat_frame_str(r, &answer.allow);
+
+        answer.events = ((h->flags & CHAT_WIRE_EVENTS) != 0);
+        answer.wait = ((h->flags & CHAT_WIRE_WAIT) != 0);
+        answer.has_after = ((h->flags & CHAT_WIRE_AFTER) != 0);
+        answer.after = inbox_id;
+        inbox_id = 0;
+    }
+
+    answer.text.data = (u_char *) chat_wire_get_rest(r, &len);
+    answer.text.len = len;
+
+    if (chat_wire_end(r) != 0
+        || answer.status < 200 || answer.status > 599)
+    {
         return NGX_ERROR;
     }
 
@@ -218,7 +246,7 @@ ngx_chat_frame_reply(ngx_chat_link_t *link, struct chat_wire_header *h,
         return NGX_OK;
     }
 
-    ngx_chat_bridge_reply(p, inbox_id, &text);
+    ngx_chat_bridge_reply(p, inbox_id, &answer);
 
     return NGX_OK;
 }
@@ -256,6 +284,7 @@ ngx_chat_frame_push(ngx_chat_link_t *link, struct chat_wire_header *h,
         return NGX_OK;
     }
 
+    tail->events = NULL;
     tail->refs = 1;
     tail->len = text.len;
     ngx_memcpy(tail->data, text.data, text.len);
@@ -272,9 +301,7 @@ ngx_chat_frame_push(ngx_chat_link_t *link, struct chat_wire_header *h,
         }
     }
 
-    if (--tail->refs == 0) {
-        ngx_free(tail);
-    }
+    ngx_chat_shared_free(tail);
 
     return NGX_OK;
 }

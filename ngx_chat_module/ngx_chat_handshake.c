@@ -391,24 +391,12 @@ static ngx_int_t
 ngx_chat_handshake_origin(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     ngx_chat_handshake_t *hs)
 {
-    ngx_str_t   *origin;
-    ngx_uint_t   i;
-
     if (hs->origins == 0 || chcf->origins == NULL) {
         return NGX_DECLINED;
     }
 
-    origin = chcf->origins->elts;
-
-    for (i = 0; i < chcf->origins->nelts && hs->origins == 1; i++) {
-
-        if (origin[i].len == hs->origin.len
-            && ngx_strncasecmp(origin[i].data, hs->origin.data,
-                               hs->origin.len)
-               == 0)
-        {
-            return NGX_DECLINED;
-        }
+    if (hs->origins == 1 && ngx_chat_origin_allowed(chcf, &hs->origin)) {
+        return NGX_DECLINED;
     }
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,

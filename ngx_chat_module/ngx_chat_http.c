@@ -7,102 +7,73 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-
-#include "ngx_chat_module.h"
+#include <ngx_chat_client.h>
 
 
 #define NGX_CHAT_CALL_TIMEOUT      10000
 #define NGX_CHAT_CALL_RETRY_AFTER  2
 
-
-typedef struct {
-    ngx_chat_call_t            call;
-    ngx_chat_identity_t        identity;
-} ngx_chat_rpc_ctx_t;
+#define NGX_CHAT_RPC_METHODS  "POST, OPTIONS"
+#define NGX_CHAT_API_METHODS  "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 static ngx_int_t ngx_chat_rpc_check(ngx_http_request_t *r,
     ngx_chat_loc_conf_t *chcf);
 static ngx_int_t ngx_chat_rpc_allow(ngx_http_request_t *r);
-static ngx_int_t ngx_chat_rpc_json(ngx_http_request_t *r);
-static void ngx_chat_rpc_body_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_chat_rpc_body(ngx_http_request_t *r, ngx_chain_t **body,
-    size_t *len);
-static ngx_int_t ngx_chat_rpc_file(ngx_http_request_t *r, ngx_buf_t *b,
-    ngx_chain_t *cl);
-static ngx_int_t ngx_chat_rpc_call(ngx_http_request_t *r,
+static ngx_int_t ngx_chat_api_check(ngx_http_request_t *r,
     ngx_chat_loc_conf_t *chcf);
-static void ngx_chat_rpc_reply_handler(ngx_chat_call_t *call,
-    ngx_uint_t status, ngx_uint_t retry_after, ngx_str_t *reason,
-    ngx_str_t *text);
-static ngx_int_t ngx_chat_rpc_send(ngx_http_request_t *r, ngx_str_t *text);
-static void ngx_chat_rpc_write_handler(ngx_http_request_t *r);
-static void ngx_chat_rpc_cleanup(void *data);
-static ngx_int_t ngx_chat_rpc_problem(ngx_http_request_t *r,
+static void ngx_chat_api_resource(ngx_http_request_t *r,
+    ngx_chat_resource_t *q);
+static ngx_int_t ngx_chat_http_check(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf, ngx_uint_t body);
+static ngx_int_t ngx_chat_http_json(ngx_http_request_t *r);
+static ngx_int_t ngx_chat_http_start(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf, ngx_uint_t resource);
+static void ngx_chat_http_body_handler(ngx_http_request_t *r,
+    ngx_uint_t status);
+static ngx_int_t ngx_chat_http_call(ngx_http_request_t *r);
+static void ngx_chat_http_answer_handler(ngx_chat_call_t *call,
+    ngx_chat_answer_t *answer);
+static ngx_int_t ngx_chat_http_stream(ngx_http_request_t *r,
+    ngx_chat_call_t *call, ngx_chat_answer_t *answer);
+static ngx_int_t ngx_chat_http_answer(ngx_http_request_t *r,
+    ngx_chat_answer_t *answer);
+static void ngx_chat_http_write_handler(ngx_http_request_t *r);
+static void ngx_chat_http_cleanup(void *data);
+static ngx_int_t ngx_chat_http_problem(ngx_http_request_t *r,
     ngx_uint_t status, char *reason, char *detail);
 
 
 static ngx_str_t  ngx_chat_json_type = ngx_string("application/json");
+static ngx_str_t  ngx_chat_problem_type =
+    ngx_string("application/problem+json");
 
 
 ngx_int_t
 ngx_chat_rpc_handler(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
-    ngx_str_t             reason, detail;
-    ngx_uint_t            status;
-    ngx_chat_rpc_ctx_t   *ctx;
     ngx_chat_loc_conf_t  *chcf;
 
     chcf = ngx_http_get_module_loc_conf(r, ngx_chat_module);
 
     rc = ngx_chat_rpc_check(r, chcf);
 
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
+    return (rc == NGX_DECLINED) ? ngx_chat_http_start(r, chcf, 0) : rc;
+}
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_chat_rpc_ctx_t));
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
-    ngx_str_set(&reason, "unauthorized");
+ngx_int_t
+ngx_chat_api_handler(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_chat_loc_conf_t  *chcf;
 
-    status = ngx_chat_identify(r, &ctx->identity, &reason);
+    chcf = ngx_http_get_module_loc_conf(r, ngx_chat_module);
 
-    if (status != NGX_OK) {
+    rc = ngx_chat_api_check(r, chcf);
 
-        if (status == NGX_HTTP_INTERNAL_SERVER_ERROR) {
-            return status;
-        }
-
-        if (status == NGX_HTTP_BAD_REQUEST) {
-            ngx_str_set(&detail, "\"device\" must be 1 to 64 bytes of "
-                                 "A-Z a-z 0-9 _ . @ + -");
-
-        } else {
-            ngx_chat_stat_add(ngx_chat_stat_refused_token, 1);
-            ngx_str_set(&detail, "The request needs a good token.");
-        }
-
-        return ngx_chat_problem(r, status, 0, &reason, &detail);
-    }
-
-    ctx->call.r = r;
-    ctx->call.handler = ngx_chat_rpc_reply_handler;
-    ctx->call.identity = &ctx->identity;
-    ctx->call.conf = chcf;
-
-    ngx_http_set_ctx(r, ctx, ngx_chat_module);
-
-    rc = ngx_http_read_client_request_body(r, ngx_chat_rpc_body_handler);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
+    return (rc == NGX_DECLINED) ? ngx_chat_http_start(r, chcf, 1) : rc;
 }
 
 
@@ -111,27 +82,27 @@ ngx_chat_rpc_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_chat_rpc_check(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
 {
+    ngx_int_t  rc;
+
     if (r != r->main) {
         return NGX_HTTP_NOT_FOUND;
+    }
+
+    rc = ngx_chat_cors(r, chcf);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        return ngx_chat_cors_options(r, NGX_CHAT_RPC_METHODS);
     }
 
     if (r->method != NGX_HTTP_POST) {
         return ngx_chat_rpc_allow(r);
     }
 
-    if (ngx_chat_rpc_json(r) != NGX_OK) {
-        return ngx_chat_rpc_problem(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                    "not_json",
-                                    "Content-Type must be application/json.");
-    }
-
-    if (r->headers_in.content_length_n > (off_t) chcf->message_max) {
-        return ngx_chat_rpc_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                    "too_large",
-                                    "The body is above the limit.");
-    }
-
-    return NGX_DECLINED;
+    return ngx_chat_http_check(r, chcf, 1);
 }
 
 
@@ -140,21 +111,75 @@ ngx_chat_rpc_allow(ngx_http_request_t *r)
 {
     ngx_str_t  value;
 
-    ngx_str_set(&value, "POST");
+    ngx_str_set(&value, NGX_CHAT_RPC_METHODS);
 
     if (ngx_chat_http_header(r, "Allow", &value) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_chat_rpc_problem(r, NGX_HTTP_NOT_ALLOWED, "not_post",
-                                "Send the JSON-RPC request with POST.");
+    return ngx_chat_http_problem(r, NGX_HTTP_NOT_ALLOWED, "not_post",
+                                 "Send the JSON-RPC request with POST.");
+}
+
+
+static ngx_int_t
+ngx_chat_api_check(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
+{
+    ngx_int_t   rc;
+    ngx_str_t   value;
+    ngx_uint_t  body;
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    rc = ngx_chat_cors(r, chcf);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        return ngx_chat_cors_options(r, NGX_CHAT_API_METHODS);
+    }
+
+    ngx_str_set(&value, "no-store");
+
+    if (ngx_chat_http_header(r, "Cache-Control", &value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body = (r->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH))
+           && (r->headers_in.content_length_n > 0 || r->headers_in.chunked);
+
+    return ngx_chat_http_check(r, chcf, body);
+}
+
+
+/* body: there is one that counts */
+
+static ngx_int_t
+ngx_chat_http_check(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
+    ngx_uint_t body)
+{
+    if (body && ngx_chat_http_json(r) != NGX_OK) {
+        return ngx_chat_http_problem(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                   "not_json", "Content-Type must be application/json.");
+    }
+
+    if (r->headers_in.content_length_n > (off_t) chcf->message_max) {
+        return ngx_chat_http_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                   "too_large", "The body is above the limit.");
+    }
+
+    return NGX_DECLINED;
 }
 
 
 /* parameters may follow: JSON is UTF-8 whatever they say */
 
 static ngx_int_t
-ngx_chat_rpc_json(ngx_http_request_t *r)
+ngx_chat_http_json(ngx_http_request_t *r)
 {
     u_char      ch;
     ngx_str_t  *type;
@@ -183,15 +208,121 @@ ngx_chat_rpc_json(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_chat_rpc_body_handler(ngx_http_request_t *r)
+static ngx_int_t
+ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
+    ngx_uint_t resource)
 {
-    ngx_int_t             rc;
-    ngx_chat_loc_conf_t  *chcf;
+    ngx_str_t         reason, detail;
+    ngx_uint_t        status;
+    ngx_chat_ctx_t   *ctx;
+    ngx_chat_http_t  *http;
 
-    chcf = ngx_http_get_module_loc_conf(r, ngx_chat_module);
+    ctx = ngx_chat_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    rc = ngx_chat_rpc_call(r, chcf);
+    http = ngx_pcalloc(r->pool, sizeof(ngx_chat_http_t));
+    if (http == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&reason, "unauthorized");
+
+    status = ngx_chat_identify(r, &http->identity, &reason);
+
+    if (status != NGX_OK) {
+
+        if (status == NGX_HTTP_INTERNAL_SERVER_ERROR) {
+            return status;
+        }
+
+        if (status == NGX_HTTP_BAD_REQUEST) {
+            ngx_str_set(&detail, "\"device\" must be 1 to 64 bytes of "
+                                 "A-Z a-z 0-9 _ . @ + -");
+
+        } else {
+            ngx_chat_stat_add(ngx_chat_stat_refused_token, 1);
+            ngx_str_set(&detail, "The request needs a good token.");
+        }
+
+        return ngx_chat_problem(r, status, 0, &reason, &detail);
+    }
+
+    ctx->http = http;
+
+    http->call.data = r;
+    http->call.handler = ngx_chat_http_answer_handler;
+    http->call.identity = &http->identity;
+    http->call.conf = chcf;
+
+    http->body.max = chcf->message_max;
+    http->body.handler = ngx_chat_http_body_handler;
+
+    if (resource) {
+        ngx_chat_api_resource(r, &http->resource);
+        http->call.resource = &http->resource;
+    }
+
+    return ngx_chat_body_read(r, &http->body);
+}
+
+
+static void
+ngx_chat_api_resource(ngx_http_request_t *r, ngx_chat_resource_t *q)
+{
+    ngx_str_t                 *id;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    q->method = r->method_name;
+    q->path = r->uri;
+    q->args = r->args;
+
+    id = ngx_chat_header_in(r, "Last-Event-ID");
+
+    if (id) {
+        q->last_event_id = *id;
+    }
+
+#if (NGX_PCRE)
+
+    if (clcf->regex) {
+        return;
+    }
+
+#endif
+
+    if (!clcf->noname && !clcf->named && r->uri.len >= clcf->name.len
+        && ngx_strncmp(r->uri.data, clcf->name.data, clcf->name.len) == 0)
+    {
+        q->path.data += clcf->name.len;
+        q->path.len -= clcf->name.len;
+    }
+}
+
+
+static void
+ngx_chat_http_body_handler(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_int_t  rc;
+
+    switch (status) {
+
+    case 0:
+        rc = ngx_chat_http_call(r);
+        break;
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        rc = ngx_chat_http_problem(r, status, "too_large",
+                                   "The body is above the limit.");
+        break;
+
+    default:
+        rc = status;
+        break;
+    }
 
     if (rc != NGX_AGAIN) {
         ngx_http_finalize_request(r, rc);
@@ -202,38 +333,35 @@ ngx_chat_rpc_body_handler(ngx_http_request_t *r)
 /* NGX_AGAIN: the answer will come */
 
 static ngx_int_t
-ngx_chat_rpc_call(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
+ngx_chat_http_call(ngx_http_request_t *r)
 {
-    size_t               len;
     ngx_int_t            rc;
-    ngx_chain_t         *body;
+    ngx_chat_ctx_t      *ctx;
+    ngx_chat_http_t     *http;
     ngx_connection_t    *c;
-    ngx_chat_rpc_ctx_t  *ctx;
     ngx_http_cleanup_t  *cln;
 
     ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
-
-    if (ngx_chat_rpc_body(r, &body, &len) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (len > chcf->message_max) {
-        return ngx_chat_rpc_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                    "too_large",
-                                    "The body is above the limit.");
-    }
+    http = ctx->http;
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_chat_bridge_call(&ctx->call, body, len);
+    /* a body of any other request means nothing, RFC 9110, 9.3 */
+
+    if (!(r->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH))) {
+        http->body.bufs = NULL;
+        http->body.len = 0;
+    }
+
+    rc = ngx_chat_bridge_call(&http->call, http->body.bufs, http->body.len);
 
     if (rc == NGX_DECLINED) {
-        return ngx_chat_rpc_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    "unavailable",
-                                    "The chat service is overloaded.");
+        return ngx_chat_http_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                     "unavailable",
+                                     "The chat service is overloaded.");
     }
 
     if (rc != NGX_OK) {
@@ -242,11 +370,11 @@ ngx_chat_rpc_call(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
 
     ngx_chat_stat_add(ngx_chat_stat_calls, 1);
 
-    cln->handler = ngx_chat_rpc_cleanup;
-    cln->data = ctx;
+    cln->handler = ngx_chat_http_cleanup;
+    cln->data = http;
 
     r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_chat_rpc_write_handler;
+    r->write_event_handler = ngx_chat_http_write_handler;
 
     c = r->connection;
 
@@ -262,85 +390,14 @@ ngx_chat_rpc_call(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
 }
 
 
-/* the body in memory, also where nginx had it in a file */
-
-static ngx_int_t
-ngx_chat_rpc_body(ngx_http_request_t *r, ngx_chain_t **body, size_t *len)
-{
-    ngx_chain_t  *in, *cl, **ll;
-
-    *body = NULL;
-    *len = 0;
-
-    if (r->request_body == NULL) {
-        return NGX_OK;
-    }
-
-    ll = body;
-
-    for (in = r->request_body->bufs; in; in = in->next) {
-
-        cl = ngx_alloc_chain_link(r->pool);
-        if (cl == NULL) {
-            return NGX_ERROR;
-        }
-
-        cl->buf = in->buf;
-        cl->next = NULL;
-
-        if (in->buf->in_file
-            && ngx_chat_rpc_file(r, in->buf, cl) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        *len += ngx_buf_size(cl->buf);
-
-        *ll = cl;
-        ll = &cl->next;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_chat_rpc_file(ngx_http_request_t *r, ngx_buf_t *b, ngx_chain_t *cl)
-{
-    size_t   size;
-    ssize_t  n;
-
-    size = b->file_last - b->file_pos;
-
-    cl->buf = ngx_create_temp_buf(r->pool, size);
-    if (cl->buf == NULL) {
-        return NGX_ERROR;
-    }
-
-    n = ngx_read_file(b->file, cl->buf->pos, size, b->file_pos);
-
-    if (n == NGX_ERROR || (size_t) n != size) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "chat request body cannot be read from \"%V\"",
-                      &b->file->name);
-        return NGX_ERROR;
-    }
-
-    cl->buf->last += n;
-
-    return NGX_OK;
-}
-
-
 static void
-ngx_chat_rpc_reply_handler(ngx_chat_call_t *call, ngx_uint_t status,
-    ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *text)
+ngx_chat_http_answer_handler(ngx_chat_call_t *call, ngx_chat_answer_t *answer)
 {
     ngx_int_t            rc;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
 
-    r = call->r;
+    r = call->data;
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
@@ -349,15 +406,25 @@ ngx_chat_rpc_reply_handler(ngx_chat_call_t *call, ngx_uint_t status,
         ngx_del_timer(c->write);
     }
 
-    if (status == NGX_HTTP_OK) {
-        rc = ngx_chat_rpc_send(r, text);
-
-    } else {
-        ngx_chat_stat_add(status == NGX_HTTP_SERVICE_UNAVAILABLE
+    if (answer->refused) {
+        ngx_chat_stat_add(answer->status == NGX_HTTP_SERVICE_UNAVAILABLE
                               ? ngx_chat_stat_refused_unavailable
                               : ngx_chat_stat_refused_worker, 1);
 
-        rc = ngx_chat_problem(r, status, retry_after, reason, text);
+        rc = ngx_chat_problem(r, answer->status, answer->retry_after,
+                              &answer->reason, &answer->text);
+
+    } else if ((answer->events || answer->wait)
+               && r->method != NGX_HTTP_HEAD)
+    {
+        rc = ngx_chat_http_stream(r, call, answer);
+
+        if (rc == NGX_OK) {
+            return;
+        }
+
+    } else {
+        rc = ngx_chat_http_answer(r, answer);
     }
 
     ngx_http_finalize_request(r, rc);
@@ -365,40 +432,123 @@ ngx_chat_rpc_reply_handler(ngx_chat_call_t *call, ngx_uint_t status,
 }
 
 
-static ngx_int_t
-ngx_chat_rpc_send(ngx_http_request_t *r, ngx_str_t *text)
-{
-    ngx_str_t  body;
+/* the answer is what a session of its own tells; NGX_OK: it is being opened */
 
-    if (text->len == 0) {
+static ngx_int_t
+ngx_chat_http_stream(ngx_http_request_t *r, ngx_chat_call_t *call,
+    ngx_chat_answer_t *answer)
+{
+    ngx_int_t                  rc;
+    ngx_chat_ctx_t            *ctx;
+    ngx_chat_client_t         *cl;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (ngx_cycle->free_connection_n < NGX_CHAT_RESERVE) {
+        return ngx_chat_http_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                   "no_connections",
+                   "This server holds all the connections it can.");
+    }
+
+    rc = ngx_chat_open_client(r, call->conf, call->identity);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+    cl = ctx->client;
+
+    cl->peer.after = answer->has_after;
+    cl->peer.inbox_id = answer->after;
+    cl->kind = ngx_chat_kind_events;
+
+    /* as the header filter will have it: what is queued is in chunks already */
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    cl->chunked = (r->http_version == NGX_HTTP_VERSION_11
+                   && clcf->chunked_transfer_encoding);
+
+    if (answer->wait) {
+        cl->kind = ngx_chat_kind_poll;
+
+        cl->poll = ngx_chat_poll_create(cl, call->resource, answer);
+        if (cl->poll == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ngx_chat_open_wait(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_chat_http_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
+{
+    ngx_str_t  body, allow;
+
+    /* HEAD: what would come has a length nobody knows */
+
+    if (answer->events) {
+        r->headers_out.status = NGX_HTTP_OK;
+        r->header_only = 1;
+        ngx_str_set(&r->headers_out.content_type, "text/event-stream");
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+        return ngx_http_send_header(r);
+    }
+
+    if (answer->retry_after && !answer->wait
+        && ngx_chat_problem_retry_after(r, answer->retry_after) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* strings lie in the link's buffer */
+
+    if (answer->allow.len) {
+        allow.len = answer->allow.len;
+        allow.data = ngx_pstrdup(r->pool, &answer->allow);
+
+        if (allow.data == NULL
+            || ngx_chat_http_header(r, "Allow", &allow) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (answer->text.len == 0) {
         r->headers_out.status = NGX_HTTP_NO_CONTENT;
         r->header_only = 1;
 
         return ngx_http_send_header(r);
     }
 
-    /* it lies in the link's buffer */
-
-    body.len = text->len;
-    body.data = ngx_pnalloc(r->pool, text->len);
+    body.len = answer->text.len;
+    body.data = ngx_pstrdup(r->pool, &answer->text);
     if (body.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_memcpy(body.data, text->data, text->len);
+    r->headers_out.status = answer->status;
 
-    r->headers_out.status = NGX_HTTP_OK;
-
-    return ngx_chat_http_send(r, &ngx_chat_json_type, &body);
+    return ngx_chat_http_send(r, answer->status < NGX_HTTP_BAD_REQUEST
+                                     ? &ngx_chat_json_type
+                                     : &ngx_chat_problem_type,
+                              &body);
 }
 
 
 static void
-ngx_chat_rpc_write_handler(ngx_http_request_t *r)
+ngx_chat_http_write_handler(ngx_http_request_t *r)
 {
-    ngx_int_t            rc;
-    ngx_event_t         *wev;
-    ngx_chat_rpc_ctx_t  *ctx;
+    ngx_int_t        rc;
+    ngx_event_t     *wev;
+    ngx_chat_ctx_t  *ctx;
 
     wev = r->connection->write;
 
@@ -409,29 +559,29 @@ ngx_chat_rpc_write_handler(ngx_http_request_t *r)
     wev->timedout = 0;
 
     ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
-    ngx_chat_bridge_cancel(&ctx->call);
+    ngx_chat_bridge_cancel(&ctx->http->call);
 
-    rc = ngx_chat_rpc_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, "unavailable",
-                              "The chat service did not answer; the request "
-                              "may have taken effect.");
+    rc = ngx_chat_http_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE, "unavailable",
+                               "The chat service did not answer; the request "
+                               "may have taken effect.");
 
     ngx_http_finalize_request(r, rc);
 }
 
 
 static void
-ngx_chat_rpc_cleanup(void *data)
+ngx_chat_http_cleanup(void *data)
 {
-    ngx_chat_rpc_ctx_t *ctx = data;
+    ngx_chat_http_t  *http = data;
 
-    if (ctx->call.request) {
-        ngx_chat_bridge_cancel(&ctx->call);
+    if (http->call.request) {
+        ngx_chat_bridge_cancel(&http->call);
     }
 }
 
 
 static ngx_int_t
-ngx_chat_rpc_problem(ngx_http_request_t *r, ngx_uint_t status, char *reason,
+ngx_chat_http_problem(ngx_http_request_t *r, ngx_uint_t status, char *reason,
     char *detail)
 {
     ngx_str_t   reason_str, detail_str;

@@ -81,6 +81,7 @@ ngx_chat_input_read(ngx_chat_client_t *cl)
             return NGX_OK;
 
         } else if (cl->state == ngx_chat_client_open && cl->owner
+                   && cl->kind == ngx_chat_kind_websocket
                    && ngx_chat_bridge_full(cl))
         {
             cl->stopped = 1;
@@ -138,6 +139,12 @@ ngx_chat_input_recv(ngx_chat_client_t *cl)
     cl->pinged = 0;
 
     ngx_chat_stat_add(ngx_chat_stat_bytes_in, n);
+
+    /* its answer says that it is the last of the connection */
+
+    if (cl->kind != ngx_chat_kind_websocket) {
+        return NGX_OK;
+    }
 
     if (left) {
         ngx_memcpy(p, cl->rest->data, left);

@@ -240,9 +240,7 @@ void ngx_chat_bridge_refuse(ngx_chat_bridge_peer_t *peer, ngx_uint_t status,
 void ngx_chat_bridge_end(ngx_chat_bridge_peer_t *peer, ngx_uint_t code,
     ngx_str_t *reason);
 void ngx_chat_bridge_reply(ngx_chat_pending_t *p, uint64_t inbox_id,
-    ngx_str_t *text);
-void ngx_chat_bridge_refused(ngx_chat_pending_t *p, ngx_uint_t status,
-    ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
+    ngx_chat_answer_t *answer);
 void ngx_chat_bridge_verified(ngx_chat_link_t *link, uint64_t number,
     uint64_t handle, ngx_uint_t status, ngx_chat_identity_t *id);
 
@@ -256,6 +254,9 @@ void ngx_chat_encode_identity(struct chat_wire_writer *w,
     ngx_chat_identity_t *id);
 void ngx_chat_encode_limits(struct chat_wire_writer *w,
     ngx_chat_loc_conf_t *chcf);
+size_t ngx_chat_encode_resource_len(ngx_chat_resource_t *q);
+void ngx_chat_encode_resource(struct chat_wire_writer *w,
+    ngx_chat_resource_t *q);
 void ngx_chat_encode_chain(struct chat_wire_writer *w, ngx_chain_t *in);
 
 

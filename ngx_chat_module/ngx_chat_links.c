@@ -274,8 +274,8 @@ static void
 ngx_chat_links_drop(ngx_chat_link_t *link, ngx_chat_pending_t *p,
     struct chat_wire_header *h, u_char *payload)
 {
-    ngx_str_t                reason, detail;
     ngx_chat_call_t         *call;
+    ngx_chat_answer_t        answer;
     ngx_chat_bridge_peer_t  *peer;
 
     call = p->call;
@@ -284,13 +284,17 @@ ngx_chat_links_drop(ngx_chat_link_t *link, ngx_chat_pending_t *p,
     ngx_chat_log_forget(p);
 
     if (call) {
-        ngx_str_set(&reason, "unavailable");
-        ngx_str_set(&detail, "The chat service did not answer; the request "
-                             "may have taken effect.");
+        ngx_memzero(&answer, sizeof(ngx_chat_answer_t));
+
+        answer.status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        answer.retry_after = NGX_CHAT_RETRY_AFTER;
+        ngx_str_set(&answer.reason, "unavailable");
+        ngx_str_set(&answer.text, "The chat service did not answer; the "
+                                  "request may have taken effect.");
+        answer.refused = 1;
 
         call->request = 0;
-        call->handler(call, NGX_HTTP_SERVICE_UNAVAILABLE,
-                      NGX_CHAT_RETRY_AFTER, &reason, &detail);
+        call->handler(call, &answer);
 
     } else if (peer) {
         (void) ngx_chat_bridge_settle(peer);

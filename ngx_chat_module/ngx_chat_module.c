@@ -42,7 +42,8 @@ static ngx_http_handler_pt  ngx_chat_handlers[] = {
     ngx_chat_rpc_handler,
     ngx_chat_echo_handler,
     ngx_chat_status_handler,
-    ngx_chat_metrics_handler
+    ngx_chat_metrics_handler,
+    ngx_chat_api_handler
 };
 
 
@@ -124,6 +125,13 @@ static ngx_command_t  ngx_chat_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_chat_handlers[4] },
+
+    { ngx_string("chat_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_chat_conf_handler,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_chat_handlers[5] },
 
     { ngx_string("chat_origin"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
@@ -360,7 +368,7 @@ ngx_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static char *
 ngx_chat_check_loc(ngx_conf_t *cf, ngx_chat_loc_conf_t *conf)
 {
-    ngx_uint_t                 chat;
+    ngx_uint_t                 chat, http;
     ngx_chat_main_conf_t      *cmcf;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -374,8 +382,17 @@ ngx_chat_check_loc(ngx_conf_t *cf, ngx_chat_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    chat = ngx_strcmp(conf->handler.data, "chat_websocket") == 0
-           || ngx_strcmp(conf->handler.data, "chat_rpc") == 0;
+    http = ngx_strcmp(conf->handler.data, "chat_rpc") == 0
+           || ngx_strcmp(conf->handler.data, "chat_api") == 0;
+
+    chat = http || ngx_strcmp(conf->handler.data, "chat_websocket") == 0;
+
+    if (http) {
+
+        /* chat_message_max is the limit, and its answer is no HTML */
+
+        clcf->client_max_body_size = 0;
+    }
 
     if (conf->message_max == NGX_CONF_UNSET_SIZE) {
         conf->message_max = chat ? 2 * 1024 * 1024

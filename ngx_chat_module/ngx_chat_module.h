@@ -74,11 +74,18 @@ typedef struct {
  * one reference, which it gives back after handing them out.
  */
 
-typedef struct {
+typedef struct ngx_chat_shared_s  ngx_chat_shared_t;
+
+struct ngx_chat_shared_s {
+    ngx_chat_shared_t         *events;       /* the same for an event stream,
+                                                once one needs it */
     ngx_uint_t                 refs;
     size_t                     len;
     u_char                     data[1];
-} ngx_chat_shared_t;
+};
+
+/* ngx_chat_output.c: gives one reference back */
+void ngx_chat_shared_free(ngx_chat_shared_t *shared);
 
 
 /* ngx_chat_client.c: the connection after the 101; called by the bridge */
@@ -176,19 +183,45 @@ void ngx_chat_bridge_credit(ngx_chat_client_t *cl);
 /* the client is being freed: CLOSED, and no call comes any more */
 void ngx_chat_bridge_close(ngx_chat_client_t *cl);
 
+/* the answer to a call; strings are good until its handler returns */
+
+typedef struct {
+    ngx_uint_t                 status;
+    ngx_uint_t                 retry_after;  /* s; with wait: its time */
+    ngx_str_t                  allow;
+    ngx_str_t                  reason;
+    ngx_str_t                  text;         /* the body, or of a refusal the
+                                                detail */
+    uint64_t                   after;        /* with events and wait */
+    unsigned                   refused:1;    /* not an answer of the worker */
+    unsigned                   events:1;     /* to be served as events */
+    unsigned                   wait:1;       /* to be asked again later */
+    unsigned                   has_after:1;
+} ngx_chat_answer_t;
+
+
+/* a request for an HTTP resource */
+
+typedef struct {
+    ngx_str_t                  method;
+    ngx_str_t                  path;         /* below the location's */
+    ngx_str_t                  args;
+    ngx_str_t                  last_event_id;
+} ngx_chat_resource_t;
+
+
 /* one HTTP call; answered by the handler, never before return; NGX_ERROR: no
  * memory; NGX_DECLINED: too much is unanswered, 503 */
 typedef void (*ngx_chat_call_handler_pt)(ngx_chat_call_t *call,
-    ngx_uint_t status, ngx_uint_t retry_after, ngx_str_t *reason,
-    ngx_str_t *text);
+    ngx_chat_answer_t *answer);
 
 struct ngx_chat_call_s {
     uint64_t                   request;      /* the bridge's; 0: answered */
-    ngx_http_request_t        *r;
-    ngx_chat_call_handler_pt   handler;      /* status 200: text is the body,
-                                                else the detail */
+    void                      *data;         /* the caller's */
+    ngx_chat_call_handler_pt   handler;
     ngx_chat_identity_t       *identity;
     ngx_chat_loc_conf_t       *conf;
+    ngx_chat_resource_t       *resource;     /* NULL: JSON-RPC */
 };
 
 ngx_int_t ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body,
@@ -202,9 +235,48 @@ ngx_int_t ngx_chat_pool_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_chat_pool_init_process(ngx_cycle_t *cycle);
 
 
-/* ngx_chat_http.c: POST JSON-RPC */
+/* ngx_chat_http.c: JSON-RPC and resources */
 
 ngx_int_t ngx_chat_rpc_handler(ngx_http_request_t *r);
+ngx_int_t ngx_chat_api_handler(ngx_http_request_t *r);
+
+
+/* ngx_chat_body.c: the body of a request, in memory */
+
+typedef struct ngx_chat_body_s  ngx_chat_body_t;
+
+/* status 0: all is there; else an HTTP status, 413: longer than max.  It
+ * finalizes the request, or has it wait */
+typedef void (*ngx_chat_body_handler_pt)(ngx_http_request_t *r,
+    ngx_uint_t status);
+
+struct ngx_chat_body_s {
+    ngx_chain_t               *bufs;
+    ngx_chain_t               *last;
+    size_t                     len;
+    size_t                     max;
+    ngx_chat_body_handler_pt   handler;
+};
+
+/* a content handler's result.  The body of ngx_chat_ctx() is filled */
+ngx_int_t ngx_chat_body_read(ngx_http_request_t *r, ngx_chat_body_t *body);
+
+
+/* ngx_chat_cors.c: requests of pages from elsewhere, Fetch 3.2 */
+
+/* the first header of this name, or NULL */
+ngx_str_t *ngx_chat_header_in(ngx_http_request_t *r, char *name);
+
+/* 1: pages of this origin may */
+ngx_uint_t ngx_chat_origin_allowed(ngx_chat_loc_conf_t *chcf,
+    ngx_str_t *origin);
+
+/* NGX_DECLINED: nothing to refuse, headers are set; else the result of an
+ * answer that was sent */
+ngx_int_t ngx_chat_cors(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf);
+
+/* the answer to OPTIONS, a preflight or not */
+ngx_int_t ngx_chat_cors_options(ngx_http_request_t *r, char *methods);
 
 
 /* ngx_chat_problem.c: answers, problem+json ones too */
@@ -218,6 +290,8 @@ ngx_int_t ngx_chat_http_header(ngx_http_request_t *r, char *key,
 /* RFC 9457; retry_after 0: none */
 ngx_int_t ngx_chat_problem(ngx_http_request_t *r, ngx_uint_t status,
     ngx_uint_t retry_after, ngx_str_t *reason, ngx_str_t *detail);
+ngx_int_t ngx_chat_problem_retry_after(ngx_http_request_t *r,
+    ngx_uint_t retry_after);
 
 
 /* ngx_chat_handshake.c: checks, waiting for the worker, 101 */

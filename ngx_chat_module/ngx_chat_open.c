@@ -84,7 +84,6 @@ ngx_chat_open(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
     ngx_int_t             rc, has_after;
     ngx_str_t             reason, detail;
     ngx_chat_ctx_t       *ctx;
-    ngx_connection_t     *c;
     ngx_chat_client_t    *cl;
     ngx_chat_identity_t   id;
 
@@ -126,15 +125,32 @@ ngx_chat_open(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
     cl->peer.after = (has_after == NGX_OK);
     cl->peer.inbox_id = after;
 
-    if (ngx_chat_bridge_open(cl) != NGX_OK) {
+    if (ngx_chat_open_wait(r) != NGX_OK) {
         return ngx_chat_handshake_answer(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                          "no_memory",
                                          "the server is out of memory");
     }
 
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_chat_open_wait(ngx_http_request_t *r)
+{
+    ngx_chat_ctx_t    *ctx;
+    ngx_connection_t  *c;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+
+    if (ngx_chat_bridge_open(ctx->client) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     c = r->connection;
 
-    r->main->count++;
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_chat_open_wait_handler;
 
@@ -146,7 +162,7 @@ ngx_chat_open(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
 
     c->log->action = "waiting for a chat worker";
 
-    return NGX_DONE;
+    return NGX_OK;
 }
 
 

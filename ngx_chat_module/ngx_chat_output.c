@@ -61,11 +61,26 @@ ngx_chat_buf_create(size_t size)
 void
 ngx_chat_buf_free(ngx_chat_buf_t *b)
 {
-    if (b->tail && --b->tail->refs == 0) {
-        ngx_free(b->tail);
+    if (b->tail) {
+        ngx_chat_shared_free(b->tail);
     }
 
     ngx_free(b);
+}
+
+
+void
+ngx_chat_shared_free(ngx_chat_shared_t *shared)
+{
+    if (--shared->refs) {
+        return;
+    }
+
+    if (shared->events) {
+        ngx_chat_shared_free(shared->events);
+    }
+
+    ngx_free(shared);
 }
 
 
@@ -194,6 +209,10 @@ ngx_chat_output_flush(ngx_chat_client_t *cl)
     ssize_t            n;
     ngx_int_t          rc;
     ngx_connection_t  *c;
+
+    if (cl->attached) {
+        return ngx_chat_attached_flush(cl);
+    }
 
     c = cl->connection;
     rc = NGX_AGAIN;

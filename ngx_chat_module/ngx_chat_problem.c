@@ -48,7 +48,7 @@ ngx_chat_problem(ngx_http_request_t *r, ngx_uint_t status,
     size_t                     len;
     u_char                    *p;
     ngx_int_t                  rc;
-    ngx_str_t                  body, value;
+    ngx_str_t                  body;
     ngx_chat_problem_title_t  *title;
 
     rc = ngx_http_discard_request_body(r);
@@ -57,17 +57,9 @@ ngx_chat_problem(ngx_http_request_t *r, ngx_uint_t status,
         return rc;
     }
 
-    if (retry_after) {
-        value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
-        if (value.data == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        value.len = ngx_sprintf(value.data, "%ui", retry_after) - value.data;
-
-        if (ngx_chat_http_header(r, "Retry-After", &value) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (retry_after && ngx_chat_problem_retry_after(r, retry_after) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     for (title = ngx_chat_problem_titles; title->status; title++) {
@@ -100,6 +92,22 @@ ngx_chat_problem(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.status = status;
 
     return ngx_chat_http_send(r, &ngx_chat_problem_type, &body);
+}
+
+
+ngx_int_t
+ngx_chat_problem_retry_after(ngx_http_request_t *r, ngx_uint_t retry_after)
+{
+    ngx_str_t  value;
+
+    value.data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.len = ngx_sprintf(value.data, "%ui", retry_after) - value.data;
+
+    return ngx_chat_http_header(r, "Retry-After", &value);
 }
 
 

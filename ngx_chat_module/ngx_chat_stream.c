@@ -19,6 +19,8 @@
  */
 
 
+static ngx_chat_buf_t *ngx_chat_stream_event(ngx_chat_client_t *cl,
+    ngx_str_t *head, uint64_t inbox_id, ngx_chat_shared_t *tail);
 static void ngx_chat_stream_send(ngx_chat_client_t *cl, ngx_chat_buf_t *b);
 static void ngx_chat_stream_next(ngx_chat_client_t *cl, ngx_chat_buf_t *b,
     uint64_t inbox_id);
@@ -40,7 +42,7 @@ ngx_chat_client_ready(ngx_chat_client_t *cl, uint64_t inbox_id,
         return;
     }
 
-    b = ngx_chat_output_message(NGX_CHAT_WS_TEXT, text);
+    b = ngx_chat_stream_message(cl, 0, text);
 
     if (b == NULL || ngx_chat_client_set_device(cl, device) != NGX_OK) {
 
@@ -136,9 +138,18 @@ ngx_chat_client_push(ngx_chat_client_t *cl, uint64_t inbox_id,
         return;
     }
 
+    if (cl->kind == ngx_chat_kind_poll) {
+
+        if (inbox_id) {
+            ngx_chat_poll_wake(cl);
+        }
+
+        return;
+    }
+
     if ((inbox_id && inbox_id != cl->peer.inbox_id + 1)
         || !ngx_chat_stream_room(cl, head->len + tail->len)
-        || (b = ngx_chat_output_event(head, inbox_id, tail)) == NULL)
+        || (b = ngx_chat_stream_event(cl, head, inbox_id, tail)) == NULL)
     {
         if (inbox_id) {
             ngx_chat_stream_lost(cl);
@@ -166,6 +177,11 @@ ngx_chat_client_page(ngx_chat_client_t *cl, uint64_t inbox_id,
         return;
     }
 
+    if (cl->kind == ngx_chat_kind_poll) {
+        ngx_chat_poll_wake(cl);
+        return;
+    }
+
     if (inbox_id != cl->peer.inbox_id + 1) {
         ngx_chat_stream_lost(cl);
         return;
@@ -176,7 +192,7 @@ ngx_chat_client_page(ngx_chat_client_t *cl, uint64_t inbox_id,
      * older one: it is taken as a whole, and is the only one on its way
      */
 
-    b = ngx_chat_output_message(NGX_CHAT_WS_TEXT, text);
+    b = ngx_chat_stream_message(cl, inbox_id, text);
     if (b == NULL) {
         ngx_chat_stream_failed(cl);
         return;
@@ -358,9 +374,44 @@ ngx_chat_stream_clear(ngx_chat_client_t *cl)
 }
 
 
+/* a whole notification; a poll has nobody to send it to */
+
+ngx_chat_buf_t *
+ngx_chat_stream_message(ngx_chat_client_t *cl, uint64_t inbox_id,
+    ngx_str_t *text)
+{
+    switch (cl->kind) {
+
+    case ngx_chat_kind_events:
+        return ngx_chat_events_message(cl, inbox_id, text);
+
+    case ngx_chat_kind_poll:
+        return ngx_chat_buf_create(0);
+
+    default:
+        return ngx_chat_output_message(NGX_CHAT_WS_TEXT, text);
+    }
+}
+
+
+static ngx_chat_buf_t *
+ngx_chat_stream_event(ngx_chat_client_t *cl, ngx_str_t *head,
+    uint64_t inbox_id, ngx_chat_shared_t *tail)
+{
+    return (cl->kind == ngx_chat_kind_events)
+           ? ngx_chat_events_event(cl, head, inbox_id, tail)
+           : ngx_chat_output_event(head, inbox_id, tail);
+}
+
+
 static void
 ngx_chat_stream_send(ngx_chat_client_t *cl, ngx_chat_buf_t *b)
 {
+    if (ngx_chat_output_size(b) == 0) {
+        ngx_chat_buf_free(b);
+        return;
+    }
+
     ngx_chat_output_queue(cl, b);
 
     ngx_chat_stat_add(ngx_chat_stat_frames_out, 1);
@@ -434,7 +485,7 @@ ngx_chat_stream_room(ngx_chat_client_t *cl, size_t len)
      * in the write handler, which is posted
      */
 
-    if (cl->request || !cl->connection->write->ready) {
+    if (ngx_chat_client_early(cl) || !cl->connection->write->ready) {
         return 0;
     }
 

@@ -26,6 +26,7 @@
 
 
 static void ngx_chat_timer_heartbeat(ngx_chat_client_t *cl);
+static void ngx_chat_timer_comment(ngx_chat_client_t *cl);
 
 
 void
@@ -48,9 +49,23 @@ ngx_chat_timer_heartbeat(ngx_chat_client_t *cl)
 {
     ngx_msec_t  silence;
 
+    if (cl->kind == ngx_chat_kind_poll) {
+
+        /* nothing came: that is the answer */
+
+        ngx_chat_client_leave(cl, NGX_CHAT_WS_NORMAL, (u_char *) "wait", 4,
+                              ngx_chat_stat_closed_normal);
+        return;
+    }
+
     if (cl->owner && ngx_time() >= cl->owner->expires_at) {
         ngx_chat_client_close(cl, NGX_CHAT_WS_POLICY,
                               (u_char *) "token_expired", 13);
+        return;
+    }
+
+    if (cl->kind == ngx_chat_kind_events) {
+        ngx_chat_timer_comment(cl);
         return;
     }
 
@@ -80,6 +95,27 @@ ngx_chat_timer_heartbeat(ngx_chat_client_t *cl)
 }
 
 
+/* the heartbeat of an event stream: proxies and dead peers are found out */
+
+static void
+ngx_chat_timer_comment(ngx_chat_client_t *cl)
+{
+    ngx_chat_buf_t  *b;
+
+    if (cl->out == NULL) {
+        b = ngx_chat_events_bytes(cl, (u_char *) ":\n\n", 3);
+
+        if (b) {
+            ngx_chat_output_queue(cl, b);
+        }
+    }
+
+    cl->heard = ngx_current_msec;
+
+    ngx_chat_timer_arm(cl);
+}
+
+
 void
 ngx_chat_timer_arm(ngx_chat_client_t *cl)
 {
@@ -88,6 +124,12 @@ ngx_chat_timer_arm(ngx_chat_client_t *cl)
     ngx_event_t     *rev;
 
     rev = cl->connection->read;
+
+    if (cl->kind == ngx_chat_kind_poll) {
+        rev->cancelable = 1;
+        ngx_add_timer(rev, ngx_chat_poll_left(cl));
+        return;
+    }
 
     silence = ngx_current_msec - cl->heard;
 
@@ -148,6 +190,12 @@ ngx_chat_timer_drain(ngx_chat_client_t *cl)
 
     cl->draining = 1;
 
+    if (cl->kind == ngx_chat_kind_poll) {
+        ngx_chat_client_close(cl, NGX_CHAT_WS_RESTART, (u_char *) "reload",
+                              6);
+        return;
+    }
+
     cmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle, ngx_chat_module);
     ms = (ngx_msec_t) ngx_random() % (cmcf->drain_time + 1);
 
@@ -172,7 +220,7 @@ ngx_chat_timer_drain_step(ngx_chat_client_t *cl)
                                   (ngx_uint_t) ngx_random() % 1000)
                       - text;
 
-        b = ngx_chat_output_message(NGX_CHAT_WS_TEXT, &closing);
+        b = ngx_chat_stream_message(cl, 0, &closing);
 
         if (b) {
             ngx_chat_output_queue(cl, b);

@@ -15,6 +15,9 @@
 #define NGX_CHAT_DETACH_TIME  10
 
 
+static ngx_int_t ngx_chat_upgrade_websocket(ngx_http_request_t *r);
+static ngx_int_t ngx_chat_upgrade_stream(ngx_http_request_t *r,
+    ngx_chat_client_t *cl);
 static ngx_int_t ngx_chat_upgrade_header(ngx_http_request_t *r, char *name,
     ngx_str_t *value);
 static void ngx_chat_upgrade_write_handler(ngx_event_t *wev);
@@ -30,34 +33,18 @@ ngx_int_t
 ngx_chat_upgrade(ngx_http_request_t *r, ngx_chat_client_t *cl)
 {
     ngx_int_t          rc;
-    ngx_str_t          value;
-    ngx_chat_ctx_t    *ctx;
     ngx_connection_t  *c;
 
     c = r->connection;
-    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+
+    rc = (cl->kind == ngx_chat_kind_websocket)
+         ? ngx_chat_upgrade_websocket(r) : ngx_chat_upgrade_stream(r, cl);
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     r->keepalive = 0;
-    r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
-    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
-
-    ngx_str_set(&value, "websocket");
-
-    if (ngx_chat_upgrade_header(r, "Upgrade", &value) != NGX_OK
-        || ngx_chat_upgrade_header(r, "Sec-WebSocket-Accept", &ctx->accept)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_str_set(&value, "chat.v1");
-
-    if (ctx->protocol
-        && ngx_chat_upgrade_header(r, "Sec-WebSocket-Protocol", &value)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
 
     rc = ngx_http_send_header(r);
 
@@ -73,6 +60,18 @@ ngx_chat_upgrade(ngx_http_request_t *r, ngx_chat_client_t *cl)
 
     if (cl->state == ngx_chat_client_waiting) {
         cl->state = ngx_chat_client_upgrading;
+    }
+
+#if (NGX_HTTP_V2)
+
+    if (r->stream) {
+        return ngx_chat_attached_start(cl);
+    }
+
+#endif
+
+    if (cl->chunked != r->chunked) {
+        return NGX_ERROR;
     }
 
     c->log->action = "upgrading to WebSocket";
@@ -95,6 +94,70 @@ ngx_chat_upgrade(ngx_http_request_t *r, ngx_chat_client_t *cl)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_chat_upgrade_websocket(ngx_http_request_t *r)
+{
+    ngx_str_t        value;
+    ngx_chat_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+
+    r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
+
+    ngx_str_set(&value, "websocket");
+
+    if (ngx_chat_upgrade_header(r, "Upgrade", &value) != NGX_OK
+        || ngx_chat_upgrade_header(r, "Sec-WebSocket-Accept", &ctx->accept)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&value, "chat.v1");
+
+    if (ctx->protocol
+        && ngx_chat_upgrade_header(r, "Sec-WebSocket-Protocol", &value)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* a body whose end nobody knows yet, and that no filter may gather */
+
+static ngx_int_t
+ngx_chat_upgrade_stream(ngx_http_request_t *r, ngx_chat_client_t *cl)
+{
+    ngx_str_t  value;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = -1;
+
+    if (cl->kind == ngx_chat_kind_events) {
+        ngx_str_set(&r->headers_out.content_type, "text/event-stream");
+
+    } else {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+    }
+
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+#if (NGX_HTTP_GZIP)
+    r->gzip_tested = 1;
+    r->gzip_ok = 0;
+#endif
+
+    ngx_str_set(&value, "no");
+
+    return ngx_chat_upgrade_header(r, "X-Accel-Buffering", &value);
 }
 
 
@@ -229,8 +292,15 @@ ngx_chat_upgrade_rest(ngx_http_request_t *r, ngx_chat_buf_t **rest)
 {
     size_t           len;
     ngx_chat_buf_t  *b;
+    ngx_chat_ctx_t  *ctx;
 
     *rest = NULL;
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+
+    if (ctx->client->kind != ngx_chat_kind_websocket) {
+        return NGX_OK;
+    }
+
     len = r->header_in->last - r->header_in->pos;
 
     if (len == 0) {

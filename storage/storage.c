@@ -199,6 +199,12 @@ storage_op_check(const struct storage_op *op)
         return STORAGE_FORBIDDEN;
     }
 
+    if ((op->type == STORAGE_REACT
+         && (op->name.len == 0 || op->name.len > STORAGE_EMOJI_MAX))
+        || (op->type == STORAGE_EDIT_MESSAGE && op->text.len == 0)) {
+        return STORAGE_FORBIDDEN;
+    }
+
     switch (op->type) {
     case STORAGE_SUBSCRIBE:
     case STORAGE_UNSUBSCRIBE:

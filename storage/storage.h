@@ -34,6 +34,10 @@ struct storage;
 #define STORAGE_INBOX_LIMIT   1000
 #define STORAGE_LIST_LIMIT    200
 #define STORAGE_MAX_ID        ((1ull << 53) - 1)
+#define STORAGE_EMOJI_MAX     32    /* bytes of a reaction             */
+#define STORAGE_REACTIONS_MAX 20    /* different ones of a message     */
+#define STORAGE_REVISIONS_MAX 10000 /* edits of a message              */
+#define STORAGE_MUTE_FOREVER  UINT64_MAX
 
 /*
  * Every operation: NAME, number, whether it changes something (and then is
@@ -48,7 +52,8 @@ struct storage;
  *   UNSUBSCRIBE     number.  No more events.
  *   SEND            channel or to; client_id; text: the JSON of the message
  *                   behind sent_at, which is `"client_id":"..."` up to its
- *                   closing `}`; flags REFUSE_UNKNOWN
+ *                   closing `}`; message_id: the one it replies to, which
+ *                   has to exist, or 0; flags REFUSE_UNKNOWN
  *                   -> json {channel, message_id, inbox_id, sent_at}, inbox_id
  *   GET_MESSAGE     channel, message_id -> json {message}
  *   HISTORY         channel, at most one of before, after, around (flag
@@ -68,6 +73,15 @@ struct storage;
  *   HIDE_CHANNEL    channel
  *                   -> these six: json {channel: {...}}
  *   READ_CHANNEL    channel, message_id -> json {}
+ *   EDIT_MESSAGE    channel, message_id; text: the new text as a JSON string
+ *   DELETE_MESSAGE  channel, message_id
+ *   REACT           channel, message_id, name: the emoji; number: 1 takes the
+ *                   reaction back, 0 gives it
+ *                   -> these three: json {message}
+ *   TYPING          channel -> json {}; a live event for the other members,
+ *                   at most one every two seconds
+ *   MUTE_CHANNEL    channel; number: until when in ms, 0: not, or
+ *                   STORAGE_MUTE_FOREVER -> json {channel: {...}}
  */
 #define STORAGE_OPS(X)                                                         \
     X(SUBSCRIBE, 1, false)                                                     \
@@ -86,7 +100,12 @@ struct storage;
     X(UPDATE_CHANNEL, 14, true)                                                \
     X(SET_ROLE, 15, true)                                                      \
     X(HIDE_CHANNEL, 16, true)                                                  \
-    X(READ_CHANNEL, 17, true)
+    X(READ_CHANNEL, 17, true)                                                  \
+    X(EDIT_MESSAGE, 20, true)                                                  \
+    X(DELETE_MESSAGE, 21, true)                                                \
+    X(REACT, 22, true)                                                         \
+    X(TYPING, 23, false)                                                       \
+    X(MUTE_CHANNEL, 24, true)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -149,6 +168,9 @@ enum storage_status {
     STORAGE_NOT_MEMBER = 10, /* 404 member_not_found: the other one       */
     STORAGE_BAD_CURSOR = 11, /* -32602 bad_cursor                         */
     STORAGE_EXHAUSTED = 12,  /* 503: out of memory                        */
+    STORAGE_DELETED = 20,    /* 410 message_deleted                       */
+    STORAGE_REACTIONS_FULL = 21, /* 409 too_many_reactions                */
+    STORAGE_REVISIONS_FULL = 22, /* 409 too_many_edits                    */
 };
 
 /* The notification an event is.  On sockets and disk: do not renumber. */

@@ -91,7 +91,7 @@ void
 channel_fan_out(struct embedded *e, const struct channel *ch,
                 struct event *event, uint64_t id)
 {
-    struct record_inbox record = {event->method, ch->number, id, 0};
+    struct record_inbox record = {event->method, ch->number, id, event->rev};
     struct buf *value = embedded_record(e);
     uint32_t i;
 
@@ -108,7 +108,7 @@ void
 channel_fan_out_to(struct embedded *e, const struct channel *ch,
                    struct event *event, uint64_t id, struct user **users)
 {
-    struct record_inbox record = {event->method, ch->number, id, 0};
+    struct record_inbox record = {event->method, ch->number, id, event->rev};
     struct buf *value = embedded_record(e);
     uint32_t i;
 
@@ -235,6 +235,42 @@ channel_result(struct embedded *e, const struct channel *ch, bool markers)
 }
 
 
+struct str
+channel_result_own(struct embedded *e, const struct channel *ch,
+                   const struct member *m)
+{
+    struct buf *b = embedded_text(e);
+
+    buf_put_lit(b, "{\"channel\":");
+    channel_json(b, ch, true);
+
+    if (buf_failed(b)) {
+        return (struct str){NULL, 0};
+    }
+
+    b->len--; /* opens it again */
+    channel_json_muted(b, m->muted);
+    buf_put_lit(b, "}}");
+
+    return buf_failed(b) ? (struct str){NULL, 0}
+                         : arena_copy(&e->collecting->arena, buf_str(b));
+}
+
+
+void
+channel_json_muted(struct buf *b, uint64_t muted)
+{
+    buf_put_lit(b, ",\"muted_until\":");
+
+    if (muted == STORAGE_MUTE_FOREVER) {
+        buf_put_lit(b, "null");
+
+    } else {
+        buf_put_u64(b, muted);
+    }
+}
+
+
 enum step
 channel_answer(struct embedded *e, struct request *r, const struct user *u,
                struct str json)
@@ -265,7 +301,7 @@ get_channel_step(struct embedded *e, struct request *r)
         break;
     }
 
-    json = channel_result(e, r->channel, true);
+    json = channel_result_own(e, r->channel, m);
 
     if (json.data == NULL) {
         return request_answer(e, r, STORAGE_EXHAUSTED);

@@ -66,6 +66,13 @@ void channel_json(struct buf *b, const struct channel *ch, bool markers);
 struct str channel_result(struct embedded *e, const struct channel *ch,
                           bool markers);
 
+/* The same with all markers and what only that member sees of his own. */
+struct str channel_result_own(struct embedded *e, const struct channel *ch,
+                              const struct member *m);
+
+/* `,"muted_until":` and the time, 0 or null. */
+void channel_json_muted(struct buf *b, uint64_t muted);
+
 /* Ends a change by user u: keeps the outcome and answers. */
 enum step channel_answer(struct embedded *e, struct request *r,
                          const struct user *u, struct str json);

@@ -42,6 +42,8 @@ static const struct {
     {KEY_MESSAGE,      check_message,        "messages"     },
     {KEY_EVENT,        check_event,          "events"       },
     {KEY_INBOX,        check_inbox,          "inbox entries"},
+    {KEY_REVISION,     check_revision,       "revisions"    },
+    {KEY_ERASED,       check_erased,         NULL           },
     {KEY_MARKERS,      check_markers,        "markers"      },
     {KEY_DEVICE,       check_device,         "devices"      },
     {KEY_CLIENT,       check_client,         "client ids"   },
@@ -119,6 +121,18 @@ check_get(struct check *c, const struct key *k, struct buf *value)
     }
 
     return rc > 0;
+}
+
+
+int
+check_get_message(struct check *c, uint64_t channel, uint64_t id,
+                  struct record_message *m)
+{
+    struct key k;
+
+    key_message(&k, channel, id);
+    return check_get(c, &k, &c->value)
+           && record_get_message(buf_str(&c->value), m) == 0;
 }
 
 
@@ -637,14 +651,15 @@ check_outcome(struct check *c, struct str value, uint64_t user)
         return;
     }
 
+    if (o.kind == RECORD_OUTCOME_MESSAGE) {
+        check_outcome_message(c, &o);
+    }
+
     if (o.kind != RECORD_OUTCOME_SEND) {
         return;
     }
 
-    key_message(&k, o.channel, o.message_id);
-
-    if (!check_get(c, &k, &c->value)
-        || record_get_message(buf_str(&c->value), &m) != 0
+    if (!check_get_message(c, o.channel, o.message_id, &m)
         || m.sent_at != o.sent_at || (user != 0 && m.sender != user)) {
         check_defect(c, CHECK_OUTCOME,
                      "there is no such message %" PRIu64 " in channel %" PRIu64,

@@ -30,6 +30,7 @@
     X(USER, "records of a user who is not there")                              \
     X(TIME, "messages that are older than the one before")                     \
     X(JSON, "texts that disagree with their key or are cut")                   \
+    X(REVISION, "revisions and messages that disagree")                        \
     X(REFERENCE, "inbox entries that refer to nothing")                        \
     X(ORDER, "inbox entries out of order or twice")                            \
     X(MISSING, "messages that an inbox lacks")                                 \
@@ -113,6 +114,25 @@ const struct record_channel *check_channel(struct check *c, uint64_t number);
 const struct check_user *check_user(struct check *c, uint64_t number);
 
 bool check_is_member(const struct record_channel *channel, uint64_t user);
+
+/* The message, whose strings lie in c->value; 0 also when it is damaged. */
+int check_get_message(struct check *c, uint64_t channel, uint64_t id,
+                      struct record_message *m);
+
+/* Braces, brackets and strings of a text that begins at this depth inside
+ * objects: they match, and the last byte closes the outermost. */
+bool check_json(struct str json, unsigned depth);
+
+/* The text is one of that message: of the sender, of that time, whole. */
+void check_message_json(struct check *c, struct str json,
+                        const struct record_message *m, uint64_t id);
+
+/* storage_check_revision.c: what edits and deletions leave. */
+void check_changed_message(struct check *c, const struct record_message *m);
+void check_revision(struct check *c, struct str value);
+void check_erased(struct check *c, struct str value);
+void check_inbox_revision(struct check *c, const struct record_inbox *i);
+void check_outcome_message(struct check *c, const struct record_outcome *o);
 
 /* storage_check_log.c: the records of the walk, and the end of it. */
 void check_message(struct check *c, struct str value);

@@ -27,14 +27,15 @@ struct check_run {
 };
 
 static bool check_sequel(struct check *c, const char *what);
-static bool check_json(struct str json, unsigned depth);
-static void check_message_json(struct check *c, const struct record_message *m,
-                               const struct check_user *sender);
 static struct check_run *check_run_find(struct check *c, uint64_t channel);
 static void check_run_message(struct check *c, struct check_run *run,
                               uint64_t id);
 static void check_run_event(struct check *c, struct check_run *run,
                             uint64_t id);
+static int check_run_event_at(struct check *c, struct check_run *run,
+                              uint64_t id, struct str *tail);
+static void check_run_reaction(struct check *c, struct check_run *run,
+                               uint64_t id);
 static void check_run_end(struct check *c, const struct check_run *run);
 static void check_unlisted(struct check *c);
 static void check_bucket_add(struct check *c, int sign, uint64_t sender,
@@ -74,9 +75,8 @@ check_message(struct check *c, struct str value)
         return;
     }
 
-    if (sender != NULL) {
-        check_message_json(c, &m, sender);
-    }
+    check_message_json(c, m.json, &m, c->at.second);
+    check_changed_message(c, &m);
 
     if (!check_is_member(channel, m.sender)) {
         check_bucket_add(c, 1, m.sender, c->at.first, c->at.second);
@@ -87,7 +87,8 @@ check_message(struct check *c, struct str value)
 void
 check_event(struct check *c, struct str value)
 {
-    static const struct str head = {",\"channel\":{", 12};
+    static const struct str updated = {",\"channel\":{", 12};
+    static const struct str reacted = {",\"channel\":\"", 12};
     struct str tail;
 
     check_sequel(c, "event");
@@ -102,7 +103,9 @@ check_event(struct check *c, struct str value)
     }
 
     /* the tail closes params and notification, which the head opened */
-    if (tail.len < head.len || memcmp(tail.data, head.data, head.len) != 0
+    if (tail.len < updated.len
+        || (memcmp(tail.data, updated.data, updated.len) != 0
+            && memcmp(tail.data, reacted.data, reacted.len) != 0)
         || !check_json(tail, 2)) {
         check_defect(c, CHECK_JSON, "the text is not that of an event");
     }
@@ -137,10 +140,14 @@ check_inbox(struct check *c, struct str value)
         check_run_event(c, run, i.id);
     } else if (i.method == STORAGE_EVENT_MESSAGE_NEW) {
         check_run_message(c, run, i.id);
+    } else if (i.method == STORAGE_EVENT_MESSAGE_REACTED) {
+        check_run_reaction(c, run, i.id);
     } else if (i.id > run->newest_message) {
         check_defect(c, CHECK_REFERENCE,
                      "there is no message %" PRIu64 " in channel %" PRIu64,
                      i.id, i.channel);
+    } else {
+        check_inbox_revision(c, &i);
     }
 }
 
@@ -215,11 +222,7 @@ check_sequel(struct check *c, const char *what)
 }
 
 
-/*
- * Braces, brackets and strings of a text that begins at this depth inside
- * objects: they match, and the last byte closes the outermost.
- */
-static bool
+bool
 check_json(struct str json, unsigned depth)
 {
     uint64_t arrays = 0; /* bit d: what opened at depth d is an array */
@@ -264,14 +267,19 @@ check_json(struct str json, unsigned depth)
 }
 
 
-static void
-check_message_json(struct check *c, const struct record_message *m,
-                   const struct check_user *sender)
+void
+check_message_json(struct check *c, struct str json,
+                   const struct record_message *m, uint64_t id)
 {
+    const struct check_user *sender = check_user(c, m->sender);
     struct buf *head = &c->text;
 
+    if (sender == NULL) {
+        return; /* told where the message is */
+    }
+
     buf_reset(head, STORAGE_PAGE_BYTES);
-    record_put_message_json(head, c->channel.id, c->at.second,
+    record_put_message_json(head, c->channel.id, id,
                             (struct str){sender->name, sender->len},
                             m->sent_at);
 
@@ -280,9 +288,8 @@ check_message_json(struct check *c, const struct record_message *m,
         return;
     }
 
-    if (m->json.len < head->len
-        || memcmp(m->json.data, head->data, head->len) != 0
-        || !check_json(m->json, 0)) {
+    if (json.len < head->len || memcmp(json.data, head->data, head->len) != 0
+        || !check_json(json, 0)) {
         check_defect(c, CHECK_JSON, "the text is not that of this message");
     }
 }
@@ -387,21 +394,21 @@ check_run_message(struct check *c, struct check_run *run, uint64_t id)
 }
 
 
-static void
-check_run_event(struct check *c, struct check_run *run, uint64_t id)
+/* Finds the event and its place; 0, or -1: there is none. */
+static int
+check_run_event_at(struct check *c, struct check_run *run, uint64_t id,
+                   struct str *tail)
 {
-    static const struct str gone = {"\"removed\":true}}", 16};
-    struct str tail;
     struct key k;
 
     key_event(&k, run->channel, id);
 
     if (!check_get(c, &k, &c->value)
-        || record_get_event(buf_str(&c->value), &tail) != 0) {
+        || record_get_event(buf_str(&c->value), tail) != 0) {
         check_defect(c, CHECK_REFERENCE,
                      "there is no event %" PRIu64 " in channel %" PRIu64, id,
                      run->channel);
-        return;
+        return -1;
     }
 
     if (id <= run->last_event) {
@@ -409,6 +416,32 @@ check_run_event(struct check *c, struct check_run *run, uint64_t id)
                      "event %" PRIu64 " of channel %" PRIu64
                      " after event %" PRIu64,
                      id, run->channel, run->last_event);
+    }
+
+    return 0;
+}
+
+
+/* Says nothing of who comes and goes. */
+static void
+check_run_reaction(struct check *c, struct check_run *run, uint64_t id)
+{
+    struct str tail;
+
+    if (check_run_event_at(c, run, id, &tail) == 0) {
+        run->last_event = id;
+    }
+}
+
+
+static void
+check_run_event(struct check *c, struct check_run *run, uint64_t id)
+{
+    static const struct str gone = {"\"removed\":true}}", 16};
+    struct str tail;
+
+    if (check_run_event_at(c, run, id, &tail) != 0) {
+        return;
     }
 
     /* the first event, or the first after a removal, is his joining */

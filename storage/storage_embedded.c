@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "storage_erase.h"
 #include "storage_format.h"
 #include "storage_marker.h"
+#include "storage_message.h"
 #include "storage_outcome.h"
 #include "storage_state.h"
 
@@ -125,6 +127,8 @@ embedded_open(struct uv_loop_s *loop, const char *path,
     e->reopen_delay_ms = EMBEDDED_REOPEN_DELAY_MS;
     e->cache_max = STATE_CACHE_MAX;
     state_init(e);
+    messages_init(e);
+    erase_due(e);
 
     if (embedded_open_handles(e) != 0) {
         free(e);
@@ -226,6 +230,8 @@ embedded_free(struct embedded *e)
     readers_free(e->readers);
     outcome_close(e);
     marker_drop(e);
+    erase_close(e);
+    messages_clear(e);
     state_clear(e);
     commit_free(e->collecting, e->ops);
     commit_free(e->spare, e->ops);
@@ -273,6 +279,8 @@ embedded_close(void *b, void (*closed)(void *data), void *data)
     /* From here on nobody is woken any more. */
     e->runnable.first = NULL;
     e->runnable.last = &e->runnable.first;
+    e->unpublished.first = NULL;
+    e->unpublished.last = &e->unpublished.first;
     (void) uv_idle_start(&e->idle, embedded_on_idle);
 }
 
@@ -377,6 +385,7 @@ on_check(uv_check_t *check)
 
     embedded_turn(e);
     state_evict(e);
+    messages_evict(e);
 
     if (e->closing) {
         embedded_close_if_done(e);
@@ -403,6 +412,7 @@ on_tick(uv_timer_t *timer)
 
     if (e->state == EMBEDDED_OPEN) {
         outcome_tick(e);
+        erase_tick(e);
         marker_flush(e);
     }
 }

@@ -27,7 +27,9 @@
 
 struct channel;
 struct embedded;
+struct erase_list;
 struct filter_window;
+struct message;
 struct request;
 struct user;
 
@@ -91,6 +93,8 @@ struct event {
     struct str tail;
     struct channel *channel; /* pinned until the event is out */
     uint64_t message_id;     /* 0: none                       */
+    struct message *message; /* pinned likewise, or NULL      */
+    uint32_t rev;            /* of the message, for inboxes   */
     uint32_t n_fans;
     struct fan fans[];
 };
@@ -152,10 +156,23 @@ struct embedded {
     size_t cached, cache_max;   /* bytes                          */
     uint64_t evictions;
 
+    /* storage_message.c */
+    struct map messages;
+    struct lru messages_lru;
+    size_t message_bytes;
+    struct request_queue unpublished; /* wait for a commit to be published */
+
     /* storage_outcome.c */
     struct map outcomes; /* in flight */
     struct filter_window *days, *slots;
     bool outcomes_building, outcomes_dropping, outcomes_deleted;
+
+    /* storage_erase.c */
+    bool erase_due, erase_busy, erased_busy;
+    unsigned erase_stage;       /* enum erase_stage                */
+    unsigned erase_wait;        /* ticks until the next round      */
+    uint64_t erase_after;       /* the sequence to be seen in it   */
+    struct erase_list *erasing; /* what is at work, or NULL        */
 
     /* storage_marker.c */
     struct channel *dirty_channels, *writing_channels, *waiting_channels;
@@ -163,8 +180,9 @@ struct embedded {
     struct engine_batch *behind; /* with the commit thread while writing */
     bool behind_busy;
     bool behind_more;             /* not all that is dirty had room  */
+    bool dropped_busy;            /* what is written is what follows */
     struct engine_batch *dropped; /* old outcomes to delete, or NULL */
-    bool dropped_busy;            /* that is what is being written   */
+    struct engine_batch *erased;  /* of storage_erase.c, or NULL     */
     struct channel *receipts;     /* channels that owe some          */
 
     uint8_t *subscribed; /* a bit a user number */
@@ -281,5 +299,10 @@ enum step update_channel_step(struct embedded *e, struct request *r);
 enum step set_role_step(struct embedded *e, struct request *r);
 enum step hide_channel_step(struct embedded *e, struct request *r);
 enum step read_channel_step(struct embedded *e, struct request *r);
+enum step edit_message_step(struct embedded *e, struct request *r);
+enum step delete_message_step(struct embedded *e, struct request *r);
+enum step react_step(struct embedded *e, struct request *r);
+enum step typing_step(struct embedded *e, struct request *r);
+enum step mute_channel_step(struct embedded *e, struct request *r);
 
 #endif

@@ -53,6 +53,9 @@ struct engine_ops {
 
     /* Gives back the disk of a dropped key range in the background. */
     void (*compact)(struct engine *e, struct str from, struct str to);
+
+    /* Some of that is still to be done. */
+    bool (*compacting)(struct engine *e);
 };
 
 extern const struct engine_ops engine_leveldb;

@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "storage_channel.h"
+#include "storage_text.h"
 
 #define HISTORY_LIMIT 50
 
@@ -188,6 +189,7 @@ history_put(struct history *h, const struct reader *r, struct engine_iter *i,
             uint64_t id, bool down)
 {
     struct buf *b = down ? &h->below : &h->above;
+    size_t before = b->len, others = h->below.len + h->above.len;
     struct record_message message;
     struct key key;
 
@@ -211,23 +213,30 @@ history_put(struct history *h, const struct reader *r, struct engine_iter *i,
         return -1;
     }
 
-    if (h->below.len + h->above.len + message.json.len > STORAGE_PAGE_BYTES
-        && h->below.len + h->above.len != 0) {
+    if (!down) {
+        buf_put_char(b, ',');
+    }
+
+    text_put_shown(b, &message);
+
+    if (buf_failed(b)) {
+        return -1;
+    }
+
+    if (h->below.len + h->above.len > STORAGE_PAGE_BYTES && others != 0) {
+        b->len = before;
         return 1;
     }
 
     if (down) {
-        buf_put_str(b, message.json);
         h->ends[h->n_below++] = b->len;
         h->lo--;
 
     } else {
-        buf_put_char(b, ',');
-        buf_put_str(b, message.json);
         h->hi++;
     }
 
-    return buf_failed(b) ? -1 : 0;
+    return 0;
 }
 
 

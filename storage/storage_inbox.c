@@ -38,8 +38,12 @@ static int inbox_read_refs(struct inbox_read *l, const struct reader *r,
                            struct engine_iter *i, uint32_t n);
 static int inbox_read_tails(struct inbox_read *l, const struct reader *r,
                             struct engine_iter *i, uint32_t from);
-static int inbox_read_tail(struct inbox_read *l, struct inbox_ref *ref,
-                           struct str value);
+static bool inbox_refers_to_event(const struct inbox_ref *ref);
+static int inbox_read_tail(struct inbox_read *l, const struct reader *r,
+                           struct engine_iter *i, struct inbox_ref *ref);
+static int inbox_read_message(struct inbox_read *l, const struct reader *r,
+                              struct engine_iter *i,
+                              const struct inbox_ref *ref);
 static bool inbox_read_cut(struct inbox_read *l, uint32_t from, size_t *bytes);
 static void inbox_read_done(struct embedded *e, struct read_job *job);
 
@@ -261,7 +265,7 @@ inbox_read_tails(struct inbox_read *l, const struct reader *r,
     for (k = 0; k < n; k++) {
         ref = sorted[k];
 
-        if (ref->to.method == STORAGE_EVENT_CHANNEL_UPDATED) {
+        if (inbox_refers_to_event(ref)) {
             key_event(&key, ref->to.channel, ref->to.id);
 
         } else {
@@ -275,7 +279,7 @@ inbox_read_tails(struct inbox_read *l, const struct reader *r,
 
         if (!r->ops->iter_valid(i)
             || !str_eq(r->ops->iter_key(i), key_str(&key))
-            || inbox_read_tail(l, ref, r->ops->iter_value(i)) != 0) {
+            || inbox_read_tail(l, r, i, ref) != 0) {
             log_error("store: what inbox entry %llu of user %llu refers to "
                       "is damaged",
                       (unsigned long long) ref->inbox_id,
@@ -291,33 +295,72 @@ inbox_read_tails(struct inbox_read *l, const struct reader *r,
 }
 
 
-static int
-inbox_read_tail(struct inbox_read *l, struct inbox_ref *ref, struct str value)
+static bool
+inbox_refers_to_event(const struct inbox_ref *ref)
 {
-    struct record_message message;
+    return ref->to.method == STORAGE_EVENT_CHANNEL_UPDATED
+           || ref->to.method == STORAGE_EVENT_MESSAGE_REACTED;
+}
+
+
+static int
+inbox_read_tail(struct inbox_read *l, const struct reader *r,
+                struct engine_iter *i, struct inbox_ref *ref)
+{
     struct str tail;
 
     ref->at = l->text.len;
 
-    if (ref->to.method == STORAGE_EVENT_CHANNEL_UPDATED) {
-        if (record_get_event(value, &tail) != 0) {
+    if (inbox_refers_to_event(ref)) {
+        if (record_get_event(r->ops->iter_value(i), &tail) != 0) {
             return -1;
         }
 
         buf_put_str(&l->text, tail);
 
     } else {
-        if (record_get_message(value, &message) != 0) {
+        buf_put_lit(&l->text, ",\"message\":");
+
+        if (inbox_read_message(l, r, i, ref) != 0) {
             return -1;
         }
 
-        buf_put_lit(&l->text, ",\"message\":");
-        buf_put_str(&l->text, message.json);
         buf_put_lit(&l->text, "}}");
     }
 
     ref->len = l->text.len - ref->at;
     return buf_failed(&l->text) ? -1 : 0;
+}
+
+
+/* As it was told; one that was deleted since tells only that. */
+static int
+inbox_read_message(struct inbox_read *l, const struct reader *r,
+                   struct engine_iter *i, const struct inbox_ref *ref)
+{
+    struct record_message message;
+    struct str json;
+    struct key key;
+
+    if (record_get_message(r->ops->iter_value(i), &message) != 0) {
+        return -1;
+    }
+
+    json = message.json;
+
+    if (!message.deleted && message.rev != 0) {
+        key_revision(&key, ref->to.channel, ref->to.id, ref->to.rev);
+        r->ops->iter_seek(i, key_str(&key));
+
+        if (!r->ops->iter_valid(i)
+            || !str_eq(r->ops->iter_key(i), key_str(&key))
+            || record_get_revision(r->ops->iter_value(i), &json) != 0) {
+            return -1;
+        }
+    }
+
+    buf_put_str(&l->text, json);
+    return 0;
 }
 
 

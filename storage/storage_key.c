@@ -12,24 +12,27 @@ struct key_shape {
     enum key_kind kind;
     uint8_t first_len;
     uint8_t second_len;
+    uint8_t third_len;
     uint8_t name_max; /* 0: no name */
 };
 
 static const struct key_shape key_shapes[] = {
-    {KEY_FORMAT,       0, 0, 0                  },
-    {KEY_SEQUENCE,     0, 0, 0                  },
-    {KEY_USER_NAME,    0, 0, STORAGE_ID_MAX     },
-    {KEY_USER,         8, 0, 0                  },
-    {KEY_CHANNEL_NAME, 0, 0, STORAGE_CHANNEL_MAX},
-    {KEY_CHANNEL,      8, 0, 0                  },
-    {KEY_MESSAGE,      8, 8, 0                  },
-    {KEY_EVENT,        8, 8, 0                  },
-    {KEY_INBOX,        8, 8, 0                  },
-    {KEY_MEMBERSHIP,   8, 8, 0                  },
-    {KEY_MARKERS,      8, 8, 0                  },
-    {KEY_DEVICE,       8, 0, STORAGE_ID_MAX     },
-    {KEY_CLIENT,       4, 8, STORAGE_ID_MAX     },
-    {KEY_REQUEST,      4, 0, STORAGE_ID_MAX     },
+    {KEY_FORMAT,       0, 0, 0, 0                  },
+    {KEY_SEQUENCE,     0, 0, 0, 0                  },
+    {KEY_USER_NAME,    0, 0, 0, STORAGE_ID_MAX     },
+    {KEY_USER,         8, 0, 0, 0                  },
+    {KEY_CHANNEL_NAME, 0, 0, 0, STORAGE_CHANNEL_MAX},
+    {KEY_CHANNEL,      8, 0, 0, 0                  },
+    {KEY_MESSAGE,      8, 8, 0, 0                  },
+    {KEY_EVENT,        8, 8, 0, 0                  },
+    {KEY_INBOX,        8, 8, 0, 0                  },
+    {KEY_MEMBERSHIP,   8, 8, 0, 0                  },
+    {KEY_MARKERS,      8, 8, 0, 0                  },
+    {KEY_DEVICE,       8, 0, 0, STORAGE_ID_MAX     },
+    {KEY_CLIENT,       4, 8, 0, STORAGE_ID_MAX     },
+    {KEY_REQUEST,      4, 0, 0, STORAGE_ID_MAX     },
+    {KEY_REVISION,     8, 8, 4, 0                  },
+    {KEY_ERASED,       8, 8, 0, 0                  },
 };
 
 #define KEY_N_SHAPES (sizeof(key_shapes) / sizeof(key_shapes[0]))
@@ -148,6 +151,23 @@ key_request(struct key *k, uint32_t slot, struct str request_id)
 }
 
 
+void
+key_revision(struct key *k, uint64_t channel, uint64_t message_id, uint32_t rev)
+{
+    key_prefix_number(k, KEY_REVISION, channel);
+    key_put(k, message_id, 8);
+    key_put(k, rev, 4);
+}
+
+
+void
+key_erased(struct key *k, uint64_t channel, uint64_t message_id)
+{
+    key_prefix_number(k, KEY_ERASED, channel);
+    key_put(k, message_id, 8);
+}
+
+
 int
 key_parse(struct str key, struct key_parts *out)
 {
@@ -165,7 +185,7 @@ key_parse(struct str key, struct key_parts *out)
         return -1;
     }
 
-    size_t fixed = 1u + shape->first_len + shape->second_len;
+    size_t fixed = 1u + shape->first_len + shape->second_len + shape->third_len;
     size_t name_min = shape->name_max > 0 ? 1 : 0;
 
     if (key.len < fixed + name_min || key.len > fixed + shape->name_max) {
@@ -175,6 +195,8 @@ key_parse(struct str key, struct key_parts *out)
     out->kind = shape->kind;
     out->first = key_get(p + 1, shape->first_len);
     out->second = key_get(p + 1 + shape->first_len, shape->second_len);
+    out->third = (uint32_t) key_get(
+        p + 1 + shape->first_len + shape->second_len, shape->third_len);
     out->name = (struct str){key.data + fixed, key.len - fixed};
     return 0;
 }

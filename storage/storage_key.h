@@ -16,6 +16,8 @@
  *   'V' user(8) device                 device's cursor
  *   'D' day(4) user(8) client_id       outcome of a client_id
  *   'Q' slot(4) request_id             outcome of a request
+ *   'R' channel(8) message_id(8) rev(4)  revision of a message, as pushed
+ *   'x' channel(8) message_id(8)       deleted, still to leave the disk
  *
  * User and channel numbers, message, event and inbox ids start at 1.  A day
  * is 86,400 s, a slot 600 s of the clock that counts from 1970.
@@ -50,6 +52,8 @@ enum key_kind {
     KEY_DEVICE = 'V',
     KEY_CLIENT = 'D',
     KEY_REQUEST = 'Q',
+    KEY_REVISION = 'R',
+    KEY_ERASED = 'x',
 };
 
 struct key {
@@ -58,14 +62,15 @@ struct key {
 };
 
 /*
- * A key taken apart.  first and second are the numbers in the order they
- * stand in the key (a day or slot is first), name what follows; what the kind
- * has not is 0 or empty.  name points into the key that was parsed.
+ * A key taken apart.  first, second and third are the numbers in the order
+ * they stand in the key (a day or slot is first), name what follows; what the
+ * kind has not is 0 or empty.  name points into the key that was parsed.
  */
 struct key_parts {
     enum key_kind kind;
     uint64_t first;
     uint64_t second;
+    uint32_t third;
     struct str name;
 };
 
@@ -88,6 +93,9 @@ void key_device(struct key *k, uint64_t user, struct str device);
 void key_client(struct key *k, uint32_t day, uint64_t user,
                 struct str client_id);
 void key_request(struct key *k, uint32_t slot, struct str request_id);
+void key_revision(struct key *k, uint64_t channel, uint64_t message_id,
+                  uint32_t rev);
+void key_erased(struct key *k, uint64_t channel, uint64_t message_id);
 
 /* 0, or -1 when no builder could have made the key. */
 int key_parse(struct str key, struct key_parts *out);

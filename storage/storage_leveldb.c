@@ -57,6 +57,7 @@ struct engine {
     bool closing;
     struct engine_range ranges[ENGINE_RANGES];
     unsigned n_ranges;
+    bool in_range; /* one is being compacted */
 };
 
 struct engine_batch {
@@ -374,6 +375,18 @@ engine_compact(struct engine *e, struct str from, struct str to)
 }
 
 
+static bool
+engine_compacting(struct engine *e)
+{
+    bool compacting;
+
+    pthread_mutex_lock(&e->mutex);
+    compacting = e->n_ranges > 0 || e->in_range;
+    pthread_mutex_unlock(&e->mutex);
+    return compacting;
+}
+
+
 const struct engine_ops engine_leveldb = {
     .name = "leveldb",
     .open = engine_open,
@@ -396,6 +409,7 @@ const struct engine_ops engine_leveldb = {
     .iter_value = engine_iter_value,
     .iter_error = engine_iter_error,
     .compact = engine_compact,
+    .compacting = engine_compacting,
 };
 
 
@@ -606,6 +620,7 @@ engine_compactor(void *data)
         e->n_ranges--;
         memmove(e->ranges, e->ranges + 1, e->n_ranges * sizeof(r));
         memset(&e->ranges[e->n_ranges], 0, sizeof(r));
+        e->in_range = true;
         pthread_mutex_unlock(&e->mutex);
 
         log_debug("store %s: compact a range", e->path);
@@ -614,6 +629,7 @@ engine_compactor(void *data)
         engine_range_clear(&r);
 
         pthread_mutex_lock(&e->mutex);
+        e->in_range = false;
     }
 
     pthread_mutex_unlock(&e->mutex);

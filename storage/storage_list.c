@@ -8,6 +8,7 @@
 #include "log.h"
 #include "storage_channel.h"
 #include "storage_load.h"
+#include "storage_text.h"
 
 #define LIST_LIMIT 50
 #define LIST_NAMES 256 /* remembered while a page is made */
@@ -17,6 +18,7 @@ struct list_row {
     uint64_t activity;
     uint64_t newest;
     uint64_t read;
+    uint64_t muted;
 };
 
 struct list_marker {
@@ -190,7 +192,8 @@ list_markers(struct list *l, const struct channel *ch, const struct user *u)
 
     p = &l->markers[l->n_markers++];
     p->channel = ch->number;
-    p->markers = (struct record_markers){m->read, m->delivered, m->hidden};
+    p->markers =
+        (struct record_markers){m->read, m->delivered, m->hidden, m->muted};
     return 0;
 }
 
@@ -298,6 +301,7 @@ list_row(struct list *l, const struct reader *r, struct engine_iter *i,
     }
 
     row.read = markers.read < row.newest ? markers.read : row.newest;
+    row.muted = markers.muted;
 
     if (markers.hidden == row.newest + 1
         || (l->has_cursor
@@ -448,6 +452,7 @@ list_channel(struct list *l, const struct reader *r, const struct list_row *row)
     buf_put_u64(&l->json, row->newest - row->read);
     buf_put_lit(&l->json, ",\"read\":");
     buf_put_u64(&l->json, row->read);
+    channel_json_muted(&l->json, row->muted);
     buf_put_char(&l->json, '}');
     return rc;
 }
@@ -510,7 +515,7 @@ list_last_message(struct list *l, const struct reader *r,
     rc = r->ops->get(r->engine, key_str(&key), &value);
 
     if (rc == 1 && record_get_message(buf_str(&value), &message) == 0) {
-        buf_put_str(&l->json, message.json);
+        text_put_shown(&l->json, &message);
         rc = 0;
 
     } else {

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "storage_erase.h"
 #include "storage_outcome.h"
 
 #define MARKER_BATCH     1024 /* records in one batch            */
@@ -109,7 +110,7 @@ marker_dirty_user(struct embedded *e, struct user *u)
 void
 marker_put(struct embedded *e, const struct channel *ch, struct member *m)
 {
-    struct record_markers record = {m->read, m->delivered, m->hidden};
+    struct record_markers record = {m->read, m->delivered, m->hidden, m->muted};
     struct key key;
 
     m->put_at = e->sequence + 1;
@@ -135,6 +136,13 @@ marker_flush(struct embedded *e)
         e->behind_busy = true;
         e->dropped_busy = true;
         committer_write_behind(e->committer, e->dropped);
+        return;
+    }
+
+    if (e->erased != NULL) {
+        e->behind_busy = true;
+        e->erased_busy = true;
+        committer_write_behind(e->committer, e->erased);
         return;
     }
 
@@ -202,6 +210,7 @@ marker_flush_channel(struct embedded *e, struct channel *ch)
         record.read = marker_min(m->read, ch->published);
         record.delivered = marker_min(m->delivered, ch->published);
         record.hidden = m->hidden;
+        record.muted = m->muted;
 
         key_markers(&key, ch->number, m->user->number);
         (void) embedded_record(e);
@@ -267,6 +276,10 @@ marker_flushed(struct embedded *e)
         outcome_dropped(e);
     }
 
+    if (e->erased_busy) {
+        erase_written(e);
+    }
+
     while ((ch = e->writing_channels) != NULL) {
         e->writing_channels = ch->writing_next;
         ch->pins--;
@@ -290,7 +303,7 @@ marker_flushed(struct embedded *e)
 
     /* What found no room in the batch does not wait for the next tick: more
      * may become dirty in a second than one batch holds. */
-    if (e->behind_more || e->dropped != NULL) {
+    if (e->behind_more || e->dropped != NULL || e->erased != NULL) {
         e->behind_more = false;
         marker_flush(e);
     }

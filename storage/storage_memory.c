@@ -404,6 +404,14 @@ engine_compact(struct engine *e, struct str from, struct str to)
 }
 
 
+static bool
+engine_compacting(struct engine *e)
+{
+    (void) e;
+    return false;
+}
+
+
 const struct engine_ops engine_memory = {
     .name = "memory",
     .open = engine_open,
@@ -426,6 +434,7 @@ const struct engine_ops engine_memory = {
     .iter_value = engine_iter_value,
     .iter_error = engine_iter_error,
     .compact = engine_compact,
+    .compacting = engine_compacting,
 };
 
 

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "storage_filter.h"
 #include "storage_load.h"
+#include "storage_text.h"
 
 /* Of request.outcome_state. */
 enum outcome_state {
@@ -43,6 +44,12 @@ static int outcome_look_json(struct outcome_look *l, const struct reader *r,
                              struct str value);
 static int outcome_send_json(struct outcome_look *l, const struct reader *r,
                              const struct record_outcome *o);
+static int outcome_message_json(struct outcome_look *l, const struct reader *r,
+                                const struct record_outcome *o);
+static int outcome_message_revision(const struct reader *r,
+                                    struct engine_iter *i,
+                                    const struct record_outcome *o,
+                                    struct buf *b);
 static void outcome_look_done(struct embedded *e, struct read_job *job);
 
 
@@ -356,6 +363,9 @@ outcome_look_json(struct outcome_look *l, const struct reader *r,
     case RECORD_OUTCOME_JSON:
         buf_put_str(&l->json, o.json);
         break;
+
+    case RECORD_OUTCOME_MESSAGE:
+        return outcome_message_json(l, r, &o);
     }
 
     return buf_failed(&l->json) ? -1 : 0;
@@ -392,6 +402,63 @@ outcome_send_json(struct outcome_look *l, const struct reader *r,
 
     buf_clear(&value);
     return rc;
+}
+
+
+/* The text is the message's to keep: once deleted, it is in no outcome. */
+static int
+outcome_message_json(struct outcome_look *l, const struct reader *r,
+                     const struct record_outcome *o)
+{
+    struct engine_iter *i = r->ops->iter_open(r->engine);
+    struct record_message message;
+    struct key key;
+    int rc = -1;
+
+    if (i == NULL) {
+        return -1;
+    }
+
+    key_message(&key, o->channel, o->message_id);
+    r->ops->iter_seek(i, key_str(&key));
+
+    if (r->ops->iter_valid(i) && str_eq(r->ops->iter_key(i), key_str(&key))
+        && record_get_message(r->ops->iter_value(i), &message) == 0) {
+        buf_put_lit(&l->json, "{\"message\":");
+
+        if (o->rev == 0 || message.deleted) {
+            text_put_shown(&l->json, &message);
+            rc = 0;
+
+        } else {
+            rc = outcome_message_revision(r, i, o, &l->json);
+        }
+
+        buf_put_char(&l->json, '}');
+    }
+
+    r->ops->iter_close(i);
+    return buf_failed(&l->json) ? -1 : rc;
+}
+
+
+static int
+outcome_message_revision(const struct reader *r, struct engine_iter *i,
+                         const struct record_outcome *o, struct buf *b)
+{
+    struct str json;
+    struct key key;
+
+    key_revision(&key, o->channel, o->message_id, o->rev);
+    r->ops->iter_seek(i, key_str(&key));
+
+    if (!r->ops->iter_valid(i) || !str_eq(r->ops->iter_key(i), key_str(&key))
+        || record_get_revision(r->ops->iter_value(i), &json) != 0) {
+        return -1;
+    }
+
+    buf_put_str(b, json);
+    return 0;
 }
 
 

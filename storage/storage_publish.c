@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "storage_message.h"
 #include "storage_outcome.h"
 #include "storage_state.h"
 
@@ -61,6 +62,10 @@ embedded_event(struct embedded *e, struct event *event)
         event->channel->pins++;
     }
 
+    if (event->message != NULL) {
+        event->message->pins++;
+    }
+
     embedded_output(e, &event->out);
 }
 
@@ -104,6 +109,7 @@ embedded_publish(struct embedded *e, struct commit *c)
         commit_free(c, e->ops);
     }
 
+    messages_published(e);
     requests_run(e);
 }
 
@@ -137,6 +143,10 @@ embedded_publish_event(struct embedded *e, struct event *event)
         }
 
         user_unref(e, fan->user);
+    }
+
+    if (event->message != NULL) {
+        event->message->pins--;
     }
 
     if (event->channel != NULL) {

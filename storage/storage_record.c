@@ -16,6 +16,12 @@ struct record_reader {
 
 static void record_put_number(struct buf *b, uint64_t n, unsigned len);
 static void record_put_start(struct buf *b);
+static void record_put_changed_message(struct buf *b,
+                                       const struct record_message *m);
+static int record_get_changed_message(struct record_reader *r,
+                                      struct record_message *m);
+static int record_reactions_check(struct str reactions);
+static unsigned record_read_either(struct record_reader *r, struct str value);
 static void record_put_bytes(struct buf *b, struct str s, unsigned len_size,
                              size_t max);
 static void record_read(struct record_reader *r, struct str value);
@@ -152,10 +158,18 @@ int
 record_get_message(struct str value, struct record_message *m)
 {
     struct record_reader r;
+    unsigned version = record_read_either(&r, value);
 
-    record_read(&r, value);
     m->sender = record_get_number(&r, 8);
     m->sent_at = record_get_number(&r, 8);
+    m->rev = 0;
+    m->deleted = false;
+    m->reactions = (struct str){NULL, 0};
+
+    if (version == RECORD_VERSION_2 && record_get_changed_message(&r, m) != 0) {
+        return -1;
+    }
+
     m->json = record_get_rest(&r);
 
     if (m->sender == 0 || m->json.len == 0) {
@@ -163,6 +177,110 @@ record_get_message(struct str value, struct record_message *m)
     }
 
     return record_end(&r);
+}
+
+
+static int
+record_get_changed_message(struct record_reader *r, struct record_message *m)
+{
+    uint64_t deleted;
+
+    m->rev = (uint32_t) record_get_number(r, 4);
+    deleted = record_get_number(r, 1);
+    m->deleted = deleted == 1;
+    m->reactions = record_get_bytes(r, 4, UINT32_MAX);
+
+    if (r->failed || deleted > 1
+        || (m->rev == 0 && deleted == 0 && m->reactions.len == 0)) {
+        return -1;
+    }
+
+    return record_reactions_check(m->reactions);
+}
+
+
+static int
+record_reactions_check(struct str reactions)
+{
+    struct record_reaction reaction;
+    unsigned n = 0;
+    int rc;
+
+    do {
+        rc = record_next_reaction(&reactions, &reaction);
+    } while (rc == 1 && ++n <= STORAGE_REACTIONS_MAX);
+
+    return rc;
+}
+
+
+int
+record_next_reaction(struct str *rest, struct record_reaction *reaction)
+{
+    struct record_reader r = {.failed = false};
+
+    if (rest->len == 0) {
+        return 0;
+    }
+
+    r.pos = (const unsigned char *) rest->data;
+    r.end = r.pos + rest->len;
+    reaction->emoji = record_get_bytes(&r, 1, STORAGE_EMOJI_MAX);
+    reaction->n_users = (uint32_t) record_get_number(&r, 1);
+
+    if (r.failed || reaction->emoji.len == 0 || reaction->n_users == 0
+        || reaction->n_users > STORAGE_MEMBERS_MAX) {
+        return -1;
+    }
+
+    for (uint32_t i = 0; i < reaction->n_users; i++) {
+        reaction->users[i] = record_get_bytes(&r, 1, STORAGE_ID_MAX);
+
+        if (reaction->users[i].len == 0) {
+            return -1;
+        }
+    }
+
+    *rest = (struct str){(const char *) r.pos, (size_t) (r.end - r.pos)};
+    return 1;
+}
+
+
+void
+record_put_reaction(struct buf *b, const struct record_reaction *r)
+{
+    record_put_bytes(b, r->emoji, 1, STORAGE_EMOJI_MAX);
+    record_put_number(b, r->n_users, 1);
+
+    for (uint32_t i = 0; i < r->n_users; i++) {
+        record_put_bytes(b, r->users[i], 1, STORAGE_ID_MAX);
+    }
+}
+
+
+void
+record_put_message(struct buf *b, const struct record_message *m)
+{
+    if (m->rev == 0 && !m->deleted && m->reactions.len == 0) {
+        record_put_message_head(b, m->sender, m->sent_at);
+
+    } else {
+        record_put_changed_message(b, m);
+    }
+
+    buf_put_str(b, m->json);
+}
+
+
+static void
+record_put_changed_message(struct buf *b, const struct record_message *m)
+{
+    record_put_number(b, RECORD_VERSION_2, 1);
+    record_put_number(b, m->sender, 8);
+    record_put_number(b, m->sent_at, 8);
+    record_put_number(b, m->rev, 4);
+    record_put_number(b, m->deleted, 1);
+    record_put_bytes(b, m->reactions, 4, UINT32_MAX);
 }
 
 
@@ -203,6 +321,20 @@ record_get_event(struct str value, struct str *tail)
     }
 
     return record_end(&r);
+}
+
+
+void
+record_put_revision(struct buf *b, struct str json)
+{
+    record_put_event(b, json);
+}
+
+
+int
+record_get_revision(struct str value, struct str *json)
+{
+    return record_get_event(value, json);
 }
 
 
@@ -258,10 +390,14 @@ record_get_membership(struct str value)
 void
 record_put_markers(struct buf *b, const struct record_markers *m)
 {
-    record_put_start(b);
+    record_put_number(b, m->muted == 0 ? RECORD_VERSION : RECORD_VERSION_2, 1);
     record_put_number(b, m->read, 8);
     record_put_number(b, m->delivered, 8);
     record_put_number(b, m->hidden, 8);
+
+    if (m->muted != 0) {
+        record_put_number(b, m->muted, 8);
+    }
 }
 
 
@@ -269,11 +405,21 @@ int
 record_get_markers(struct str value, struct record_markers *m)
 {
     struct record_reader r;
+    unsigned version = record_read_either(&r, value);
 
-    record_read(&r, value);
     m->read = record_get_number(&r, 8);
     m->delivered = record_get_number(&r, 8);
     m->hidden = record_get_number(&r, 8);
+    m->muted = 0;
+
+    if (version == RECORD_VERSION_2) {
+        m->muted = record_get_number(&r, 8);
+
+        if (m->muted == 0) {
+            return -1;
+        }
+    }
+
     return record_end(&r);
 }
 
@@ -317,6 +463,11 @@ record_put_outcome(struct buf *b, const struct record_outcome *o)
     case RECORD_OUTCOME_JSON:
         buf_put_str(b, o->json);
         break;
+    case RECORD_OUTCOME_MESSAGE:
+        record_put_number(b, o->channel, 8);
+        record_put_number(b, o->message_id, 8);
+        record_put_number(b, o->rev, 4);
+        break;
     }
 }
 
@@ -345,6 +496,14 @@ record_get_outcome(struct str value, struct record_outcome *o)
     case RECORD_OUTCOME_JSON:
         o->json = record_get_rest(&r);
         return o->json.len > 0 ? record_end(&r) : -1;
+    case RECORD_OUTCOME_MESSAGE:
+        o->channel = record_get_number(&r, 8);
+        o->message_id = record_get_number(&r, 8);
+        o->rev = (uint32_t) record_get_number(&r, 4);
+        if (o->channel == 0 || o->message_id == 0) {
+            return -1;
+        }
+        return record_end(&r);
     }
 
     return -1;
@@ -395,6 +554,24 @@ record_read(struct record_reader *r, struct str value)
     if (record_get_number(r, 1) != RECORD_VERSION) {
         r->failed = true;
     }
+}
+
+
+/* Of the kinds that have two layouts; a version beyond them fails. */
+static unsigned
+record_read_either(struct record_reader *r, struct str value)
+{
+    unsigned version = value.len > 0 ? (unsigned char) value.data[0] : 0;
+
+    r->pos = (const unsigned char *) (value.len > 0 ? value.data : "");
+    r->end = r->pos + value.len;
+    r->failed = version != RECORD_VERSION && version != RECORD_VERSION_2;
+
+    if (!r->failed) {
+        r->pos++;
+    }
+
+    return version;
 }
 
 

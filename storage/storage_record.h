@@ -18,8 +18,9 @@
 #include "storage.h"
 #include "str.h"
 
-/* The first byte of every value. */
-#define RECORD_VERSION 1
+/* The first byte of every value; of some kinds there is a second layout. */
+#define RECORD_VERSION   1
+#define RECORD_VERSION_2 2
 
 #define RECORD_NAME_MAX (STORAGE_NAME_CHARS * 4) /* bytes of a channel name */
 
@@ -54,10 +55,23 @@ struct record_channel {
     struct record_member members[STORAGE_MEMBERS_MAX]; /* in joining order */
 };
 
+/*
+ * A message as it is now.  One that was never changed has version 1 and
+ * nothing but sender, sent_at and json; any other has version 2.
+ */
 struct record_message {
     uint64_t sender;
     uint64_t sent_at;
-    struct str json; /* the whole object, {...} */
+    uint32_t rev;         /* how often it was edited                     */
+    bool deleted;         /* json says so, too                           */
+    struct str reactions; /* taken apart by record_next_reaction()       */
+    struct str json;      /* the whole object without reactions, {...}   */
+};
+
+struct record_reaction {
+    struct str emoji;
+    uint32_t n_users; /* at least 1 */
+    struct str users[STORAGE_MEMBERS_MAX];
 };
 
 /* What an inbox entry refers to. */
@@ -76,6 +90,7 @@ struct record_markers {
     uint64_t read;
     uint64_t delivered;
     uint64_t hidden;
+    uint64_t muted; /* until when, 0: not; then it is not written */
 };
 
 struct record_device {
@@ -85,18 +100,20 @@ struct record_device {
 
 /* On disk: do not renumber. */
 enum record_outcome_kind {
-    RECORD_OUTCOME_EMPTY = 0, /* done, the result is {}           */
-    RECORD_OUTCOME_SEND = 1,  /* a message, named below           */
-    RECORD_OUTCOME_JSON = 2,  /* the finished JSON of the result  */
+    RECORD_OUTCOME_EMPTY = 0,   /* done, the result is {}           */
+    RECORD_OUTCOME_SEND = 1,    /* a message, named below           */
+    RECORD_OUTCOME_JSON = 2,    /* the finished JSON of the result  */
+    RECORD_OUTCOME_MESSAGE = 3, /* {message}, as it is then         */
 };
 
 struct record_outcome {
     enum record_outcome_kind kind;
-    uint64_t channel; /* SEND: these four */
-    uint64_t message_id;
-    uint64_t inbox_id; /* the sender's */
+    uint64_t channel;    /* SEND: these four; MESSAGE: these two, */
+    uint64_t message_id; /* and rev, 0: the newest                */
+    uint64_t inbox_id;   /* the sender's */
     uint64_t sent_at;
     struct str json; /* JSON */
+    uint32_t rev;
 };
 
 /* 'F' */
@@ -117,6 +134,11 @@ int record_get_channel(struct str value, struct record_channel *c);
 /* json is put behind by the caller, in as many pieces as it likes. */
 void record_put_message_head(struct buf *b, uint64_t sender, uint64_t sent_at);
 int record_get_message(struct str value, struct record_message *m);
+void record_put_message(struct buf *b, const struct record_message *m);
+
+/* The first of *rest, which moves behind it.  1; 0: there is none; -1. */
+int record_next_reaction(struct str *rest, struct record_reaction *r);
+void record_put_reaction(struct buf *b, const struct record_reaction *r);
 
 /*
  * The first part of every message's JSON, up to the comma behind sent_at:
@@ -132,6 +154,10 @@ void record_put_message_json(struct buf *b, struct str channel,
  */
 void record_put_event(struct buf *b, struct str tail);
 int record_get_event(struct str value, struct str *tail);
+
+/* 'R': the JSON of a message as an event told it */
+void record_put_revision(struct buf *b, struct str json);
+int record_get_revision(struct str value, struct str *json);
 
 void record_put_inbox(struct buf *b, const struct record_inbox *i);
 int record_get_inbox(struct str value, struct record_inbox *i);

@@ -7,7 +7,9 @@
 #include "storage_embedded.h"
 
 #include "log.h"
+#include "storage_erase.h"
 #include "storage_marker.h"
+#include "storage_message.h"
 #include "storage_outcome.h"
 #include "storage_state.h"
 
@@ -103,6 +105,8 @@ embedded_fail(struct embedded *e)
 
     embedded_drop_behind(e);
     outcome_drop(e);
+    erase_drop(e);
+    messages_clear(e);
     state_clear(e);
 
     if (!e->closing) {

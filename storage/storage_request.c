@@ -33,6 +33,11 @@ static const struct {
     [STORAGE_SET_ROLE] = {set_role_step,       true,  true },
     [STORAGE_HIDE_CHANNEL] = {hide_channel_step,   true,  true },
     [STORAGE_READ_CHANNEL] = {read_channel_step,   true,  false},
+    [STORAGE_EDIT_MESSAGE] = {edit_message_step,   true,  true },
+    [STORAGE_DELETE_MESSAGE] = {delete_message_step, true,  true },
+    [STORAGE_REACT] = {react_step,          true,  true },
+    [STORAGE_TYPING] = {typing_step,         true,  false},
+    [STORAGE_MUTE_CHANNEL] = {mute_channel_step,   true,  true },
 };
 
 static struct str request_copy(char **at, struct str s);
@@ -161,7 +166,8 @@ request_key(struct request *r, char **at)
 {
     char *start = *at;
 
-    if (r->op.type > STORAGE_READ_CHANNEL || !request_ops[r->op.type].keeps) {
+    if (r->op.type >= sizeof(request_ops) / sizeof(request_ops[0])
+        || !request_ops[r->op.type].keeps) {
         return;
     }
 

@@ -88,13 +88,16 @@ send_allowed(struct embedded *e, struct request *r, struct user *sender,
 
     (void) e;
 
-    if (r->op.to.len == 0) {
-        return channel_member_of(ch, sender) != NULL ? STORAGE_OK
-                                                     : STORAGE_NO_CHANNEL;
+    if (r->op.to.len == 0 && channel_member_of(ch, sender) == NULL) {
+        return STORAGE_NO_CHANNEL;
     }
 
-    if ((r->op.flags & STORAGE_REFUSE_UNKNOWN) != 0 && to != sender
-        && (to->state == OBJECT_ABSENT || !to->connected)) {
+    if (r->op.message_id > ch->newest) {
+        return STORAGE_NO_MESSAGE;
+    }
+
+    if (r->op.to.len != 0 && (r->op.flags & STORAGE_REFUSE_UNKNOWN) != 0
+        && to != sender && (to->state == OBJECT_ABSENT || !to->connected)) {
         return STORAGE_NO_USER;
     }
 

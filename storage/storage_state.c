@@ -420,6 +420,7 @@ channel_fill(struct embedded *e, struct channel *ch,
         m->read = l->markers[n].read;
         m->delivered = l->markers[n].delivered;
         m->hidden = l->markers[n].hidden;
+        m->muted = l->markers[n].muted;
     }
 
     channel_count(e, ch);

@@ -56,6 +56,8 @@ struct member {
     uint64_t read;
     uint64_t delivered;
     uint64_t hidden;
+    uint64_t muted;      /* until when, 0: not                            */
+    uint64_t typing_at;  /* when he was last said to type, loop time      */
     uint64_t receipt_at; /* when the last receipt went out, loop time */
     uint64_t put_at;     /* the newest commit that has its markers    */
     uint8_t role;

@@ -423,3 +423,22 @@ chat_wire_get_limits(struct chat_wire_reader *r, struct chat_wire_limits *l)
     l->rate = chat_wire_get_u32(r);
     l->burst = chat_wire_get_u32(r);
 }
+
+void
+chat_wire_put_resource(struct chat_wire_writer *w,
+                       const struct chat_wire_resource *q)
+{
+    chat_wire_put_bytes(w, q->method, q->method_len);
+    chat_wire_put_bytes(w, q->path, q->path_len);
+    chat_wire_put_bytes(w, q->args, q->args_len);
+    chat_wire_put_bytes(w, q->last_event_id, q->last_event_id_len);
+}
+
+void
+chat_wire_get_resource(struct chat_wire_reader *r, struct chat_wire_resource *q)
+{
+    q->method = chat_wire_get_bytes(r, &q->method_len);
+    q->path = chat_wire_get_bytes(r, &q->path_len);
+    q->args = chat_wire_get_bytes(r, &q->args_len);
+    q->last_event_id = chat_wire_get_bytes(r, &q->last_event_id_len);
+}

@@ -79,6 +79,12 @@ enum chat_wire_role {
 #define CHAT_WIRE_RESUMED        0x01 /* OPEN: the connection lived before   */
 #define CHAT_WIRE_AFTER          0x02 /* OPEN: `after` is given              */
 #define CHAT_WIRE_REFUSE_UNKNOWN 0x04 /* chat_unknown_users refuse           */
+#define CHAT_WIRE_RESOURCE       0x08 /* CALL: not JSON-RPC; REPLY: to such  */
+
+/* Flags of a REPLY to a resource request, beside RESOURCE and AFTER: it is
+ * answered by what happens from now on.  Do not renumber. */
+#define CHAT_WIRE_EVENTS 0x10 /* a stream of events                  */
+#define CHAT_WIRE_WAIT   0x20 /* the same request after the next one */
 
 /* Levels of a NOTICE.  Do not renumber. */
 enum chat_wire_level {
@@ -265,6 +271,24 @@ struct chat_wire_limits {
     uint32_t rate;        /* requests a second times 1000; 0: no limit     */
     uint32_t burst;       /* requests                                      */
 };
+
+/* A request for a resource: in a CALL with CHAT_WIRE_RESOURCE behind the
+ * limits, before the body. */
+struct chat_wire_resource {
+    const unsigned char *method;
+    size_t method_len;
+    const unsigned char *path; /* below the location's prefix, decoded     */
+    size_t path_len;
+    const unsigned char *args; /* as sent                                  */
+    size_t args_len;
+    const unsigned char *last_event_id; /* the header's value, or empty    */
+    size_t last_event_id_len;
+};
+
+void chat_wire_put_resource(struct chat_wire_writer *w,
+                            const struct chat_wire_resource *q);
+void chat_wire_get_resource(struct chat_wire_reader *r,
+                            struct chat_wire_resource *q);
 
 void chat_wire_put_limits(struct chat_wire_writer *w,
                           const struct chat_wire_limits *l);

@@ -12,6 +12,7 @@
 
 #include "front.h"
 #include "log.h"
+#include "resource.h"
 #include "worker.h"
 
 /* What the answers of a batch may take; answers below the small size always
@@ -24,11 +25,7 @@
 
 #define HEAD STR("{\"jsonrpc\":\"2.0\",\"id\":")
 
-static const struct {
-    int code;
-    const char *reason;
-    const char *message;
-} errors[] = {
+static const struct chat_error_text errors[] = {
 #define ERROR_ROW(name, code, reason, message)                                 \
     [CHAT_ERROR_##name] = {code, reason, message},
     CHAT_ERRORS(ERROR_ROW)
@@ -49,9 +46,18 @@ static const enum chat_error status_errors[] = {
     [STORAGE_NOT_MEMBER] = CHAT_ERROR_NO_MEMBER,
     [STORAGE_BAD_CURSOR] = CHAT_ERROR_BAD_CURSOR,
     [STORAGE_EXHAUSTED] = CHAT_ERROR_UNAVAILABLE,
+    [STORAGE_DELETED] = CHAT_ERROR_DELETED,
+    [STORAGE_REACTIONS_FULL] = CHAT_ERROR_REACTIONS_FULL,
+    [STORAGE_REVISIONS_FULL] = CHAT_ERROR_REVISIONS_FULL,
 };
 
 #define N_STATUS_ERRORS (sizeof(status_errors) / sizeof(status_errors[0]))
+
+const struct chat_error_text *
+call_error_text(enum chat_error error)
+{
+    return &errors[error];
+}
 
 struct request *
 call_request_create(const struct origin *o, bool batch, uint32_t n)
@@ -66,6 +72,7 @@ call_request_create(const struct origin *o, bool batch, uint32_t n)
     r->number = o->number;
     r->handle = o->handle;
     r->replays = o->replays;
+    r->resource = o->resource;
     r->batch = batch;
     r->n_calls = n;
     r->n_open = n + 1;
@@ -172,11 +179,28 @@ fail(struct call *c, enum chat_error error, struct str data)
     finish(c, 0, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
+static void
+fail_resource(struct call *c, enum chat_error error, unsigned retry_after_s,
+              struct str param)
+{
+    struct request *r = c->request;
+
+    r->worker->counters.errors++;
+    if (r->link != NULL) {
+        resource_fail(r, error, retry_after_s, param);
+    }
+    request_release(r);
+}
+
 void
 call_fail(struct call *c, enum chat_error error, struct str param)
 {
     struct buf data = {0};
 
+    if (c->request->resource.status != 0) {
+        fail_resource(c, error, 0, param);
+        return;
+    }
     if (param.len != 0 && param.len <= STORAGE_ID_MAX) {
         buf_put_lit(&data, ",\"param\":");
         buf_put_json_str(&data, param);
@@ -193,6 +217,10 @@ call_fail_limited(struct call *c, unsigned retry_after_s)
         snprintf(data, sizeof(data), ",\"retry_after\":%u", retry_after_s);
 
     c->request->worker->counters.limited++;
+    if (c->request->resource.status != 0) {
+        fail_resource(c, CHAT_ERROR_LIMITED, retry_after_s, STR(""));
+        return;
+    }
     fail(c, CHAT_ERROR_LIMITED, (struct str){data, (size_t) len});
 }
 
@@ -217,6 +245,10 @@ call_fail_status(struct call *c, enum storage_status status)
                                 ? status_errors[status]
                                 : CHAT_ERROR_INTERNAL;
 
+    /* a status of no row */
+    if (error == CHAT_OK) {
+        error = CHAT_ERROR_INTERNAL;
+    }
     call_fail(c, error, status_param(c, status));
 }
 
@@ -226,12 +258,37 @@ call_reply_at(struct call *c, uint64_t inbox_id, struct str result)
     const struct str parts[] = {HEAD, buf_str(&c->id), STR(",\"result\":"),
                                 result, STR("}")};
 
+    if (c->request->resource.status != 0) {
+        if (c->request->link != NULL) {
+            resource_reply(c->request, result);
+        }
+        request_release(c->request);
+        return;
+    }
     if (c->request->batch && result.len > SMALL_ANSWER
         && c->request->answer_len + result.len > BATCH_ANSWERS_MAX) {
         call_fail(c, CHAT_ERROR_BATCH_ANSWER, STR(""));
         return;
     }
     finish(c, inbox_id, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+void
+call_reply_events(struct call *c, bool after_given, uint64_t after)
+{
+    if (c->request->link != NULL) {
+        resource_reply_events(c->request, after_given, after);
+    }
+    request_release(c->request);
+}
+
+void
+call_reply_wait(struct call *c, uint64_t after, struct str result)
+{
+    if (c->request->link != NULL) {
+        resource_reply_wait(c->request, after, result);
+    }
+    request_release(c->request);
 }
 
 void
@@ -243,8 +300,11 @@ call_reply(struct call *c, struct str result)
 void
 call_request_refuse(const struct origin *o, enum chat_error error)
 {
-    struct request r = {
-        .worker = o->worker, .number = o->number, .handle = o->handle};
+    struct request r = {.worker = o->worker,
+                        .link = o->link,
+                        .number = o->number,
+                        .handle = o->handle,
+                        .resource = o->resource};
     char text[ERROR_SIZE];
     int len = snprintf(
         text, sizeof(text),
@@ -254,6 +314,10 @@ call_request_refuse(const struct origin *o, enum chat_error error)
     struct str part = {text, (size_t) len};
 
     o->worker->counters.errors++;
+    if (o->resource.status != 0) {
+        resource_fail(&r, error, 0, STR(""));
+        return;
+    }
     front_reply(o->link, &r, 0, &part, 1);
 }
 

@@ -60,7 +60,14 @@ struct worker;
     X(NO_MESSAGE, 404, "message_not_found", "there is no such message")        \
     X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
+    X(REACTIONS_FULL, 409, "too_many_reactions",                               \
+      "a message has at most 20 different reactions, each of 100 users")       \
+    X(REVISIONS_FULL, 409, "too_many_edits",                                   \
+      "a message is edited at most 10000 times")                               \
     X(AHEAD, 409, "cursor_ahead", "the cursor is larger than the newest id")   \
+    X(NO_ROUTE, 404, "not_found", "there is no such resource")                 \
+    X(BAD_ROUTE, 405, "method_not_allowed", "the resource has no such method") \
+    X(DELETED, 410, "message_deleted", "the message was deleted")              \
     X(BATCH_ANSWER, 413, "batch_answer_too_large",                             \
       "the answers of the batch are too large together; ask one by one")       \
     X(LIMITED, 429, "rate_limited", "too many requests")                       \
@@ -72,6 +79,13 @@ enum chat_error {
 #define CHAT_ERROR_NAME(name, code, reason, message) CHAT_ERROR_##name,
     CHAT_ERRORS(CHAT_ERROR_NAME)
 #undef CHAT_ERROR_NAME
+};
+
+/* What is special about a request for an HTTP resource. */
+struct resource {
+    uint16_t status; /* of success; 0: not a resource, but JSON-RPC          */
+    uint16_t wait_s; /* an inbox without anything new is waited for          */
+    uint64_t after;  /* an inbox is read from here                           */
 };
 
 /* Who makes a request, and where it came from.  Lives while the request is
@@ -88,18 +102,22 @@ struct origin {
     struct session *session;
     struct str user;
     struct str device; /* empty: none */
+    struct resource resource;
 };
 
 enum param_type {
-    PARAM_USER,   /* a user id -> str                                   */
-    PARAM_USERS,  /* an array of min ... max of them -> users, n_users  */
-    PARAM_BYTES,  /* a string of min ... max bytes -> str               */
-    PARAM_CHARS,  /* a string of min ... max code points -> str         */
-    PARAM_NUMBER, /* an integer of min ... max -> uint64_t              */
-    PARAM_AFTER,  /* the same, 0 counts: sets the flag STORAGE_AFTER    */
-    PARAM_LIMIT,  /* an integer of 1 ... max -> uint32_t                */
-    PARAM_ROLE,   /* owner, admin or member -> role                     */
-    PARAM_TEXT,   /* the word "text" -> nothing                         */
+    PARAM_USER,     /* a user id -> str                                   */
+    PARAM_USERS,    /* an array of min ... max of them -> users, n_users  */
+    PARAM_BYTES,    /* a string of min ... max bytes -> str               */
+    PARAM_CHARS,    /* a string of min ... max code points -> str         */
+    PARAM_NUMBER,   /* an integer of min ... max -> uint64_t              */
+    PARAM_AFTER,    /* the same, 0 counts: sets the flag STORAGE_AFTER    */
+    PARAM_LIMIT,    /* an integer of 1 ... max -> uint32_t                */
+    PARAM_ROLE,     /* owner, admin or member -> role                     */
+    PARAM_TEXT,     /* the word "text" -> nothing                         */
+    PARAM_MENTIONS, /* as PARAM_USERS, but no members are meant         */
+    PARAM_BOOL,     /* true or false -> uint64_t 1 or 0                 */
+    PARAM_UNTIL,    /* as PARAM_NUMBER, or null -> MUTE_FOREVER         */
 };
 
 /* One parameter of a method: checked, then put into a field of the op. */
@@ -181,6 +199,7 @@ struct request {
     uint32_t n_open; /* calls not answered, plus one while being read */
     uint32_t n_calls;
     size_t answer_len;
+    struct resource resource;
     struct call calls[];
 };
 
@@ -202,6 +221,22 @@ void call_reply(struct call *c, struct str result);
 void call_fail(struct call *c, enum chat_error error, struct str param);
 void call_fail_limited(struct call *c, unsigned retry_after_s);
 void call_fail_status(struct call *c, enum storage_status status);
+
+/*
+ * Of a resource: answered by the events after an inbox id, or from now on; or
+ * asked again when there is one, and answered with the result when none came.
+ */
+void call_reply_events(struct call *c, bool after_given, uint64_t after);
+void call_reply_wait(struct call *c, uint64_t after, struct str result);
+
+/* What a client hears of an error. */
+struct chat_error_text {
+    int code;
+    const char *reason;
+    const char *message;
+};
+
+const struct chat_error_text *call_error_text(enum chat_error error);
 
 /* A result at its place in the sequence of its connection. */
 void call_reply_at(struct call *c, uint64_t inbox_id, struct str result);

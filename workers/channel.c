@@ -64,6 +64,12 @@ static const struct param read_params[] = {
     PARAM_CLIENT_ID,
 };
 
+static const struct param mute_params[] = {
+    PARAM_CHANNEL,
+    {"until", PARAM_UNTIL, true, PARAM_FIELD(number), 0, STORAGE_MAX_ID},
+    PARAM_CLIENT_ID,
+};
+
 static bool
 is_listed(struct str user, const struct str *users, uint32_t n)
 {
@@ -115,6 +121,8 @@ static const struct method methods[] = {
     METHOD("channel.leave", STORAGE_LEAVE, channel_params),
     METHOD("channel.hide", STORAGE_HIDE_CHANNEL, channel_params),
     METHOD("channel.read", STORAGE_READ_CHANNEL, read_params),
+    METHOD("channel.mute", STORAGE_MUTE_CHANNEL, mute_params),
+    METHOD("typing", STORAGE_TYPING, get_params),
 };
 
 const struct family channel_family = FAMILY(methods);

@@ -19,6 +19,7 @@
 #include "link.h"
 #include "method.h"
 #include "role.h"
+#include "route.h"
 #include "worker.h"
 
 static struct str
@@ -193,18 +194,38 @@ on_request(struct peer *p, const struct chat_wire_header *h,
     return 0;
 }
 
+static void
+receive_resource(struct origin *o, const struct chat_wire_resource *q,
+                 struct str body)
+{
+    struct route_request r = {
+        .method = wire_str(q->method, q->method_len),
+        .path = wire_str(q->path, q->path_len),
+        .args = wire_str(q->args, q->args_len),
+        .last_event_id = wire_str(q->last_event_id, q->last_event_id_len),
+        .body = body,
+    };
+
+    route_receive(o, &r);
+}
+
 static int
 on_call(struct peer *p, const struct chat_wire_header *h,
         struct chat_wire_reader *r)
 {
     struct chat_wire_identity id;
     struct chat_wire_limits limits;
+    struct chat_wire_resource q = {0};
+    bool resource = (h->flags & CHAT_WIRE_RESOURCE) != 0;
     struct origin o;
     const unsigned char *text;
     size_t len;
 
     chat_wire_get_identity(r, &id);
     chat_wire_get_limits(r, &limits);
+    if (resource) {
+        chat_wire_get_resource(r, &q);
+    }
     text = chat_wire_get_rest(r, &len);
     if (chat_wire_end(r) != 0 || check_identity(&id) != 0) {
         return -1;
@@ -221,7 +242,11 @@ on_call(struct peer *p, const struct chat_wire_header *h,
         .user = wire_str(id.user, id.user_len),
         .device = wire_str(id.device, id.device_len),
     };
-    method_receive(&o, wire_str(text, len));
+    if (resource) {
+        receive_resource(&o, &q, wire_str(text, len));
+    } else {
+        method_receive(&o, wire_str(text, len));
+    }
     return 0;
 }
 

@@ -65,6 +65,20 @@ bool front_full(struct session_link *l);
 void front_reply(struct session_link *l, const struct request *r,
                  uint64_t inbox_id, const struct str *parts, unsigned n);
 
+/* The head of the answer to a resource request; see chat_wire.md. */
+struct front_answer {
+    unsigned status;
+    unsigned seconds; /* of Retry-After or of the wait, 0: none */
+    struct str allow; /* empty: none                            */
+    bool events;      /* the answer is what comes after `after` */
+    bool wait;
+    bool after_given;
+    uint64_t after;
+};
+
+void front_answer(struct session_link *l, const struct request *r,
+                  const struct front_answer *a, struct str text);
+
 /* The reply to a request that has no struct (any more): without a text. */
 void front_reply_nothing(struct session_link *l, uint64_t number,
                          uint64_t handle);

@@ -188,6 +188,28 @@ front_reply(struct session_link *l, const struct request *r, uint64_t inbox_id,
 }
 
 void
+front_answer(struct session_link *l, const struct request *r,
+             const struct front_answer *a, struct str text)
+{
+    struct peer *p = front_peer(l);
+    uint8_t flags =
+        (uint8_t) (CHAT_WIRE_RESOURCE | (a->events ? CHAT_WIRE_EVENTS : 0)
+                   | (a->wait ? CHAT_WIRE_WAIT : 0)
+                   | (a->after_given ? CHAT_WIRE_AFTER : 0));
+    struct chat_wire_writer *w =
+        link_begin(p->link, CHAT_WIRE_REPLY, flags, 0, r->number,
+                   16 + 2 + 4 + 4 + a->allow.len + text.len);
+
+    chat_wire_put_u64(w, r->handle);
+    chat_wire_put_u64(w, a->after);
+    chat_wire_put_u16(w, (uint16_t) a->status);
+    chat_wire_put_u32(w, a->seconds);
+    chat_wire_put_bytes(w, a->allow.data, a->allow.len);
+    chat_wire_put_raw(w, text.data, text.len);
+    link_end(p->link);
+}
+
+void
 front_reply_nothing(struct session_link *l, uint64_t number, uint64_t handle)
 {
     struct request r = {.number = number, .handle = handle};

@@ -40,10 +40,20 @@ answer_sync(struct call *c, const struct storage_result *r)
     buf_put_char(&b, '}');
     if (buf_failed(&b)) {
         call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
+    } else if (r->n_entries == 0 && c->request->resource.wait_s != 0) {
+        call_reply_wait(c, c->request->resource.after, buf_str(&b));
     } else {
         call_reply(c, buf_str(&b));
     }
     buf_clear(&b);
+}
+
+/* Where a wait for something newer goes on from. */
+static void
+handle_sync(struct call *c, const struct origin *o, struct storage_op *op)
+{
+    c->request->resource.after = op->after;
+    call_submit(c, o, op);
 }
 
 static enum chat_error
@@ -63,7 +73,7 @@ handle_ack(struct call *c, const struct origin *o, struct storage_op *op)
 }
 
 static const struct method methods[] = {
-    METHOD("inbox.sync", STORAGE_READ_INBOX, sync_params,
+    METHOD("inbox.sync", STORAGE_READ_INBOX, sync_params, .handle = handle_sync,
            .answer = answer_sync),
     METHOD("inbox.ack", STORAGE_ACK, ack_params, .check = check_ack,
            .handle = handle_ack),

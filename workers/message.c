@@ -27,18 +27,44 @@
 #endif
 
 static const struct param send_params[] = {
-    {"to",        PARAM_USER,  false, PARAM_FIELD(to),        0, 0               },
-    {"channel",   PARAM_BYTES, false, PARAM_FIELD(channel),   1,
-     STORAGE_CHANNEL_MAX                                                         },
-    {"client_id", PARAM_BYTES, true,  PARAM_FIELD(client_id), 1, STORAGE_ID_MAX  },
-    {"text",      PARAM_CHARS, true,  PARAM_FIELD(text),      1, LIMIT_TEXT_CHARS},
-    {"type",      PARAM_TEXT,  false, 0,                      0, 0               },
+    {"to",        PARAM_USER,     false, PARAM_FIELD(to),         0, 0               },
+    {"channel",   PARAM_BYTES,    false, PARAM_FIELD(channel),    1,
+     STORAGE_CHANNEL_MAX                                                             },
+    {"client_id", PARAM_BYTES,    true,  PARAM_FIELD(client_id),  1, STORAGE_ID_MAX  },
+    {"text",      PARAM_CHARS,    true,  PARAM_FIELD(text),       1, LIMIT_TEXT_CHARS},
+    {"type",      PARAM_TEXT,     false, 0,                       0, 0               },
+    {"reply_to",  PARAM_NUMBER,   false, PARAM_FIELD(message_id), 1,
+     STORAGE_MAX_ID                                                                  },
+    {"mentions",  PARAM_MENTIONS, false, 0,                       0, LIMIT_MENTIONS  },
 };
 
-static const struct param get_params[] = {
+#define PARAM_MESSAGE_ID                                                       \
+    {                                                                          \
+        "message_id", PARAM_NUMBER, true, PARAM_FIELD(message_id), 1,          \
+            STORAGE_MAX_ID                                                     \
+    }
+
+static const struct param get_params[] = {PARAM_CHANNEL, PARAM_MESSAGE_ID};
+
+static const struct param edit_params[] = {
     PARAM_CHANNEL,
-    {"message_id", PARAM_NUMBER, true, PARAM_FIELD(message_id), 1,
-      STORAGE_MAX_ID},
+    PARAM_MESSAGE_ID,
+    {"text", PARAM_CHARS, true, PARAM_FIELD(text), 1, LIMIT_TEXT_CHARS},
+    PARAM_CLIENT_ID,
+};
+
+static const struct param delete_params[] = {
+    PARAM_CHANNEL,
+    PARAM_MESSAGE_ID,
+    PARAM_CLIENT_ID,
+};
+
+static const struct param react_params[] = {
+    PARAM_CHANNEL,
+    PARAM_MESSAGE_ID,
+    {"emoji",  PARAM_BYTES, true,  PARAM_FIELD(name),   1, STORAGE_EMOJI_MAX},
+    {"remove", PARAM_BOOL,  false, PARAM_FIELD(number), 0, 0                },
+    PARAM_CLIENT_ID,
 };
 
 static const struct param history_params[] = {
@@ -64,6 +90,25 @@ check_send(const struct origin *o, const struct storage_op *op,
     return CHAT_OK;
 }
 
+/* Whom it mentions is the message's own affair: the storage is not told. */
+static void
+put_mentions(struct buf *text, struct storage_op *op)
+{
+    if (op->users == NULL) {
+        return;
+    }
+    buf_put_lit(text, ",\"mentions\":[");
+    for (uint32_t i = 0; i < op->n_users; i++) {
+        if (i != 0) {
+            buf_put_char(text, ',');
+        }
+        buf_put_json_str(text, op->users[i]);
+    }
+    buf_put_char(text, ']');
+    op->users = NULL;
+    op->n_users = 0;
+}
+
 static void
 handle_send(struct call *c, const struct origin *o, struct storage_op *op)
 {
@@ -75,7 +120,28 @@ handle_send(struct call *c, const struct origin *o, struct storage_op *op)
     buf_put_json_str(&text, op->client_id);
     buf_put_lit(&text, ",\"type\":\"text\",\"text\":");
     buf_put_json_str(&text, op->text);
+    if (op->message_id != 0) {
+        buf_put_lit(&text, ",\"reply_to\":");
+        buf_put_u64(&text, op->message_id);
+    }
+    put_mentions(&text, op);
     buf_put_char(&text, '}');
+    if (buf_failed(&text)) {
+        call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
+    } else {
+        op->text = buf_str(&text);
+        call_submit(c, o, op);
+    }
+    buf_clear(&text);
+}
+
+/* The storage puts the text where the old one was, so it comes as JSON. */
+static void
+handle_edit(struct call *c, const struct origin *o, struct storage_op *op)
+{
+    struct buf text = {0};
+
+    buf_put_json_str(&text, op->text);
     if (buf_failed(&text)) {
         call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
     } else {
@@ -151,6 +217,10 @@ static const struct method methods[] = {
     METHOD("message.get", STORAGE_GET_MESSAGE, get_params),
     METHOD("message.history", STORAGE_HISTORY, history_params,
            .check = check_history),
+    METHOD("message.edit", STORAGE_EDIT_MESSAGE, edit_params,
+           .handle = handle_edit),
+    METHOD("message.delete", STORAGE_DELETE_MESSAGE, delete_params),
+    METHOD("message.react", STORAGE_REACT, react_params),
 };
 
 const struct family message_family = FAMILY(methods);

@@ -44,8 +44,8 @@ struct arguments {
     struct str at_fault;
 };
 
-static const struct method *
-find_method(struct str name)
+const struct method *
+method_find(struct str name)
 {
     for (unsigned f = 0; f < N_FAMILIES; f++) {
         for (unsigned i = 0; i < families[f]->n; i++) {
@@ -107,7 +107,8 @@ take_users(const struct json *v, const struct param *p, struct arguments *a)
         return CHAT_ERROR_WRONG_TYPE;
     }
     if (v->n > p->max) {
-        return CHAT_ERROR_TOO_MANY;
+        return p->type == PARAM_MENTIONS ? CHAT_ERROR_OUT_OF_RANGE
+                                         : CHAT_ERROR_TOO_MANY;
     }
     if (v->n < p->min) {
         return CHAT_ERROR_OUT_OF_RANGE;
@@ -150,6 +151,23 @@ take_number(const struct json *v, const struct param *p, uint64_t *out)
         return CHAT_ERROR_OUT_OF_RANGE;
     }
     return CHAT_OK;
+}
+
+static enum chat_error
+take_bool(const struct json *v, uint64_t *out)
+{
+    *out = v->boolean;
+    return v->type == JSON_BOOL ? CHAT_OK : CHAT_ERROR_WRONG_TYPE;
+}
+
+static enum chat_error
+take_until(const struct json *v, const struct param *p, uint64_t *out)
+{
+    if (v->type == JSON_NULL) {
+        *out = STORAGE_MUTE_FOREVER;
+        return CHAT_OK;
+    }
+    return take_number(v, p, out);
 }
 
 static enum chat_error
@@ -196,6 +214,7 @@ take_param(const struct json *v, const struct param *p, struct arguments *a)
     case PARAM_USER:
         return take_user(v, field);
     case PARAM_USERS:
+    case PARAM_MENTIONS:
         return take_users(v, p, a);
     case PARAM_BYTES:
     case PARAM_CHARS:
@@ -213,6 +232,10 @@ take_param(const struct json *v, const struct param *p, struct arguments *a)
         return take_role(v, field);
     case PARAM_TEXT:
         return take_text_word(v);
+    case PARAM_BOOL:
+        return take_bool(v, field);
+    case PARAM_UNTIL:
+        return take_until(v, p, field);
     }
     return CHAT_ERROR_INTERNAL;
 }
@@ -260,8 +283,8 @@ take_params(const struct json *params, const struct method *m,
 
 /* Calls */
 
-static void
-start_method(struct call *c, const struct origin *o, const struct json *params)
+void
+method_start(struct call *c, const struct origin *o, const struct json *params)
 {
     struct arguments a = {.op.limit = LIMIT_PAGE};
     enum chat_error error = take_params(params, c->method, &a);
@@ -343,8 +366,8 @@ check_form(struct call *c, const struct json *v)
  * 0: may pass.  A request that is sent again after a restart was counted the
  * first time.
  */
-static unsigned
-take_rate(const struct origin *o)
+unsigned
+method_take_rate(const struct origin *o)
 {
     uint64_t now = uv_now(o->worker->loop);
     unsigned wait;
@@ -363,7 +386,7 @@ static void
 start_call(struct call *c, const struct origin *o, const struct json *v)
 {
     enum chat_error error = check_form(c, v);
-    unsigned wait = take_rate(o);
+    unsigned wait = method_take_rate(o);
 
     o->worker->counters.requests++;
     if (buf_failed(&c->id)) {
@@ -379,23 +402,20 @@ start_call(struct call *c, const struct origin *o, const struct json *v)
         return;
     }
 
-    c->method = find_method(json_member(v, "method")->text);
+    c->method = method_find(json_member(v, "method")->text);
     if (c->method == NULL) {
         call_fail(c, CHAT_ERROR_NO_METHOD, STR(""));
         return;
     }
-    start_method(c, o, json_member(v, "params"));
+    method_start(c, o, json_member(v, "params"));
 }
 
-static enum chat_error
-parse(const struct origin *o, struct str text, const struct json **root)
+enum chat_error
+method_parse(const struct origin *o, struct str text, const struct json **root)
 {
     switch (json_parse(o->worker->json, text, root)) {
     case JSON_OK:
-        return (*root)->type == JSON_ARRAY
-                       && ((*root)->n == 0 || (*root)->n > LIMIT_BATCH)
-                   ? CHAT_ERROR_BAD_BATCH
-                   : CHAT_OK;
+        return CHAT_OK;
     case JSON_SYNTAX:
         return CHAT_ERROR_PARSE;
     case JSON_DEPTH:
@@ -406,6 +426,18 @@ parse(const struct origin *o, struct str text, const struct json **root)
         break;
     }
     return CHAT_ERROR_UNAVAILABLE;
+}
+
+static enum chat_error
+parse(const struct origin *o, struct str text, const struct json **root)
+{
+    enum chat_error error = method_parse(o, text, root);
+
+    if (error == CHAT_OK && (*root)->type == JSON_ARRAY
+        && ((*root)->n == 0 || (*root)->n > LIMIT_BATCH)) {
+        return CHAT_ERROR_BAD_BATCH;
+    }
+    return error;
 }
 
 /* Whoever was told to wait and did not is sent away. */
@@ -433,7 +465,7 @@ method_receive(const struct origin *o, struct str text)
     }
     if (error != CHAT_OK) {
         o->worker->counters.requests++;
-        (void) take_rate(o);
+        (void) method_take_rate(o);
         call_request_refuse(o, error);
         return;
     }

@@ -9,12 +9,26 @@
 
 #include "str.h"
 
-struct origin;
+#include "call.h"
+
+struct json;
 
 /*
  * Every request is closed by exactly one front_reply, before return or
  * later.  Text and origin live until return.
  */
 void method_receive(const struct origin *o, struct str text);
+
+/*
+ * The parts of it, for route.c.  The tree of method_parse lives until the
+ * next message is parsed; a rate of 0 may pass; method_start answers the
+ * call, now or later.
+ */
+enum chat_error method_parse(const struct origin *o, struct str text,
+                             const struct json **root);
+unsigned method_take_rate(const struct origin *o);
+const struct method *method_find(struct str name);
+void method_start(struct call *c, const struct origin *o,
+                  const struct json *params);
 
 #endif

@@ -221,6 +221,9 @@ put_limits(struct buf *b, const struct session *s)
     put_limit(b, ",\"group_members\":", STORAGE_MEMBERS_MAX);
     put_limit(b, ",\"name_chars\":", STORAGE_NAME_CHARS);
     put_limit(b, ",\"avatar_bytes\":", STORAGE_AVATAR_MAX);
+    put_limit(b, ",\"mentions\":", LIMIT_MENTIONS);
+    put_limit(b, ",\"emoji_bytes\":", STORAGE_EMOJI_MAX);
+    put_limit(b, ",\"reactions\":", STORAGE_REACTIONS_MAX);
     put_limit(b, ",\"history_limit\":", STORAGE_HISTORY_LIMIT);
     put_limit(b, ",\"list_limit\":", STORAGE_LIST_LIMIT);
     put_limit(b, ",\"sync_limit\":", STORAGE_INBOX_LIMIT);

@@ -140,6 +140,18 @@ def _():
     call(alice, 'message.send', {'channel': group, 'client_id': 'd', 'text': '\u0000', 'type': 'text'})
     call(alice, 'message.get', {'channel': direct, 'message_id': 1})
     call(alice, 'message.history', {'channel': direct, 'around': 1, 'limit': 10})
+    for channel, user in ((direct, alice), (group, bob)):
+        call(user, 'message.react', {'channel': channel, 'message_id': 1, 'emoji': '\U0001f44d'})
+    call(alice, 'message.edit', {'channel': direct, 'message_id': 1, 'text': 'y', 'client_id': 'e'})
+    call(bob, 'message.react', {'channel': group, 'message_id': 1, 'emoji': '\U0001f44d', 'remove': True})
+    call(alice, 'message.send', {'channel': direct, 'client_id': 'r', 'text': 'x', 'reply_to': 1, 'mentions': ['bob']})
+    call(alice, 'message.history', {'channel': direct})
+    call(bob, 'channel.list', {})
+    call(alice, 'message.delete', {'channel': direct, 'message_id': 1})
+    call(alice, 'message.get', {'channel': direct, 'message_id': 1})
+    for muted_until in (None, 1900000000000):
+        call(alice, 'channel.mute', {'channel': direct, 'until': muted_until})
+    call(alice, 'typing', {'channel': direct})
     call(bob, 'inbox.sync', {'after': 0, 'limit': 1000})
     call(bob, 'inbox.ack', {'inbox_id': 1})
     for channel in (direct, group):
@@ -155,7 +167,10 @@ def _():
     call(alice, 'session.renew', {'token': server.token('alice')})
     errors = {'message.get': {'channel': direct, 'message_id': 9}, 'channel.get': {'channel': 'g.x'},
               'inbox.sync': {'after': 99}, 'inbox.ack': {'inbox_id': 99}, 'channel.leave': {'channel': direct},
-              'message.send': {'to': 'bob', 'text': 'x'}}
+              'message.send': {'to': 'bob', 'text': 'x'},
+              'message.edit': {'channel': direct, 'message_id': 1, 'text': 'x'},
+              'message.react': {'channel': direct, 'message_id': 1, 'emoji': 'x'},
+              'message.delete': {'channel': direct, 'message_id': 9}}
     for name, params in errors.items():
         error = refused(alice.call, name, params).error
         listed = {resolve(e)['code'] for e in method(name).get('errors', [])}
@@ -173,7 +188,8 @@ def _():
         if 'method' in m:
             fits(params_schema(m['method']), m['params'], m['method'])
             notified.add(m['method'])
-    equal(notified, {'message.new', 'channel.updated', 'receipt', 'session.closing'})
+    equal(notified, {'message.new', 'message.edited', 'message.deleted', 'message.reacted', 'channel.updated',
+                     'receipt', 'typing', 'session.closing'})
 
 
 @test('nginx.conf.example explains every directive and loads as it stands')

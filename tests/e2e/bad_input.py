@@ -262,7 +262,7 @@ def _():
 
 @test('over HTTP, invalid UTF-8, an empty body and a body that is too large are answered, and nginx goes on')
 def _():
-    server = Server(rpc='client_max_body_size 64k;')
+    server = Server(rpc='chat_message_max 64k;')
     status, _, text = server.post('alice', b'{"jsonrpc":"2.0","id":1,"method":"ping","x":"\xff"}')
     assert status == 400 or json.loads(text)['error']['code'] == -32700, (status, text)
     status, _, text = server.post('alice', '')

@@ -141,7 +141,7 @@ class Server:
     unless daemon is set, which a binary upgrade needs.
     """
 
-    def __init__(self, pool='nginx', chat_workers=2, workers=2, http='', server='', ws='', rpc='', main='',
+    def __init__(self, pool='nginx', chat_workers=2, workers=2, http='', server='', ws='', rpc='', api='', main='',
                  events='', preload=None, pool_env=None, pool_options=(), tls=False, directory=None, port=None,
                  start=True, allow=None, run_dir=None, wait=True, store=None, daemon=False):
         self.dir = directory or tempfile.mkdtemp(prefix='chat-')
@@ -160,7 +160,7 @@ class Server:
         self.nginx = None
         self.pool = None
         self.settings = dict(pool=pool, chat_workers=chat_workers, workers=workers, http=http, server=server,
-                             ws=ws, rpc=rpc, main=main, events=events, daemon=daemon)
+                             ws=ws, rpc=rpc, api=api, main=main, events=events, daemon=daemon)
         if not os.path.exists(self.key_file):
             with open(self.key_file, 'wb') as f:
                 f.write(self.key + b'\n')
@@ -205,6 +205,7 @@ class Server:
                       'ssl_certificate_key %s/tls.key;' % self.dir]
         lines += ['location = /ws { chat_websocket; %s }' % s['ws'],
                   'location = /rpc { chat_rpc; %s }' % s['rpc'],
+                  'location /v1/ { chat_api; %s }' % s['api'],
                   'location = /echo { chat_echo; }', 'location = /status { chat_status; }',
                   'location = /metrics { chat_metrics; }', s['server'], '}', '}']
         return '\n'.join(lines) + '\n'
@@ -398,6 +399,15 @@ class Server:
                 name = re.sub('_total$', '', m.group(1))
                 values[name] = values.get(name, 0) + float(m.group(2))
         return values
+
+    def api(self, user, method, path, body=None, headers=None, **options):
+        """A resource below /v1/: (status, headers, parsed answer or None)."""
+        headers = dict({'Authorization': 'Bearer ' + self.token(user)} if user else {}, **(headers or {}))
+        if body is not None and not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+            headers.setdefault('Content-Type', 'application/json')
+        status, got, text = self.http(method, '/v1/' + path, body, headers, **options)
+        return status, got, json.loads(text) if text else None
 
     def inbox(self, user, after=0):
         """All events of a user, page by page."""

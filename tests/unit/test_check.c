@@ -140,6 +140,35 @@ put_message(uint64_t channel, uint64_t id, uint64_t sender)
 }
 
 
+/* As edits and a deletion leave it; each has one text. */
+static void
+put_changed(uint64_t channel, uint64_t id, uint64_t sender, uint32_t rev,
+            bool deleted)
+{
+    struct record_message m = {
+        .sender = sender, .sent_at = 1000 + id, .rev = rev, .deleted = deleted};
+    struct buf json = {0};
+    struct key k;
+
+    record_put_message_json(&json, text(ids[channel]), id, text(names[sender]),
+                            m.sent_at);
+    buf_put_str(&json, deleted ? STR("\"client_id\":\"c\",\"deleted_at\":5}")
+                               : STR("\"client_id\":\"c\",\"text\":\"x\"}"));
+    m.json = buf_str(&json);
+    record_put_message(&value, &m);
+    key_message(&k, channel, id);
+    put(&k);
+
+    for (uint32_t n = 0; !deleted && n <= rev; n++) {
+        record_put_revision(&value, m.json);
+        key_revision(&k, channel, id, n);
+        put(&k);
+    }
+
+    buf_clear(&json);
+}
+
+
 static void
 put_event(uint64_t channel, uint64_t event, const char *tail)
 {
@@ -152,11 +181,11 @@ put_event(uint64_t channel, uint64_t event, const char *tail)
 
 
 static void
-put_inbox(uint64_t user, uint64_t inbox_id, int method, uint64_t channel,
-          uint64_t id)
+put_inbox_rev(uint64_t user, uint64_t inbox_id, int method, uint64_t channel,
+              uint64_t id, uint32_t rev)
 {
     struct record_inbox i = {(enum storage_event_method) method, channel, id,
-                             0};
+                             rev};
     struct key k;
 
     record_put_inbox(&value, &i);
@@ -166,10 +195,18 @@ put_inbox(uint64_t user, uint64_t inbox_id, int method, uint64_t channel,
 
 
 static void
+put_inbox(uint64_t user, uint64_t inbox_id, int method, uint64_t channel,
+          uint64_t id)
+{
+    put_inbox_rev(user, inbox_id, method, channel, id, 0);
+}
+
+
+static void
 put_markers(uint64_t channel, uint64_t user, uint64_t read, uint64_t delivered,
             uint64_t hidden)
 {
-    struct record_markers m = {read, delivered, hidden};
+    struct record_markers m = {read, delivered, hidden, 0};
     struct key k;
 
     record_put_markers(&value, &m);
@@ -194,7 +231,8 @@ static void
 put_send(uint64_t user, uint64_t message_id, uint64_t inbox_id, uint64_t at)
 {
     struct record_outcome o = {
-        RECORD_OUTCOME_SEND, DIRECT, message_id, inbox_id, at, {NULL, 0}
+        RECORD_OUTCOME_SEND, DIRECT, message_id, inbox_id, at, {NULL, 0},
+             0
     };
     struct key k;
 
@@ -207,6 +245,8 @@ put_send(uint64_t user, uint64_t message_id, uint64_t inbox_id, uint64_t at)
 #define NEW STORAGE_EVENT_MESSAGE_NEW
 #define UPD STORAGE_EVENT_CHANNEL_UPDATED
 #define DEL STORAGE_EVENT_MESSAGE_DELETED
+#define EDI STORAGE_EVENT_MESSAGE_EDITED
+#define REA STORAGE_EVENT_MESSAGE_REACTED
 
 /*
  * A direct channel of alice and bob with three messages; a group the three
@@ -420,8 +460,12 @@ a_damaged_value_of_every_kind(void **state)
     put_raw(&k, STR("x"));
     key_request(&k, 3000000, STR("r"));
     put_raw(&k, STR("x"));
+    key_revision(&k, DIRECT, 1, 1);
+    put_raw(&k, STR("x"));
+    key_erased(&k, DIRECT, 1);
+    put_raw(&k, STR("x"));
     assert_int_equal(run_check(), 1);
-    check_says("DEFECT: 12 values that are damaged");
+    check_says("DEFECT: 14 values that are damaged");
 }
 
 
@@ -637,6 +681,7 @@ an_inbox_without_a_channel_of_his(void **state)
     put_inbox(CAROL, 2, DEL, DIRECT, 1);
     put_inbox(CAROL, 3, DEL, DIRECT, 1);
     put_inbox(CAROL, 4, DEL, DIRECT, 1);
+    put_changed(DIRECT, 1, ALICE, 0, true);
     finds_only("DEFECT: 1 messages that an inbox lacks",
                "I 3: nothing of channel 2");
 }
@@ -737,6 +782,7 @@ static void
 records_of_nobody(void **state)
 {
     (void) state;
+    put_changed(GROUP, 1, CAROL, 0, true);
     put_inbox(80, 1, DEL, GROUP, 1);
     put_markers(GROUP, 80, 0, 0, 0);
     put_device(80, 0);
@@ -827,6 +873,104 @@ an_outcome_with_another_inbox_id(void **state)
 
 
 static void
+changed_messages_are_sound(void **state)
+{
+    struct key k;
+
+    (void) state;
+    put_changed(DIRECT, 1, ALICE, 2, false);
+    put_changed(DIRECT, 2, BOB, 1, true);
+    record_put_u32(&value, 1);
+    key_erased(&k, DIRECT, 2);
+    put(&k);
+    put_event(DIRECT, 1, ",\"channel\":\"d\",\"removed\":true}}");
+    put_inbox_rev(ALICE, 9, EDI, DIRECT, 1, 2);
+    put_inbox_rev(ALICE, 10, EDI, DIRECT, 2, 1);
+    put_inbox_rev(ALICE, 11, DEL, DIRECT, 2, 1);
+    put_inbox_rev(ALICE, 12, REA, DIRECT, 1, 0);
+    record_put_outcome(&value,
+                       &(struct record_outcome){.kind = RECORD_OUTCOME_MESSAGE,
+                                                .channel = DIRECT,
+                                                .message_id = 1,
+                                                .rev = 1});
+    key_client(&k, DAY, ALICE, STR("e1"));
+    put(&k);
+
+    if (run_check() != 0) {
+        fail_msg("%s", output);
+    }
+
+    check_says("revisions      3\n");
+}
+
+
+static void
+revisions_that_do_not_agree(void **state)
+{
+    struct key k;
+
+    (void) state;
+    put_changed(DIRECT, 1, ALICE, 2, false);
+    key_revision(&k, DIRECT, 1, 1);
+    drop(&k);
+    record_put_revision(&value, STR("{}"));
+    key_revision(&k, DIRECT, 2, 0); /* of one never edited */
+    put(&k);
+    record_put_u32(&value, 0);
+    key_erased(&k, DIRECT, 3); /* of one not deleted */
+    put(&k);
+    finds_only("DEFECT: 3 revisions and messages",
+               "M 1 1: revision 1 is not there");
+    check_says("R 1 2: revision 0 of a message without");
+    check_says("x 1 3: the message was not deleted so");
+}
+
+
+static void
+entries_and_outcomes_of_no_revision(void **state)
+{
+    struct key k;
+
+    (void) state;
+    put_inbox_rev(ALICE, 9, EDI, DIRECT, 1, 1);
+    put_inbox_rev(ALICE, 10, DEL, DIRECT, 1, 0);
+    put_inbox_rev(ALICE, 11, REA, DIRECT, 1, 0);
+    record_put_outcome(&value,
+                       &(struct record_outcome){.kind = RECORD_OUTCOME_MESSAGE,
+                                                .channel = DIRECT,
+                                                .message_id = 9});
+    key_client(&k, DAY, ALICE, STR("e1"));
+    put(&k);
+    assert_int_equal(run_check(), 1);
+    check_says("DEFECT: 3 inbox entries that refer to nothing");
+    check_says("I 1 9: message 1 of channel 1 has no revision 1");
+    check_says("I 1 11: there is no event 1 in channel 1");
+    check_says("D 20000 1 e1: there is no such message 9 in channel 1");
+}
+
+
+static void
+a_deleted_text_that_is_there(void **state)
+{
+    struct record_message m = {
+        .sender = ALICE, .sent_at = 1001, .deleted = true};
+    struct buf json = {0};
+    struct key k;
+
+    (void) state;
+    record_put_message_json(&json, text(ids[DIRECT]), 1, text(names[ALICE]),
+                            1001);
+    buf_put_lit(&json, "\"text\":\"x\",\"deleted_at\":5}");
+    m.json = buf_str(&json);
+    record_put_message(&value, &m);
+    key_message(&k, DIRECT, 1);
+    put(&k);
+    buf_clear(&json);
+    finds_only("DEFECT: 1 texts", "M 1 1: deleted, and it does not say so");
+}
+
+
+static void
 only_the_first_of_a_kind_are_shown(void **state)
 {
     char name[16];
@@ -897,6 +1041,10 @@ main(void)
         CHECK_TEST(markers_beyond_the_newest),
         CHECK_TEST(outcomes_of_another_message),
         CHECK_TEST(an_outcome_with_another_inbox_id),
+        CHECK_TEST(changed_messages_are_sound),
+        CHECK_TEST(revisions_that_do_not_agree),
+        CHECK_TEST(entries_and_outcomes_of_no_revision),
+        CHECK_TEST(a_deleted_text_that_is_there),
         CHECK_TEST(only_the_first_of_a_kind_are_shown),
         CHECK_TEST(what_cannot_be_checked_is_2),
     };

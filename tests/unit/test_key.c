@@ -56,6 +56,10 @@ every_key_has_its_bytes(void **state)
     CHECK_BYTES(&k, "D\1\2\3\4\0\0\0\0\0\0\0\5c1");
     key_request(&k, 0x01020304, STR("r1"));
     CHECK_BYTES(&k, "Q\1\2\3\4r1");
+    key_revision(&k, 1, 2, 3);
+    CHECK_BYTES(&k, "R\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\3");
+    key_erased(&k, 1, 2);
+    CHECK_BYTES(&k, "x\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2");
 }
 
 
@@ -114,6 +118,12 @@ what_no_builder_makes_is_refused(void **state)
     assert_int_equal(key_parse(key_str(&k), &p), -1);
 
     key_request(&k, 1, STR("r"));
+    k.len--;
+    assert_int_equal(key_parse(key_str(&k), &p), -1);
+
+    key_revision(&k, 1, 2, 3);
+    assert_int_equal(key_parse(key_str(&k), &p), 0);
+    assert_int_equal(p.third, 3);
     k.len--;
     assert_int_equal(key_parse(key_str(&k), &p), -1);
 

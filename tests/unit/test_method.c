@@ -189,6 +189,17 @@ front_reply(struct session_link *link, const struct request *r,
 }
 
 void
+front_answer(struct session_link *link, const struct request *r,
+             const struct front_answer *a, struct str text)
+{
+    (void) link;
+    (void) r;
+    (void) a;
+    (void) text;
+    fail();
+}
+
+void
 front_reply_nothing(struct session_link *link, uint64_t number, uint64_t handle)
 {
     (void) link;
@@ -535,6 +546,134 @@ a_send_becomes_the_stored_json(void **state)
 }
 
 static void
+a_reply_and_mentions_are_part_of_the_json(void **state)
+{
+    char text[4000] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+                      "\"message.send\",\"params\":{\"to\":\"bob\","
+                      "\"client_id\":\"c1\",\"text\":\"x\",\"mentions\":[";
+
+    (void) state;
+    receive(CALL("message.send",
+                 "{\"to\":\"bob\",\"client_id\":\"c1\",\"text\":\"x\","
+                 "\"mentions\":[\"bob\",\"a.b\"],\"reply_to\":7}"));
+    assert_string_equal(op_text, "\"client_id\":\"c1\",\"type\":\"text\","
+                                 "\"text\":\"x\",\"reply_to\":7,"
+                                 "\"mentions\":[\"bob\",\"a.b\"]}");
+    assert_int_equal(op.message_id, 7);
+    assert_int_equal(op.n_users, 0);
+    result(&sent);
+    receive(CALL("message.send", "{\"to\":\"bob\",\"client_id\":\"c1\","
+                                 "\"text\":\"x\",\"mentions\":[]}"));
+    assert_string_equal(op_text, "\"client_id\":\"c1\",\"type\":\"text\","
+                                 "\"text\":\"x\",\"mentions\":[]}");
+    result(&sent);
+    n_ops = 0;
+
+    for (unsigned i = 0; i <= 100; i++) {
+        strcat(text, i == 0 ? "\"u\"" : ",\"u\"");
+    }
+
+    strcat(text, "]}}");
+    bad_params(text, "out_of_range", "mentions");
+    bad_params(CALL("message.send",
+                    "{\"to\":\"bob\",\"client_id\":\"c1\",\"text\":\"x\","
+                    "\"mentions\":[\"a b\"]}"),
+               "bad_user", "mentions");
+    bad_params(CALL("message.send",
+                    "{\"to\":\"bob\",\"client_id\":\"c1\",\"text\":\"x\","
+                    "\"mentions\":\"bob\"}"),
+               "wrong_type", "mentions");
+    bad_params(CALL("message.send",
+                    "{\"to\":\"bob\",\"client_id\":\"c1\",\"text\":\"x\","
+                    "\"reply_to\":0}"),
+               "out_of_range", "reply_to");
+}
+
+static void
+changes_of_messages_become_operations(void **state)
+{
+    (void) state;
+    receive(CALL("message.edit", "{\"channel\":\"c\",\"message_id\":3,"
+                                 "\"text\":\"a\\\"b\"}"));
+    assert_int_equal(op.type, STORAGE_EDIT_MESSAGE);
+    assert_int_equal(op.message_id, 3);
+    assert_string_equal(op_text, "\"a\\\"b\"");
+    assert_string_equal(op_request_id, "0000000000000abc-10-0");
+    result_json("{\"message\":{}}");
+    assert_string_equal(reply, "{\"jsonrpc\":\"2.0\",\"id\":1,"
+                               "\"result\":{\"message\":{}}}");
+    assert_int_equal(reply_inbox_id, 0);
+
+    receive(CALL("message.delete", "{\"channel\":\"c\",\"message_id\":3,"
+                                   "\"client_id\":\"d1\"}"));
+    assert_int_equal(op.type, STORAGE_DELETE_MESSAGE);
+    assert_string_equal(op_client_id, "d1");
+    result_json("{}");
+
+    receive(CALL("message.react", "{\"channel\":\"c\",\"message_id\":3,"
+                                  "\"emoji\":\"+\",\"remove\":true}"));
+    assert_int_equal(op.type, STORAGE_REACT);
+    assert_int_equal(op.name.len, 1);
+    assert_int_equal(op.number, 1);
+    result_json("{}");
+    receive(CALL("message.react", "{\"channel\":\"c\",\"message_id\":3,"
+                                  "\"emoji\":\"+\",\"remove\":false}"));
+    assert_int_equal(op.number, 0);
+    result_json("{}");
+
+    receive(CALL("channel.mute", "{\"channel\":\"c\",\"until\":null}"));
+    assert_int_equal(op.type, STORAGE_MUTE_CHANNEL);
+    assert_true(op.number == STORAGE_MUTE_FOREVER);
+    result_json("{}");
+    receive(CALL("channel.mute", "{\"channel\":\"c\",\"until\":0}"));
+    assert_int_equal(op.number, 0);
+    result_json("{}");
+
+    reply[0] = '\0';
+    receive("{\"jsonrpc\":\"2.0\",\"method\":\"typing\",\"params\":"
+            "{\"channel\":\"c\"}}");
+    assert_int_equal(op.type, STORAGE_TYPING);
+    assert_string_equal(op_request_id, "");
+    result(&(struct storage_result){.status = STORAGE_NO_CHANNEL});
+    assert_string_equal(reply, "");
+}
+
+static void
+changes_of_messages_are_checked(void **state)
+{
+    (void) state;
+    bad_params(CALL("message.edit", "{\"channel\":\"c\",\"message_id\":1}"),
+               "missing", "text");
+    bad_params(CALL("message.edit", "{\"channel\":\"c\",\"message_id\":1,"
+                                    "\"text\":\"\"}"),
+               "out_of_range", "text");
+    bad_params(CALL("message.edit", "{\"channel\":\"c\",\"message_id\":0,"
+                                    "\"text\":\"x\"}"),
+               "out_of_range", "message_id");
+    bad_params(CALL("message.delete", "{\"channel\":\"c\"}"), "missing",
+               "message_id");
+    bad_params(CALL("message.react", "{\"channel\":\"c\",\"message_id\":1,"
+                                     "\"emoji\":\"\"}"),
+               "out_of_range", "emoji");
+    bad_params(CALL("message.react",
+                    "{\"channel\":\"c\",\"message_id\":1,"
+                    "\"emoji\":\"123456789012345678901234567890123\"}"),
+               "out_of_range", "emoji");
+    bad_params(CALL("message.react", "{\"channel\":\"c\",\"message_id\":1,"
+                                     "\"emoji\":\"+\",\"remove\":1}"),
+               "wrong_type", "remove");
+    bad_params(CALL("message.react", "{\"channel\":\"c\",\"message_id\":1,"
+                                     "\"emoji\":\"\\ud800\"}"),
+               "bad_unicode", "emoji");
+    bad_params(CALL("channel.mute", "{\"channel\":\"c\"}"), "missing", "until");
+    bad_params(CALL("channel.mute", "{\"channel\":\"c\",\"until\":-1}"),
+               "out_of_range", "until");
+    bad_params(CALL("channel.mute", "{\"channel\":\"c\",\"until\":\"x\"}"),
+               "wrong_type", "until");
+    bad_params(CALL("typing", "{}"), "missing", "channel");
+}
+
+static void
 a_first_try_stands_in_the_sequence(void **state)
 {
     (void) state;
@@ -647,17 +786,22 @@ storage_errors_have_their_codes(void **state)
         int status;
         const char *text;
     } cases[] = {
-        {STORAGE_UNAVAILABLE, "503,"   },
-        {STORAGE_NO_USER,     "404,"   },
-        {STORAGE_NO_CHANNEL,  "404,"   },
-        {STORAGE_NO_MESSAGE,  "404,"   },
-        {STORAGE_FORBIDDEN,   "403,"   },
-        {STORAGE_NOT_GROUP,   "403,"   },
-        {STORAGE_GROUP_FULL,  "409,"   },
-        {STORAGE_AHEAD,       "409,"   },
-        {STORAGE_BEYOND,      "-32602,"},
-        {STORAGE_NOT_MEMBER,  "404,"   },
-        {STORAGE_EXHAUSTED,   "503,"   },
+        {STORAGE_UNAVAILABLE,    "503,"   },
+        {STORAGE_NO_USER,        "404,"   },
+        {STORAGE_NO_CHANNEL,     "404,"   },
+        {STORAGE_NO_MESSAGE,     "404,"   },
+        {STORAGE_FORBIDDEN,      "403,"   },
+        {STORAGE_NOT_GROUP,      "403,"   },
+        {STORAGE_GROUP_FULL,     "409,"   },
+        {STORAGE_AHEAD,          "409,"   },
+        {STORAGE_BEYOND,         "-32602,"},
+        {STORAGE_NOT_MEMBER,     "404,"   },
+        {STORAGE_EXHAUSTED,      "503,"   },
+        {STORAGE_DELETED,        "410,"   },
+        {STORAGE_REACTIONS_FULL, "409,"   },
+        {STORAGE_REVISIONS_FULL, "409,"   },
+        {15,                     "-32603,"},
+        {99,                     "-32603,"},
     };
 
     (void) state;
@@ -814,6 +958,9 @@ main(void)
         TEST(params_are_checked_by_the_table),
         TEST(a_send_needs_one_target),
         TEST(a_send_becomes_the_stored_json),
+        TEST(a_reply_and_mentions_are_part_of_the_json),
+        TEST(changes_of_messages_become_operations),
+        TEST(changes_of_messages_are_checked),
         TEST(a_first_try_stands_in_the_sequence),
         TEST(all_other_sends_stand_outside),
         TEST(a_replay_says_duplicate),

@@ -248,6 +248,80 @@ message(void **state)
 }
 
 
+static void
+a_changed_message(void **state)
+{
+    static struct record_reaction many = {
+        .emoji = {"\xf0\x9f\x91\x8d", 4},
+          .n_users = STORAGE_MEMBERS_MAX
+    };
+    struct record_message out, m = {.sender = 3,
+                                    .sent_at = 4,
+                                    .rev = 5,
+                                    .json = STR("{\"text\":\"x\"}")};
+    struct record_reaction one = {
+        .emoji = STR("+"), .n_users = 1, .users = {STR("ann")}};
+    struct buf b = {0}, reactions = {0};
+
+    (void) state;
+
+    for (unsigned i = 0; i < STORAGE_MEMBERS_MAX; i++) {
+        many.users[i] = STR("u");
+    }
+
+    record_put_reaction(&reactions, &many);
+    record_put_reaction(&reactions, &one);
+    m.reactions = buf_str(&reactions);
+    record_put_message(&b, &m);
+    assert_int_equal(record_get_message(buf_str(&b), &out), 0);
+    assert_int_equal(out.rev, 5);
+    assert_false(out.deleted);
+    assert_true(str_eq(out.json, m.json));
+    assert_int_equal(record_next_reaction(&out.reactions, &many), 1);
+    assert_int_equal(many.n_users, STORAGE_MEMBERS_MAX);
+    assert_int_equal(record_next_reaction(&out.reactions, &one), 1);
+    assert_true(str_eq(one.users[0], STR("ann")));
+    assert_int_equal(record_next_reaction(&out.reactions, &one), 0);
+    check_bounds(&b, get_message, 26 + reactions.len);
+
+    one = (struct record_reaction){
+        .emoji = STR("+"), .n_users = 1, .users = {STR("ann")}};
+
+    /* 21 of them, one of nobody, one without a name */
+    for (unsigned i = 0; i < STORAGE_REACTIONS_MAX - 1; i++) {
+        record_put_reaction(&reactions, &one);
+    }
+
+    m.reactions = buf_str(&reactions);
+    record_put_message(&b, &m);
+    assert_int_equal(record_get_message(buf_str(&b), &out), -1);
+    buf_clear(&b);
+    m.reactions = STR("\1+\0");
+    record_put_message(&b, &m);
+    assert_int_equal(record_get_message(buf_str(&b), &out), -1);
+    buf_clear(&b);
+    m.reactions = STR("\0\1\1u");
+    record_put_message(&b, &m);
+    assert_int_equal(record_get_message(buf_str(&b), &out), -1);
+    buf_clear(&b);
+    buf_clear(&reactions);
+
+    m.reactions = STR("");
+    m.deleted = true;
+    record_put_message(&b, &m);
+    assert_int_equal(record_get_message(buf_str(&b), &out), 0);
+    assert_true(out.deleted);
+    check_bounds(&b, get_message, 26);
+
+    /* what was never changed has the first layout, and no other */
+    m.deleted = false;
+    m.rev = 0;
+    record_put_message(&b, &m);
+    assert_int_equal(b.data[0], RECORD_VERSION);
+    check_bounds(&b, get_message, 17);
+}
+
+
 static int
 get_event(struct str value)
 {
@@ -334,7 +408,7 @@ get_device(struct str value)
 static void
 membership_markers_device(void **state)
 {
-    struct record_markers markers = {1, 2, 3}, m;
+    struct record_markers markers = {1, 2, 3, 0}, m;
     struct record_device device = {4, 5}, d;
     struct buf b = {0};
 
@@ -346,6 +420,12 @@ membership_markers_device(void **state)
     record_put_markers(&b, &markers);
     assert_int_equal(record_get_markers(buf_str(&b), &m), 0);
     assert_memory_equal(&m, &markers, sizeof(m));
+    check_bounds(&b, get_markers, 0);
+
+    markers.muted = 9;
+    record_put_markers(&b, &markers);
+    assert_int_equal(record_get_markers(buf_str(&b), &m), 0);
+    assert_int_equal(m.muted, 9);
     check_bounds(&b, get_markers, 0);
 
     record_put_device(&b, &device);
@@ -369,10 +449,15 @@ outcome(void **state)
 {
     struct record_outcome empty = {.kind = RECORD_OUTCOME_EMPTY};
     struct record_outcome sent = {
-        RECORD_OUTCOME_SEND, 1, 2, 3, 4, {NULL, 0}
+        RECORD_OUTCOME_SEND, 1, 2, 3, 4, {NULL, 0},
+             0
     };
     struct record_outcome json = {.kind = RECORD_OUTCOME_JSON,
                                   .json = STR("{\"channel\":{}}")};
+    struct record_outcome changed = {.kind = RECORD_OUTCOME_MESSAGE,
+                                     .channel = 5,
+                                     .message_id = 6,
+                                     .rev = 7};
     struct record_outcome out;
     struct buf b = {0};
 
@@ -401,6 +486,12 @@ outcome(void **state)
     assert_int_equal(record_get_outcome(buf_str(&b), &out), 0);
     assert_true(str_eq(out.json, json.json));
     check_bounds(&b, get_outcome, 2);
+
+    record_put_outcome(&b, &changed);
+    assert_int_equal(record_get_outcome(buf_str(&b), &out), 0);
+    assert_int_equal(out.message_id, 6);
+    assert_int_equal(out.rev, 7);
+    check_bounds(&b, get_outcome, 0);
 }
 
 
@@ -413,6 +504,7 @@ main(void)
         cmocka_unit_test(channel),
         cmocka_unit_test(a_channel_with_odd_parts_is_refused),
         cmocka_unit_test(message),
+        cmocka_unit_test(a_changed_message),
         cmocka_unit_test(event),
         cmocka_unit_test(inbox),
         cmocka_unit_test(membership_markers_device),

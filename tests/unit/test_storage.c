@@ -501,7 +501,7 @@ notes_to_oneself_have_one_member(void **state)
     assert_int_equal(w.events[0].n_targets, 1);
     a = on_channel(STORAGE_GET_CHANNEL, "ann", "d.ann~ann");
     assert_in(a->json, "\"members\":[{\"user\":\"ann\",\"role\":\"member\","
-                       "\"delivered\":1,\"read\":1}]}}");
+                       "\"delivered\":1,\"read\":1}],\"muted_until\":0}}");
 }
 
 
@@ -1233,9 +1233,10 @@ the_list_shows_newest_activity_first(void **state)
     assert_true(strstr(a->json, group) < bob && bob < cy);
     assert_in(bob, ",\"last_message\":{\"channel\":\"d.ann~bob\","
                    "\"message_id\":2,");
-    assert_in(bob, "\"unread\":1,\"read\":1}");
-    assert_in(cy, "\"unread\":1,\"read\":0}");
-    assert_in(a->json, "\"last_message\":null,\"unread\":0,\"read\":0}");
+    assert_in(bob, "\"unread\":1,\"read\":1,\"muted_until\":0}");
+    assert_in(cy, "\"unread\":1,\"read\":0,\"muted_until\":0}");
+    assert_in(a->json, "\"last_message\":null,\"unread\":0,\"read\":0,"
+                       "\"muted_until\":0}");
     assert_in(a->json, "],\"more\":false,\"next\":null}");
 
     op.limit = 2;

@@ -784,10 +784,51 @@ test_every_frame_in_a_buffer_too_small(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
+static void
+test_resource_comes_back(void **state)
+{
+    unsigned char mem[128];
+    struct chat_wire_writer w;
+    struct chat_wire_reader r;
+    struct chat_wire_resource in = {
+        .method = (const unsigned char *) "GET",
+        .method_len = 3,
+        .path = (const unsigned char *) "inbox",
+        .path_len = 5,
+        .args = (const unsigned char *) "after=1",
+        .args_len = 7,
+        .last_event_id = NULL,
+        .last_event_id_len = 0,
+    };
+    struct chat_wire_resource out;
+
+    (void) state;
+    chat_wire_writer_init(&w, mem, sizeof(mem));
+    chat_wire_put_resource(&w, &in);
+    assert_false(w.failed);
+    assert_int_equal(chat_wire_written(&w), 4 * 4 + 3 + 5 + 7);
+
+    chat_wire_reader_init(&r, mem, chat_wire_written(&w));
+    chat_wire_get_resource(&r, &out);
+    assert_int_equal(chat_wire_end(&r), 0);
+    assert_int_equal(out.path_len, 5);
+    assert_memory_equal(out.path, "inbox", 5);
+    assert_int_equal(out.args_len, 7);
+    assert_int_equal(out.last_event_id_len, 0);
+
+    /* cut off anywhere it fails */
+    for (size_t n = 0; n < chat_wire_written(&w); n++) {
+        chat_wire_reader_init(&r, mem, n);
+        chat_wire_get_resource(&r, &out);
+        assert_int_equal(chat_wire_end(&r), -1);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_resource_comes_back),
         TEST(test_integers_are_little_endian),
         TEST(test_integers_of_every_size_come_back),
         TEST(test_bytes_are_length_and_bytes),

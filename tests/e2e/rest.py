@@ -1,0 +1,308 @@
+"""chat_api: resource routes, their errors, and what pages from elsewhere may."""
+
+import subprocess
+import urllib.parse
+
+from chat import *
+from openapi import Checked
+
+JSON = {'Content-Type': 'application/json'}
+
+
+def quote(text):
+    return urllib.parse.quote(text, safe='')
+
+
+def send(server, user, to, text, **more):
+    return server.api(user, 'POST', 'messages', dict({'to': to, 'client_id': os.urandom(6).hex(), 'text': text}, **more))
+
+
+def problem(answer, status, reason, param=None):
+    got_status, got, body = answer
+    equal((got_status, got.get('content-type'), body and body.get('reason')),
+          (status, 'application/problem+json', reason))
+    equal(body['status'], status)
+    assert body['type'] == 'about:blank' and body['title'] and body['detail'], body
+    if param is not None:
+        equal(body.get('param'), param)
+    if status in (429, 503):
+        assert int(got['retry-after']) > 0, got
+    return body
+
+
+@test('messages are sent with 201, listed by every cursor and read one by one, as the methods do')
+def _():
+    server = Checked()
+    status, got, sent = send(server, 'alice', 'bob', 'one \u20ac \U0001f600')
+    equal((status, got['content-type'], got['cache-control']), (201, 'application/json', 'no-store'))
+    equal(sent.keys(), {'channel', 'message_id', 'inbox_id', 'sent_at'})
+    channel = sent['channel']
+    for i in range(2, 7):
+        equal(send(server, 'bob', 'alice', 'm%d' % i)[2]['message_id'], i)
+    for query in ({}, {'before': 4}, {'after': 0}, {'after': 3, 'limit': 2}, {'around': 3, 'limit': 3}, {'limit': 1}):
+        status, _, page = server.api('bob', 'GET', 'messages?' + urllib.parse.urlencode(dict(query, channel=channel)))
+        equal((status, page), (200, server.rpc('bob', 'message.history', dict(query, channel=channel))), query)
+    status, _, one = server.api('bob', 'GET', 'messages/%s/1' % quote(channel))
+    equal((status, one['message']['text']), (200, 'one \u20ac \U0001f600'))
+    equal(server.api('bob', 'GET', 'messages/%s/1' % channel)[2], one)
+    # the same client_id, the same message
+    body = {'channel': channel, 'client_id': 'again', 'text': 'x'}
+    first = server.api('alice', 'POST', 'messages', body)[2]
+    again = server.api('alice', 'POST', 'messages', body)[2]
+    equal((again['message_id'], again.get('duplicate')), (first['message_id'], True))
+
+
+@test('the inbox is polled with after and limit, and acknowledged by a device')
+def _():
+    server = Checked()
+    for i in range(5):
+        send(server, 'alice', 'bob', 'm%d' % i)
+    status, _, page = server.api('bob', 'GET', 'inbox?after=0')
+    equal((status, page), (200, server.rpc('bob', 'inbox.sync', {'after': 0})))
+    equal(len(server.api('bob', 'GET', 'inbox?after=1&limit=2&wait=0')[2]['events']), 2)
+    equal(server.api('bob', 'GET', 'inbox?after=5')[2], {'events': [], 'more': False, 'inbox_id': 5})
+    problem(server.api('bob', 'GET', 'inbox'), 400, 'missing', 'after')
+    problem(server.api('bob', 'GET', 'inbox?after=6'), 409, 'cursor_ahead', 'after')
+    for wait in ('-1', '61', '1e3', '99999999999999999999', 'x', ''):
+        answer = server.api('bob', 'GET', 'inbox?after=5&wait=' + wait)
+        equal((answer[0], answer[2]['param']), (400, 'wait'), wait)
+    problem(server.api('bob', 'POST', 'inbox/ack', {'inbox_id': 1}), 400, 'device_required')
+    equal(server.api('bob', 'POST', 'inbox/ack?device=phone', {'inbox_id': 5})[::2], (200, {}))
+    problem(server.api('bob', 'POST', 'inbox/ack?device=phone', {'inbox_id': 6}), 400, 'beyond_newest', 'inbox_id')
+
+
+@test('channels are created with 201 and managed; removing a member answers 204 without a body')
+def _():
+    server = Checked()
+    status, _, made = server.api('alice', 'POST', 'channels', {'name': 'g', 'members': ['bob', 'a+b@x.y']})
+    equal((status, made['channel']['kind']), (201, 'group'))
+    channel = made['channel']['channel']
+    at = 'channels/' + channel
+    equal(server.api('bob', 'GET', at)[2], server.rpc('bob', 'channel.get', {'channel': channel}))
+    equal(server.api('bob', 'GET', 'channels?limit=10')[2], server.rpc('bob', 'channel.list', {'limit': 10}))
+    equal(server.api('alice', 'PATCH', at, {'name': 'h'})[2]['channel']['name'], 'h')
+    equal(server.api('alice', 'POST', at + '/members', {'users': ['carol']})[0], 200)
+    equal(server.api('alice', 'PATCH', at + '/members/carol', {'role': 'admin'})[0], 200)
+    equal(server.api('alice', 'DELETE', at + '/members/carol,a%2Bb@x.y')[::2], (204, None))
+    equal([m['user'] for m in server.api('bob', 'GET', at)[2]['channel']['members']], ['alice', 'bob'])
+    send_status, _, sent = server.api('alice', 'POST', 'messages', {'channel': channel, 'client_id': 'c', 'text': 'x'})
+    equal(send_status, 201)
+    equal(server.api('bob', 'POST', at + '/read', {'message_id': sent['message_id']})[::2], (200, {}))
+    problem(server.api('bob', 'POST', at + '/read', {'message_id': 99}), 400, 'beyond_newest', 'message_id')
+    equal(server.api('bob', 'POST', at + '/hide')[0], 200)
+    equal(server.api('bob', 'POST', at + '/leave', {})[0], 200)
+    problem(server.api('bob', 'GET', at), 404, 'channel_not_found')
+    problem(server.api('bob', 'GET', 'channels/g.0000000000000000'), 404, 'channel_not_found')
+    problem(server.api('carol', 'PATCH', at, {'name': 'x'}), 404, 'channel_not_found')
+
+
+@test('a user id with a plus is meant as it is written, escaped or not')
+def _():
+    server = Checked()
+    channel = send(server, 'a+b', 'c.d', 'x')[2]['channel']
+    for query in (channel, quote(channel)):
+        equal(len(server.api('a+b', 'GET', 'messages?channel=' + query)[2]['messages']), 1)
+        equal(server.api('a+b', 'GET', 'messages/%s/1' % query)[0], 200)
+
+
+@test('HEAD answers as GET without a body, OPTIONS with Allow, other methods 405 with Allow')
+def _():
+    server = Checked()
+    send(server, 'alice', 'bob', 'x')
+    want = server.api('alice', 'GET', 'inbox?after=0')
+    got = server.api('alice', 'HEAD', 'inbox?after=0')
+    equal((got[0], got[1]['content-length'], got[2]), (200, want[1]['content-length'], None))
+    equal(server.api('alice', 'HEAD', 'inbox')[0], 400)
+    status, headers, _ = server.api(None, 'OPTIONS', 'inbox')
+    equal((status, 'GET' in headers['allow']), (204, True))
+    for method, path, allow in (('DELETE', 'messages', 'POST, GET, HEAD, OPTIONS'), ('GET', 'inbox/ack', 'POST, OPTIONS'),
+                                ('POST', 'events', 'GET, HEAD, OPTIONS'),
+                                ('PUT', 'channels/x', 'GET, HEAD, PATCH, OPTIONS'),
+                                ('LOCK', 'channels', 'GET, HEAD, POST, OPTIONS')):
+        answer = server.api('alice', method, path)
+        problem(answer, 405, 'method_not_allowed')
+        equal(answer[1]['allow'], allow, method + ' ' + path)
+    for path in ('', 'nothing', 'channels/x/y', 'messages/x', 'channels/x/members/y/z', 'inbox/ack/x'):
+        problem(server.api('alice', 'GET', path), 404, 'not_found')
+
+
+@test('refusals: 401, 415, 413, bad JSON, wrong and doubled parameters, each a problem document')
+def _():
+    server = Checked(api='chat_message_max 4k;')
+    problem(server.api(None, 'GET', 'channels'), 401, 'token_missing')
+    problem(server.api(None, 'GET', 'channels?token=x'), 401, 'token_malformed')
+    for kind in ({}, {'Content-Type': 'text/plain'}, {'Content-Type': 'multipart/form-data'}):
+        problem(server.api('alice', 'POST', 'messages', '{"to":"bob"}', kind), 415, 'not_json')
+    large = json.dumps({'to': 'bob', 'client_id': 'c', 'text': 'x' * 5000})
+    problem(server.api('alice', 'POST', 'messages', large, JSON), 413, 'too_large')
+    for body, reason in (('{', 'parse_error'), ('{"to":"bob"} x', 'parse_error'), ('[]', 'wrong_type'), ('1', 'wrong_type'),
+                         ('[' * 40 + ']' * 40, 'too_deep'), ('{"to":"b","to":"c"}', 'duplicate_key')):
+        problem(server.api('alice', 'POST', 'messages', body, JSON), 400, reason)
+    problem(server.api('alice', 'POST', 'messages', '', JSON), 400, 'missing')
+    problem(server.api('alice', 'POST', 'messages'), 400, 'missing')
+    problem(send(server, 'alice', 'bob', ''), 400, 'out_of_range', 'text')
+    problem(send(server, 'alice', 'b/b', 'x'), 400, 'bad_user', 'to')
+    problem(send(server, 'alice', 'bob', 'x', nonsense=1), 400, 'unknown_param', 'nonsense')
+    problem(send(server, 'alice', 'bob', 'x', channel='y'), 400, 'conflicting_params')
+    for query, reason, param in (('limit=x', 'wrong_type', 'limit'), ('limit=0', 'out_of_range', 'limit'),
+                                 ('limit=-1', 'wrong_type', 'limit'), ('limit=201', 'out_of_range', 'limit'),
+                                 ('limit=1e2', 'wrong_type', 'limit'), ('limit=', 'wrong_type', 'limit'),
+                                 ('after=99999999999999999999', 'out_of_range', 'after'),
+                                 ('before=1&after=2', 'conflicting_params', None), ('x=1', 'unknown_param', 'x'),
+                                 ('channel=z', 'duplicate_key', 'channel'), ('limit=1&limit=2', 'duplicate_key', 'limit'),
+                                 ('%ff=1', 'bad_unicode', None), ('limit=%ff', 'bad_unicode', None), ('a', 'unknown_param', 'a')):
+        answer = server.api('alice', 'GET', 'messages?channel=y&' + query)
+        problem(answer, 400, reason, param)
+    problem(server.api('alice', 'PATCH', 'channels/x', {'channel': 'y', 'name': 'z'}), 400, 'duplicate_key', 'channel')
+    problem(server.api('alice', 'GET', 'channels?after=%00%01nonsense'), 400, 'bad_cursor', 'after')
+
+
+@test('a body in chunks is limited too, cut off where it passes the limit, and refused as a problem')
+def _():
+    server = Server(api='chat_message_max 4k;')
+    token = server.token('alice')
+    head = ('POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+            'Authorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n' % token).encode()
+    for slowly in (False, True):
+        with socket.create_connection(('127.0.0.1', server.port), 10 * SLOW) as s:
+            s.sendall(head)
+            if slowly:
+                time.sleep(0.1)
+            data = b''
+            try:
+                for _ in range(30 if slowly else 1000):
+                    s.sendall(b'400\r\n' + b' ' * 1024 + b'\r\n')
+                    if slowly:
+                        time.sleep(0.01)
+            except OSError:
+                pass
+            try:
+                while b'}' not in data:
+                    more = s.recv(4096)
+                    assert more, data
+                    data += more
+            except ConnectionResetError:
+                pass
+        assert b'413' in data.split(b'\r\n')[0] and b'too_large' in data, data
+    equal(send(server, 'alice', 'bob', 'x')[0], 201)
+
+
+@test('a body that comes byte by byte, in chunks or after 100-continue is read whole')
+def _():
+    server = Server()
+    body = json.dumps({'to': 'bob', 'client_id': 'c', 'text': '\u20ac' * 30}).encode()
+    head = ('POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n'
+            'Authorization: Bearer %s\r\n' % server.token('alice')).encode()
+    pieces = {'Content-Length: %d\r\n\r\n' % len(body): [body[i:i + 1] for i in range(len(body))],
+              'Transfer-Encoding: chunked\r\n\r\n': [b'%x\r\n%s\r\n' % (len(body[i:i + 7]), body[i:i + 7])
+                                                     for i in range(0, len(body), 7)] + [b'0\r\n\r\n']}
+    for more, parts in pieces.items():
+        with socket.create_connection(('127.0.0.1', server.port), 10 * SLOW) as s:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            s.sendall(head + more.encode())
+            for part in parts:
+                s.sendall(part)
+            data = b''
+            while True:
+                more = s.recv(65536)
+                if not more:
+                    break
+                data += more
+            assert b' 201 ' in data.split(b'\r\n')[0], data
+    text = '\u20ac' * 90000
+    out = subprocess.run(['curl', '-s', '-w', '%{http_code}', '-o', '/dev/null', '-H', 'Expect: 100-continue',
+                          '-H', 'Authorization: Bearer ' + server.token('alice'), '-H', 'Content-Type: application/json',
+                          '-d', '@-', 'http://127.0.0.1:%d/v1/messages' % server.port],
+                         input=json.dumps({'to': 'bob', 'client_id': 'd', 'text': text}), stdout=subprocess.PIPE,
+                         text=True, timeout=60).stdout
+    equal(out, '201')
+
+
+@test('the rate limit answers 429 with Retry-After, resources and JSON-RPC counted together')
+def _():
+    server = Server(api='chat_rate 1r/s burst=3;', rpc='chat_rate 1r/s burst=3;')
+    answers = [server.api('alice', 'GET', 'channels') for _ in range(8)]
+    limited = [a for a in answers if a[0] == 429]
+    assert 3 <= len(limited) <= 5, [a[0] for a in answers]
+    problem(limited[0], 429, 'rate_limited')
+    equal(server.api('bob', 'GET', 'channels')[0], 200)
+
+
+@test('a page from elsewhere asks by chat_origin: preflight, headers, refusal, on /rpc too')
+def _():
+    server = Server(http='chat_origin https://a.example https://b.example;')
+    ask = {'Origin': 'https://b.example', 'Access-Control-Request-Method': 'POST',
+           'Access-Control-Request-Headers': 'authorization, content-type'}
+    for path in ('/v1/messages', '/rpc'):
+        status, got, text = server.http('OPTIONS', path, None, ask)
+        equal((status, text, got['access-control-allow-origin']), (204, '', 'https://b.example'))
+        assert 'POST' in got['access-control-allow-methods'] and 'Authorization' in got['access-control-allow-headers']
+        equal(got['vary'], 'Origin')
+        status, got, text = server.http('OPTIONS', path, None, dict(ask, Origin='https://c.example'))
+        equal((status, 'access-control-allow-origin' in got, json.loads(text)['reason']), (403, False, 'origin'))
+    for origin, status in (('https://a.example', 200), ('https://c.example', 403), (None, 200)):
+        got = server.api('alice', 'GET', 'channels', headers={'Origin': origin} if origin else {})
+        equal((got[0], got[1].get('access-control-allow-origin')), (status, origin if origin and status == 200 else None))
+    # a refusal can be read too
+    got = server.api(None, 'GET', 'channels', headers={'Origin': 'https://a.example'})
+    equal((got[0], got[1]['access-control-allow-origin']), (401, 'https://a.example'))
+    server = Server()
+    got = server.api('alice', 'GET', 'channels', headers={'Origin': 'https://any.example'})
+    equal((got[0], got[1]['access-control-allow-origin'], 'vary' in got[1]), (200, '*', False))
+
+
+@test('many requests on one connection, compressed by nginx where that is configured')
+def _():
+    server = Server(api='gzip on; gzip_types application/json; gzip_min_length 1;')
+    c = http.client.HTTPConnection('127.0.0.1', server.port, timeout=10 * SLOW)
+    headers = {'Authorization': 'Bearer ' + server.token('alice'), 'Accept-Encoding': 'gzip'}
+    for i in range(30):
+        c.request('GET', '/v1/channels' if i % 2 else '/v1/nothing', None, headers)
+        r = c.getresponse()
+        r.read()
+        equal(r.status, 200 if i % 2 else 404)
+        if i % 2:
+            equal(r.getheader('content-encoding'), 'gzip')
+    port = c.sock.getsockname()[1]
+    c.request('GET', '/v1/channels', None, headers)
+    equal(c.getresponse().status, 200)
+    equal(c.sock.getsockname()[1], port)
+    c.close()
+
+
+@test('HTTP/2 serves resources like HTTP/1.1, a body above the limit too')
+def _():
+    server = Server(tls=True, api='chat_message_max 4k;')
+    def curl(*more, body=None):
+        out = subprocess.run(['curl', '-sk', '--http2', '-w', '\n%{http_version} %{http_code} %{content_type}', '-H',
+                              'Authorization: Bearer ' + server.token('alice'), '-H', 'Content-Type: application/json',
+                              *more], input=body, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+        text, _, status = out.rpartition('\n')
+        return status, text
+    at = 'https://127.0.0.1:%d/v1/' % server.tls_port
+    status, text = curl(at + 'messages', '-d', json.dumps({'to': 'bob', 'client_id': 'c', 'text': 'x'}))
+    equal(status, '2 201 application/json')
+    status, text = curl(at + 'messages/%s/1' % json.loads(text)['channel'])
+    equal(json.loads(text)['message']['text'], 'x')
+    large = json.dumps({'to': 'bob', 'client_id': 'd', 'text': 'x' * 50000})
+    equal(curl(at + 'messages', '-d', '@-', body=large)[0], '2 413 application/problem+json')
+    equal(curl(at + 'messages', '-T', '-', '-X', 'POST', body=large)[0], '2 413 application/problem+json')
+
+
+@test('resources go on while worker and store are killed: nothing is stored twice')
+def _():
+    server = Server(chat_workers=1, allow='exited|ended|lost')
+    sent = []
+    for i in range(60):
+        if i == 20:
+            server.kill('chatd: worker 0')
+        if i == 40:
+            server.kill('chatd: store')
+        status, _, body = server.api('alice', 'POST', 'messages', {'to': 'bob', 'client_id': 'c%d' % i, 'text': 'm%d' % i},
+                                     timeout=30)
+        equal(status, 201, body)
+        sent.append(body['message_id'])
+    equal(sent, list(range(1, 61)))
+
+
+main()

@@ -1,0 +1,491 @@
+/*
+ * HTTP resources: from method, path, query and body to the operation, and the
+ * answers.  Storage and front are scripted, as in test_method.c.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "call.h"
+#include "front.h"
+#include "json.h"
+#include "rate.h"
+#include "route.h"
+#include "worker.h"
+
+static uv_loop_t loop;
+static struct worker worker;
+static int link_stand_in;
+
+static struct storage_op op;
+static char op_strings[8][256];
+static char op_users[4][80];
+static storage_done *op_done;
+static void *op_data;
+static unsigned n_ops;
+
+static struct front_answer answer;
+static char allow[128];
+static char body[1 << 16];
+static unsigned n_answers;
+
+static void
+keep(char *to, size_t size, struct str s)
+{
+    snprintf(to, size, "%.*s", (int) s.len, s.data == NULL ? "" : s.data);
+}
+
+void
+storage_submit(struct storage *s, const struct storage_op *o,
+               storage_done *done, void *data)
+{
+    const struct str strings[] = {o->channel, o->to,        o->name,
+                                  o->text,    o->client_id, o->cursor,
+                                  o->device,  o->request_id};
+
+    (void) s;
+    op = *o;
+    for (unsigned i = 0; i < 8; i++) {
+        keep(op_strings[i], sizeof(op_strings[i]), strings[i]);
+    }
+    for (unsigned i = 0; i < o->n_users && i < 4; i++) {
+        keep(op_users[i], sizeof(op_users[i]), o->users[i]);
+    }
+    op_done = done;
+    op_data = data;
+    n_ops++;
+}
+
+#define op_channel   op_strings[0]
+#define op_to        op_strings[1]
+#define op_client_id op_strings[4]
+#define op_cursor    op_strings[5]
+
+bool
+storage_op_changes(enum storage_op_type type)
+{
+    return type == STORAGE_SEND;
+}
+
+struct str
+storage_event_sync_head(enum storage_event_method method)
+{
+    (void) method;
+    return STR("{\"method\":\"m\",\"params\":{\"inbox_id\":");
+}
+
+uint64_t
+worker_now_ms(void)
+{
+    return 0;
+}
+
+void
+front_ready(struct session_link *l, uint64_t handle, uint64_t inbox_id,
+            struct str device, struct str text)
+{
+    (void) l, (void) handle, (void) inbox_id, (void) device, (void) text;
+    fail();
+}
+
+void
+front_refuse(struct session_link *l, uint64_t id, unsigned status,
+             unsigned retry_after, struct str reason, struct str detail)
+{
+    (void) l, (void) id, (void) status, (void) retry_after, (void) reason,
+        (void) detail;
+    fail();
+}
+
+void
+front_end(struct session_link *l, uint64_t handle, unsigned code,
+          struct str reason)
+{
+    (void) l, (void) handle, (void) code, (void) reason;
+    fail();
+}
+
+void
+front_push(struct session_link *l, uint64_t handle, uint64_t inbox_id)
+{
+    (void) l, (void) handle, (void) inbox_id;
+    fail();
+}
+
+void
+front_push_end(struct front *f, const struct storage_event *e)
+{
+    (void) f, (void) e;
+    fail();
+}
+
+void
+front_page(struct session_link *l, uint64_t handle,
+           const struct storage_entry *entries, uint32_t n)
+{
+    (void) l, (void) handle, (void) entries, (void) n;
+    fail();
+}
+
+bool
+front_full(struct session_link *l)
+{
+    (void) l;
+    return false;
+}
+
+void
+front_reply(struct session_link *l, const struct request *r, uint64_t inbox_id,
+            const struct str *parts, unsigned n)
+{
+    (void) l, (void) r, (void) inbox_id, (void) parts, (void) n;
+    fail();
+}
+
+void
+front_reply_nothing(struct session_link *l, uint64_t number, uint64_t handle)
+{
+    (void) l, (void) number, (void) handle;
+    fail();
+}
+
+void
+front_answer(struct session_link *l, const struct request *r,
+             const struct front_answer *a, struct str text)
+{
+    assert_ptr_equal(l, &link_stand_in);
+    assert_int_equal(r->number, 16);
+    answer = *a;
+    keep(allow, sizeof(allow), a->allow);
+    keep(body, sizeof(body), text);
+    n_answers++;
+}
+
+int
+front_verify(struct session_link *l, struct call *c, struct str token)
+{
+    (void) l, (void) c, (void) token;
+    return -1;
+}
+
+uint64_t
+front_instance(struct session_link *l)
+{
+    (void) l;
+    return 1;
+}
+
+void
+front_request_begin(struct session_link *l, struct request *r)
+{
+    (void) l, (void) r;
+}
+
+void
+front_request_end(struct session_link *l, struct request *r)
+{
+    (void) l, (void) r;
+}
+
+static int
+setup(void **state)
+{
+    (void) state;
+    n_ops = n_answers = 0;
+    uv_loop_init(&loop);
+    worker = (struct worker){
+        .loop = &loop, .json = json_create(), .rate = rate_create()};
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void) state;
+    rate_free(worker.rate);
+    json_free(worker.json);
+    return uv_loop_close(&loop);
+}
+
+/* A copy of which not a byte behind the end may be read. */
+static struct str
+copy(const char *text)
+{
+    size_t len = strlen(text);
+    char *data = malloc(len == 0 ? 1 : len);
+
+    memcpy(data, text, len);
+    return (struct str){data, len};
+}
+
+static void
+ask_again(const char *method, const char *path, const char *args,
+          const char *text, const char *last_event_id)
+{
+    struct origin o = {
+        .worker = &worker,
+        .link = (struct session_link *) &link_stand_in,
+        .number = 16,
+        .user = STR("alice"),
+        .device = STR("web"),
+    };
+    struct route_request q = {copy(method), copy(path), copy(args),
+                              copy(last_event_id), copy(text)};
+
+    body[0] = '\0';
+    n_ops = n_answers = 0;
+    route_receive(&o, &q);
+    assert_int_equal(n_ops + n_answers, 1);
+    free((char *) q.method.data);
+    free((char *) q.path.data);
+    free((char *) q.args.data);
+    free((char *) q.last_event_id.data);
+    free((char *) q.body.data);
+}
+
+static void
+ask(const char *method, const char *path, const char *args, const char *text)
+{
+    ask_again(method, path, args, text, "");
+}
+
+static void
+done(const struct storage_result *r)
+{
+    assert_int_equal(n_ops, 1);
+    op_done(r, op_data);
+    assert_int_equal(n_answers, 1);
+}
+
+static void
+answered(unsigned status, const char *json)
+{
+    struct storage_result r = {
+        .json = {json, strlen(json)}
+    };
+
+    done(&r);
+    assert_int_equal(answer.status, status);
+    assert_string_equal(body, status == 204 ? "" : json);
+}
+
+static void
+refused(unsigned status, const char *reason, const char *param)
+{
+    char expected[128];
+
+    assert_int_equal(n_answers, 1);
+    assert_int_equal(answer.status, status);
+    snprintf(expected, sizeof(expected), "\"status\":%u,", status);
+    assert_non_null(strstr(body, expected));
+    snprintf(expected, sizeof(expected), "\"reason\":\"%s\"", reason);
+    assert_non_null(strstr(body, expected));
+    if (param != NULL) {
+        snprintf(expected, sizeof(expected), "\"param\":\"%s\"", param);
+        assert_non_null(strstr(body, expected));
+    }
+}
+
+static void
+params_come_from_path_query_and_body(void **state)
+{
+    (void) state;
+    ask("GET", "messages/d.a~b/7", "", "");
+    assert_int_equal(op.type, STORAGE_GET_MESSAGE);
+    assert_string_equal(op_channel, "d.a~b");
+    assert_int_equal(op.message_id, 7);
+    answered(200, "{\"message\":{}}");
+
+    ask("GET", "/messages", "channel=d.a%2Bb~c+d&after=0&limit=9&token=***",
+        "");
+    assert_int_equal(op.type, STORAGE_HISTORY);
+    assert_string_equal(op_channel, "d.a+b~c+d");
+    assert_true((op.flags & STORAGE_AFTER) != 0);
+    assert_int_equal(op.limit, 9);
+    answered(200, "{}");
+
+    ask("PATCH", "channels/g.1/members/bob", "client_id=c",
+        "{\"role\":\"admin\"}");
+    assert_int_equal(op.type, STORAGE_SET_ROLE);
+    assert_string_equal(op_to, "bob");
+    assert_string_equal(op_client_id, "c");
+    assert_int_equal(op.role, STORAGE_ADMIN);
+    answered(200, "{}");
+
+    ask("DELETE", "channels/g.1/members/bob,carol", "", "");
+    assert_int_equal(op.n_users, 2);
+    assert_string_equal(op_users[0], "bob");
+    assert_string_equal(op_users[1], "carol");
+    answered(204, "{\"channel\":{}}");
+
+    ask("DELETE", "channels/g.1/members/a,b,c,d,e,f,g,h,i,j", "", "");
+    assert_int_equal(op.n_users, 10);
+    answered(204, "{}");
+
+    ask("GET", "channels", "after=x%20y%", "");
+    assert_string_equal(op_cursor, "x y%");
+    answered(200, "{}");
+}
+
+static void
+creating_answers_201(void **state)
+{
+    (void) state;
+    ask("POST", "messages", "",
+        "{\"to\":\"bob\",\"client_id\":\"c\",\"text\":\"t\"}");
+    assert_int_equal(op.type, STORAGE_SEND);
+    answered(201, "{\"message_id\":1}");
+    ask("POST", "channels", "", "{\"name\":\"g\",\"members\":[]}");
+    answered(201, "{}");
+}
+
+static void
+a_path_has_its_methods(void **state)
+{
+    (void) state;
+    ask("DELETE", "messages", "", "");
+    refused(405, "method_not_allowed", NULL);
+    assert_string_equal(allow, "POST, GET, HEAD, OPTIONS");
+    ask("GET", "channels/x/leave", "", "");
+    assert_string_equal(allow, "POST, OPTIONS");
+    ask("HEAD", "channels/x", "", "");
+    answered(200, "{}");
+    ask("GET", "", "", "");
+    refused(404, "not_found", NULL);
+    ask("GET", "channels/x/y", "", "");
+    refused(404, "not_found", NULL);
+    ask("GET", "messagesx", "", "");
+    refused(404, "not_found", NULL);
+}
+
+static void
+a_param_stands_in_one_place(void **state)
+{
+    (void) state;
+    ask("GET", "messages", "channel=a&channel=b", "");
+    refused(400, "duplicate_key", "channel");
+    ask("PATCH", "channels/x", "", "{\"channel\":\"y\",\"name\":\"n\"}");
+    refused(400, "duplicate_key", "channel");
+    ask("PATCH", "channels/x", "name=a", "{\"name\":\"n\"}");
+    refused(400, "duplicate_key", "name");
+}
+
+static void
+what_is_wrong_is_named(void **state)
+{
+    (void) state;
+    ask("GET", "messages", "", "");
+    refused(400, "missing", "channel");
+    ask("GET", "messages", "channel=x&limit=1e2", "");
+    refused(400, "wrong_type", "limit");
+    ask("GET", "messages", "channel=x&limit=201", "");
+    refused(400, "out_of_range", "limit");
+    ask("GET", "messages", "channel=x&nothing=1", "");
+    refused(400, "unknown_param", "nothing");
+    ask("GET", "messages", "channel=%ff", "");
+    refused(400, "bad_unicode", NULL);
+    ask("POST", "messages", "", "{");
+    refused(400, "parse_error", NULL);
+    ask("POST", "messages", "", "[]");
+    refused(400, "wrong_type", NULL);
+    ask("GET", "inbox", "after=1&wait=61", "");
+    refused(400, "out_of_range", "wait");
+    ask("GET", "inbox", "after=1&wait=", "");
+    refused(400, "wrong_type", "wait");
+    ask("GET", "channels", "wait=1", "");
+    refused(400, "unknown_param", "wait");
+}
+
+static void
+storage_errors_are_problems(void **state)
+{
+    struct storage_result r = {.status = STORAGE_NO_CHANNEL};
+
+    (void) state;
+    ask("GET", "channels/x", "", "");
+    done(&r);
+    refused(404, "channel_not_found", NULL);
+    assert_non_null(strstr(body, "\"title\":\"Not Found\""));
+    assert_int_equal(answer.seconds, 0);
+
+    r.status = STORAGE_UNAVAILABLE;
+    ask("GET", "channels/x", "", "");
+    done(&r);
+    refused(503, "unavailable", NULL);
+    assert_int_not_equal(answer.seconds, 0);
+}
+
+static void
+a_wait_is_told_with_the_answer_to_give(void **state)
+{
+    struct storage_entry e = {8, STORAGE_EVENT_MESSAGE_NEW, STR(",\"x\":1}}}")};
+    struct storage_result r = {.inbox_id = 7};
+
+    (void) state;
+    ask("GET", "inbox", "after=7&wait=30", "");
+    assert_int_equal(op.after, 7);
+    done(&r);
+    assert_true(answer.wait && answer.after_given);
+    assert_int_equal(answer.seconds, 30);
+    assert_int_equal(answer.after, 7);
+    assert_string_equal(body, "{\"events\":[],\"more\":false,\"inbox_id\":7}");
+
+    r.entries = &e;
+    r.n_entries = 1;
+    ask("GET", "inbox", "after=7&wait=30", "");
+    done(&r);
+    assert_false(answer.wait);
+
+    r.n_entries = 0;
+    ask("GET", "inbox", "after=7&wait=0", "");
+    done(&r);
+    assert_false(answer.wait);
+}
+
+static void
+events_start_where_the_header_says(void **state)
+{
+    struct storage_result r = {.inbox_id = 9};
+
+    (void) state;
+    ask("GET", "events", "device=x", "");
+    assert_true(answer.events && !answer.after_given);
+
+    ask_again("GET", "events", "after=3", "", "5");
+    assert_int_equal(op.after, 5);
+    done(&r);
+    assert_true(answer.events && answer.after_given);
+    assert_int_equal(answer.after, 5);
+
+    ask("GET", "events", "after=30", "");
+    r.status = STORAGE_AHEAD;
+    done(&r);
+    refused(409, "cursor_ahead", "after");
+    ask_again("GET", "events", "", "", "x");
+    refused(400, "wrong_type", "after");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(params_come_from_path_query_and_body),
+        TEST(creating_answers_201),
+        TEST(a_path_has_its_methods),
+        TEST(a_param_stands_in_one_place),
+        TEST(what_is_wrong_is_named),
+        TEST(storage_errors_are_problems),
+        TEST(a_wait_is_told_with_the_answer_to_give),
+        TEST(events_start_where_the_header_says),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
