@@ -162,7 +162,7 @@ def _():
         elif line and not line.startswith('#'):
             m = re.match(r'^([a-z_][a-z0-9_]*)(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?\d+(\.\d+)?$', line)
             assert m and m.group(1) in names, line
-    equal(server.metrics()['chat_connections'], 1)
+    until(lambda: server.metrics()['chat_connections'] == 1, 20 * SLOW)
     alice.close()
     until(lambda: server.metrics()['chat_connections'] == 0, 10)
 
