@@ -205,7 +205,17 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_READ_INBOX:
     case STORAGE_ACK:
     case STORAGE_LIST_CHANNELS:
+    case STORAGE_LIST_CONTACTS:
         return STORAGE_OK;
+
+    case STORAGE_REQUEST_CONTACT:
+    case STORAGE_ACCEPT_CONTACT:
+    case STORAGE_DECLINE_CONTACT:
+    case STORAGE_REMOVE_CONTACT:
+    case STORAGE_BLOCK_CONTACT:
+    case STORAGE_UNBLOCK_CONTACT:
+        return op->to.len == 0 || str_eq(op->to, op->user) ? STORAGE_NO_USER
+                                                           : STORAGE_OK;
 
     case STORAGE_CREATE_CHANNEL:
         return storage_check_users(op);

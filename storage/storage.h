@@ -33,6 +33,7 @@ struct storage;
 #define STORAGE_HISTORY_LIMIT 200
 #define STORAGE_INBOX_LIMIT   1000
 #define STORAGE_LIST_LIMIT    200
+#define STORAGE_CONTACTS_MAX  20000 /* of one user, those blocked included */
 #define STORAGE_MAX_ID        ((1ull << 53) - 1)
 
 /*
@@ -68,6 +69,11 @@ struct storage;
  *   HIDE_CHANNEL    channel
  *                   -> these six: json {channel: {...}}
  *   READ_CHANNEL    channel, message_id -> json {}
+ *   LIST_CONTACTS   cursor, limit -> json {contacts, more, next}
+ *   REQUEST_CONTACT, ACCEPT_CONTACT, DECLINE_CONTACT, REMOVE_CONTACT,
+ *   BLOCK_CONTACT, UNBLOCK_CONTACT
+ *                   to; flags REFUSE_UNKNOWN (REQUEST, BLOCK)
+ *                   -> json {contact: {user, state}}
  */
 #define STORAGE_OPS(X)                                                         \
     X(SUBSCRIBE, 1, false)                                                     \
@@ -86,7 +92,14 @@ struct storage;
     X(UPDATE_CHANNEL, 14, true)                                                \
     X(SET_ROLE, 15, true)                                                      \
     X(HIDE_CHANNEL, 16, true)                                                  \
-    X(READ_CHANNEL, 17, true)
+    X(READ_CHANNEL, 17, true)                                                  \
+    X(LIST_CONTACTS, 30, false)                                                \
+    X(REQUEST_CONTACT, 31, true)                                               \
+    X(ACCEPT_CONTACT, 32, true)                                                \
+    X(DECLINE_CONTACT, 33, true)                                               \
+    X(REMOVE_CONTACT, 34, true)                                                \
+    X(BLOCK_CONTACT, 35, true)                                                 \
+    X(UNBLOCK_CONTACT, 36, true)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -149,7 +162,13 @@ enum storage_status {
     STORAGE_NOT_MEMBER = 10, /* 404 member_not_found: the other one       */
     STORAGE_BAD_CURSOR = 11, /* -32602 bad_cursor                         */
     STORAGE_EXHAUSTED = 12,  /* 503: out of memory                        */
+    STORAGE_BLOCKED = 30,    /* 403 blocked: by the other one             */
+    STORAGE_NO_CONTACT = 31, /* 404 contact_not_found                     */
+    STORAGE_CONTACTS_FULL = 32, /* 409 contacts_full                      */
+    STORAGE_BLOCKING = 33,      /* 409 contact_blocked: by oneself        */
 };
+
+#define STORAGE_STATUS_LAST 63
 
 /* The notification an event is.  On sockets and disk: do not renumber. */
 enum storage_event_method {

@@ -34,7 +34,8 @@
     X(ORDER, "inbox entries out of order or twice")                            \
     X(MISSING, "messages that an inbox lacks")                                 \
     X(BEYOND, "markers and cursors beyond the newest")                         \
-    X(OUTCOME, "outcomes that refer to nothing")
+    X(OUTCOME, "outcomes that refer to nothing")                               \
+    X(CONTACT, "contacts whose two sides disagree")
 
 enum check_defect {
 #define CHECK_DEFECT(name, text) CHECK_##name,

@@ -236,7 +236,7 @@ storage_codec_get_result(struct chat_wire_reader *r,
 
     uint32_t n = chat_wire_get_u32(r);
 
-    if (status > STORAGE_EXHAUSTED || n > STORAGE_INBOX_LIMIT) {
+    if (status > STORAGE_STATUS_LAST || n > STORAGE_INBOX_LIMIT) {
         return -1;
     }
 

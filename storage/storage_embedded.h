@@ -60,6 +60,7 @@ struct request {
     struct request *channel_next;
     struct request *wait_next; /* in the row of what it waits for     */
     struct user *pin_user;     /* kept in memory until it is answered */
+    struct user *pin_other;    /* likewise                            */
     struct channel *pin_channel;
 
     /* storage_outcome.c */
@@ -281,5 +282,7 @@ enum step update_channel_step(struct embedded *e, struct request *r);
 enum step set_role_step(struct embedded *e, struct request *r);
 enum step hide_channel_step(struct embedded *e, struct request *r);
 enum step read_channel_step(struct embedded *e, struct request *r);
+enum step list_contacts_step(struct embedded *e, struct request *r);
+enum step contact_step(struct embedded *e, struct request *r);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "storage_channel.h"
+#include "storage_contact.h"
 
 #define INBOX_CHUNK     64 /* entries whose messages are read together */
 #define INBOX_LIMIT     50
@@ -264,6 +265,9 @@ inbox_read_tails(struct inbox_read *l, const struct reader *r,
         if (ref->to.method == STORAGE_EVENT_CHANNEL_UPDATED) {
             key_event(&key, ref->to.channel, ref->to.id);
 
+        } else if (ref->to.method == STORAGE_EVENT_CONTACT_UPDATED) {
+            key_user(&key, ref->to.channel);
+
         } else {
             key_message(&key, ref->to.channel, ref->to.id);
         }
@@ -295,6 +299,7 @@ static int
 inbox_read_tail(struct inbox_read *l, struct inbox_ref *ref, struct str value)
 {
     struct record_message message;
+    struct record_user user;
     struct str tail;
 
     ref->at = l->text.len;
@@ -305,6 +310,13 @@ inbox_read_tail(struct inbox_read *l, struct inbox_ref *ref, struct str value)
         }
 
         buf_put_str(&l->text, tail);
+
+    } else if (ref->to.method == STORAGE_EVENT_CONTACT_UPDATED) {
+        if (record_get_user(value, &user) != 0) {
+            return -1;
+        }
+
+        contact_tail(&l->text, user.name, (unsigned) ref->to.id);
 
     } else {
         if (record_get_message(value, &message) != 0) {

@@ -28,6 +28,7 @@ static const struct key_shape key_shapes[] = {
     {KEY_MEMBERSHIP,   8, 8, 0                  },
     {KEY_MARKERS,      8, 8, 0                  },
     {KEY_DEVICE,       8, 0, STORAGE_ID_MAX     },
+    {KEY_CONTACT,      8, 8, 0                  },
     {KEY_CLIENT,       4, 8, STORAGE_ID_MAX     },
     {KEY_REQUEST,      4, 0, STORAGE_ID_MAX     },
 };
@@ -128,6 +129,14 @@ key_device(struct key *k, uint64_t user, struct str device)
 {
     key_prefix_number(k, KEY_DEVICE, user);
     key_put_name(k, device, STORAGE_ID_MAX);
+}
+
+
+void
+key_contact(struct key *k, uint64_t user, uint64_t other)
+{
+    key_prefix_number(k, KEY_CONTACT, user);
+    key_put(k, other, 8);
 }
 
 

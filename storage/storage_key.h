@@ -14,6 +14,7 @@
  *   'L' user(8) channel(8)             membership, by user
  *   'K' channel(8) user(8)             markers
  *   'V' user(8) device                 device's cursor
+ *   'N' user(8) other(8)               contact, as the user has it
  *   'D' day(4) user(8) client_id       outcome of a client_id
  *   'Q' slot(4) request_id             outcome of a request
  *
@@ -48,6 +49,7 @@ enum key_kind {
     KEY_MEMBERSHIP = 'L',
     KEY_MARKERS = 'K',
     KEY_DEVICE = 'V',
+    KEY_CONTACT = 'N',
     KEY_CLIENT = 'D',
     KEY_REQUEST = 'Q',
 };
@@ -85,6 +87,7 @@ void key_inbox(struct key *k, uint64_t user, uint64_t inbox_id);
 void key_membership(struct key *k, uint64_t user, uint64_t channel);
 void key_markers(struct key *k, uint64_t channel, uint64_t user);
 void key_device(struct key *k, uint64_t user, struct str device);
+void key_contact(struct key *k, uint64_t user, uint64_t other);
 void key_client(struct key *k, uint32_t day, uint64_t user,
                 struct str client_id);
 void key_request(struct key *k, uint32_t slot, struct str request_id);

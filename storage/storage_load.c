@@ -10,6 +10,8 @@ static int load_user_newest(struct load_user *l, const struct reader *r,
                             struct engine_iter *i);
 static int load_user_devices(struct load_user *l, const struct reader *r,
                              struct engine_iter *i);
+static int load_user_contacts(struct load_user *l, const struct reader *r,
+                              struct engine_iter *i);
 static void load_user_device(struct load_user *l, const struct key_parts *key,
                              const struct record_device *value);
 static int load_channel_counters(struct load_channel *l, const struct reader *r,
@@ -60,6 +62,9 @@ load_user_run(struct read_job *job, const struct reader *r)
     rc = load_user_newest(l, r, i);
     if (rc == 0) {
         rc = load_user_devices(l, r, i);
+    }
+    if (rc == 0) {
+        rc = load_user_contacts(l, r, i);
     }
 
     r->ops->iter_close(i);
@@ -117,6 +122,45 @@ load_user_devices(struct load_user *l, const struct reader *r,
         }
 
         load_user_device(l, &parts, &value);
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+static int
+load_user_contacts(struct load_user *l, const struct reader *r,
+                   struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct record_contact value;
+    struct contact *c;
+
+    key_prefix_number(&prefix, KEY_CONTACT, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
+         r->ops->iter_next(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || record_get_contact(r->ops->iter_value(i), &value) != 0) {
+            return -1;
+        }
+
+        if (l->n_contacts == l->contacts_cap) {
+            uint32_t cap = l->contacts_cap == 0 ? 4 : l->contacts_cap * 2;
+
+            c = realloc(l->contacts, cap * sizeof(*c));
+            if (c == NULL) {
+                return -1;
+            }
+
+            l->contacts = c;
+            l->contacts_cap = cap;
+        }
+
+        c = &l->contacts[l->n_contacts++];
+        *c = (struct contact){parts.second, value.state, value.flags};
     }
 
     return r->ops->iter_error(i);

@@ -23,6 +23,8 @@ struct load_user {
     char name[STORAGE_ID_MAX];
     uint32_t n_devices;
     struct device *devices; /* heap, owned */
+    uint32_t n_contacts, contacts_cap;
+    struct contact *contacts; /* heap, owned */
 };
 
 struct load_channel {

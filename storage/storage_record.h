@@ -60,7 +60,29 @@ struct record_message {
     struct str json; /* the whole object, {...} */
 };
 
-/* What an inbox entry refers to. */
+/* On disk, also as the id of an inbox entry: do not renumber. */
+enum record_contact_state {
+    RECORD_CONTACT_NONE = 0,
+    RECORD_CONTACT_FRIEND = 1,
+    RECORD_CONTACT_REQUESTED = 2, /* by the user */
+    RECORD_CONTACT_INCOMING = 3,  /* by the other */
+    RECORD_CONTACT_BLOCKED = 4,   /* in inbox entries only */
+    RECORD_CONTACT_REMOVED = 5,   /* in inbox entries only: NONE */
+};
+
+/* Flags of a contact.  On disk: do not renumber. */
+#define RECORD_CONTACT_BLOCKS 0x01 /* the user blocks the other */
+
+/* One that is NONE and blocks nobody has no record. */
+struct record_contact {
+    uint8_t state; /* enum record_contact_state, up to INCOMING */
+    uint8_t flags;
+};
+
+/*
+ * What an inbox entry refers to.  For CONTACT_UPDATED channel is the number
+ * of the other user and id the state he is shown in.
+ */
 struct record_inbox {
     enum storage_event_method method; /* one that has an inbox id         */
     uint64_t channel;
@@ -145,6 +167,9 @@ int record_get_markers(struct str value, struct record_markers *m);
 
 void record_put_device(struct buf *b, const struct record_device *d);
 int record_get_device(struct str value, struct record_device *d);
+
+void record_put_contact(struct buf *b, const struct record_contact *c);
+int record_get_contact(struct str value, struct record_contact *c);
 
 void record_put_outcome(struct buf *b, const struct record_outcome *o);
 int record_get_outcome(struct str value, struct record_outcome *o);

@@ -33,7 +33,16 @@ static const struct {
     [STORAGE_SET_ROLE] = {set_role_step,       true,  true },
     [STORAGE_HIDE_CHANNEL] = {hide_channel_step,   true,  true },
     [STORAGE_READ_CHANNEL] = {read_channel_step,   true,  false},
+    [STORAGE_LIST_CONTACTS] = {list_contacts_step,  false, false},
+    [STORAGE_REQUEST_CONTACT] = {contact_step,        false, true },
+    [STORAGE_ACCEPT_CONTACT] = {contact_step,        false, true },
+    [STORAGE_DECLINE_CONTACT] = {contact_step,        false, true },
+    [STORAGE_REMOVE_CONTACT] = {contact_step,        false, true },
+    [STORAGE_BLOCK_CONTACT] = {contact_step,        false, true },
+    [STORAGE_UNBLOCK_CONTACT] = {contact_step,        false, true },
 };
+
+#define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))
 
 static struct str request_copy(char **at, struct str s);
 static size_t request_size(const struct storage_op *op);
@@ -161,7 +170,7 @@ request_key(struct request *r, char **at)
 {
     char *start = *at;
 
-    if (r->op.type > STORAGE_READ_CHANNEL || !request_ops[r->op.type].keeps) {
+    if ((unsigned) r->op.type >= REQUEST_N_OPS || !request_ops[r->op.type].keeps) {
         return;
     }
 
@@ -408,6 +417,10 @@ request_pin(struct embedded *e, struct request *r, struct user *u,
     if (u != NULL && r->pin_user == NULL) {
         r->pin_user = u;
         user_ref(e, u);
+
+    } else if (u != NULL && r->pin_other == NULL && u != r->pin_user) {
+        r->pin_other = u;
+        user_ref(e, u);
     }
 
     if (ch != NULL && r->pin_channel == NULL) {
@@ -422,6 +435,10 @@ request_unpin(struct embedded *e, struct request *r)
 {
     if (r->pin_user != NULL) {
         user_unref(e, r->pin_user);
+    }
+
+    if (r->pin_other != NULL) {
+        user_unref(e, r->pin_other);
     }
 
     if (r->pin_channel != NULL) {

@@ -30,6 +30,13 @@ struct device {
     char id[STORAGE_ID_MAX];
 };
 
+/* What a user has with another; sorted by the other's number. */
+struct contact {
+    uint64_t user;
+    uint8_t state; /* enum record_contact_state, up to INCOMING */
+    uint8_t flags;
+};
+
 struct user {
     struct map_entry by_name, by_number;
     struct lru lru; /* in it while refs is 0 */
@@ -41,6 +48,8 @@ struct user {
     uint64_t acked;     /* by any of the devices */
     uint64_t created_at;
     struct device *devices;
+    struct contact *contacts;
+    uint32_t n_contacts, contacts_cap;
     uint32_t refs;
     uint16_t n_devices;
     uint8_t state; /* enum object_state */

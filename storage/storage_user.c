@@ -187,6 +187,8 @@ user_free(struct embedded *e, struct user *u)
         free(u->devices);
     }
 
+    e->cached -= u->contacts_cap * sizeof(*u->contacts);
+    free(u->contacts);
     e->cached -= sizeof(*u);
     free(u);
 }
@@ -238,6 +240,7 @@ user_load_done(struct embedded *e, struct read_job *job)
     }
 
     free(l->devices);
+    free(l->contacts);
     free(l);
 }
 
@@ -310,6 +313,11 @@ user_fill(struct embedded *e, struct user *u, struct load_user *l)
     u->devices = l->devices;
     u->n_devices = (uint16_t) l->n_devices;
     l->devices = NULL;
+    u->contacts = l->contacts;
+    u->n_contacts = l->n_contacts;
+    u->contacts_cap = l->contacts_cap;
+    l->contacts = NULL;
+    e->cached += u->contacts_cap * sizeof(*u->contacts);
 
     if (u->devices != NULL) {
         e->cached += STATE_DEVICES_MAX * sizeof(struct device);

@@ -49,6 +49,10 @@ static const enum chat_error status_errors[] = {
     [STORAGE_NOT_MEMBER] = CHAT_ERROR_NO_MEMBER,
     [STORAGE_BAD_CURSOR] = CHAT_ERROR_BAD_CURSOR,
     [STORAGE_EXHAUSTED] = CHAT_ERROR_UNAVAILABLE,
+    [STORAGE_BLOCKED] = CHAT_ERROR_BLOCKED,
+    [STORAGE_NO_CONTACT] = CHAT_ERROR_NO_CONTACT,
+    [STORAGE_CONTACTS_FULL] = CHAT_ERROR_CONTACTS_FULL,
+    [STORAGE_BLOCKING] = CHAT_ERROR_BLOCKING,
 };
 
 #define N_STATUS_ERRORS (sizeof(status_errors) / sizeof(status_errors[0]))
@@ -217,6 +221,9 @@ call_fail_status(struct call *c, enum storage_status status)
                                 ? status_errors[status]
                                 : CHAT_ERROR_INTERNAL;
 
+    if (error == CHAT_OK) {
+        error = CHAT_ERROR_INTERNAL;
+    }
     call_fail(c, error, status_param(c, status));
 }
 

@@ -46,6 +46,7 @@ struct worker;
     X(TOO_MANY, -32602, "too_many_members", "a group has at most 100 members") \
     X(BEYOND, -32602, "beyond_newest", "beyond the newest")                    \
     X(BAD_CURSOR, -32602, "bad_cursor", "not a cursor of this list")           \
+    X(ONESELF, -32602, "oneself", "not with oneself")                          \
     X(NO_DEVICE, -32602, "device_required",                                    \
       "the token or the connection names no device")                           \
     X(INTERNAL, -32603, "internal", "internal error")                          \
@@ -53,12 +54,16 @@ struct worker;
       "the token is not good for this user and device")                        \
     X(NOT_ALLOWED, 403, "not_allowed", "your role does not allow this")        \
     X(NOT_GROUP, 403, "not_a_group", "a direct channel cannot be changed")     \
+    X(BLOCKED, 403, "blocked", "this user does not want to hear from you")     \
     X(NO_CONNECTION, 403, "websocket_only",                                    \
       "only a WebSocket connection has a session")                             \
     X(NO_USER, 404, "user_not_found", "there is no such user")                 \
     X(NO_CHANNEL, 404, "channel_not_found", "there is no such channel")        \
     X(NO_MESSAGE, 404, "message_not_found", "there is no such message")        \
     X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
+    X(NO_CONTACT, 404, "contact_not_found", "there is no such request")        \
+    X(CONTACTS_FULL, 409, "contacts_full", "there are too many contacts")      \
+    X(BLOCKING, 409, "contact_blocked", "you block this user")                 \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
     X(AHEAD, 409, "cursor_ahead", "the cursor is larger than the newest id")   \
     X(BATCH_ANSWER, 413, "batch_answer_too_large",                             \
@@ -132,6 +137,7 @@ struct method {
     const struct param *params;
     unsigned n_params;
     enum storage_op_type op; /* 0: none */
+    uint32_t limit;          /* where none is given; 0: LIMIT_PAGE */
 
     /* May it be done?  The parameters are in op; *param names the one at
      * fault.  NULL: nothing beyond them to check. */

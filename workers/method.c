@@ -16,6 +16,7 @@
 #include "bounds.h"
 #include "call.h"
 #include "channel.h"
+#include "contact.h"
 #include "front.h"
 #include "inbox.h"
 #include "json.h"
@@ -32,6 +33,7 @@ static const struct family *const families[] = {
     &inbox_family,
     &account_family,
     &channel_family,
+    &contact_family,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
@@ -263,7 +265,8 @@ take_params(const struct json *params, const struct method *m,
 static void
 start_method(struct call *c, const struct origin *o, const struct json *params)
 {
-    struct arguments a = {.op.limit = LIMIT_PAGE};
+    struct arguments a = {
+        .op.limit = c->method->limit != 0 ? c->method->limit : LIMIT_PAGE};
     enum chat_error error = take_params(params, c->method, &a);
 
     if (error == CHAT_OK && c->method->check != NULL) {
