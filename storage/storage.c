@@ -206,7 +206,24 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_ACK:
     case STORAGE_LIST_CHANNELS:
     case STORAGE_LIST_CONTACTS:
+    case STORAGE_SEARCH_USERS:
+    case STORAGE_LIST_DEVICES:
         return STORAGE_OK;
+
+    case STORAGE_GET_USER:
+        return op->to.len == 0 ? STORAGE_NO_USER : STORAGE_OK;
+
+    case STORAGE_UPDATE_USER:
+        return op->text.len > (size_t) STORAGE_STATUS_CHARS * 4
+                   ? STORAGE_FORBIDDEN
+                   : STORAGE_OK;
+
+    case STORAGE_REMOVE_DEVICE:
+        return op->to.len == 0 ? STORAGE_NO_DEVICE : STORAGE_OK;
+
+    case STORAGE_TOUCH:
+        return storage_is_optional_id(op->device) ? STORAGE_OK
+                                                  : STORAGE_NO_DEVICE;
 
     case STORAGE_REQUEST_CONTACT:
     case STORAGE_ACCEPT_CONTACT:

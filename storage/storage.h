@@ -34,6 +34,9 @@ struct storage;
 #define STORAGE_INBOX_LIMIT   1000
 #define STORAGE_LIST_LIMIT    200
 #define STORAGE_CONTACTS_MAX  20000 /* of one user, those blocked included */
+#define STORAGE_STATUS_CHARS  200   /* code points of a profile's status   */
+#define STORAGE_QUERY_CHARS   64    /* code points of a search for users   */
+#define STORAGE_SEARCH_LIMIT  100
 #define STORAGE_MAX_ID        ((1ull << 53) - 1)
 
 /*
@@ -74,6 +77,17 @@ struct storage;
  *   BLOCK_CONTACT, UNBLOCK_CONTACT
  *                   to; flags REFUSE_UNKNOWN (REQUEST, BLOCK)
  *                   -> json {contact: {user, state}}
+ *   GET_USER        to -> json {user: {...}}
+ *   UPDATE_USER     name, avatar, text (the status) where .data is not NULL
+ *                   -> json {user: {...}}
+ *   SEARCH_USERS    text: a prefix of ids and names, limit -> json {users}
+ *   LIST_DEVICES    device: the caller's -> json {devices}
+ *   REMOVE_DEVICE   to: the device -> json {}.  Tokens of it that were issued
+ *                   before are ended.
+ *   TOUCH           device, number: when its token was issued, in s, 0: not
+ *                   known; STORAGE_TOKEN_ENDED when that is too early.  Else
+ *                   the user and the device are noted to be active; with the
+ *                   flag KNOWN only a device that is noted already.
  */
 #define STORAGE_OPS(X)                                                         \
     X(SUBSCRIBE, 1, false)                                                     \
@@ -99,7 +113,13 @@ struct storage;
     X(DECLINE_CONTACT, 33, true)                                               \
     X(REMOVE_CONTACT, 34, true)                                                \
     X(BLOCK_CONTACT, 35, true)                                                 \
-    X(UNBLOCK_CONTACT, 36, true)
+    X(UNBLOCK_CONTACT, 36, true)                                               \
+    X(GET_USER, 37, false)                                                     \
+    X(UPDATE_USER, 38, true)                                                   \
+    X(SEARCH_USERS, 39, false)                                                 \
+    X(LIST_DEVICES, 40, false)                                                 \
+    X(REMOVE_DEVICE, 41, true)                                                 \
+    X(TOUCH, 42, false)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -114,6 +134,8 @@ enum storage_op_type {
 #define STORAGE_REPLAYED                                                       \
     0x08 /* may have been done before: the client's
                                        answer stands outside the sequence   */
+
+#define STORAGE_KNOWN 0x40 /* TOUCH: makes no new device */
 
 enum storage_role { /* stored: do not renumber */
                     STORAGE_MEMBER = 0,
@@ -166,6 +188,8 @@ enum storage_status {
     STORAGE_NO_CONTACT = 31, /* 404 contact_not_found                     */
     STORAGE_CONTACTS_FULL = 32, /* 409 contacts_full                      */
     STORAGE_BLOCKING = 33,      /* 409 contact_blocked: by oneself        */
+    STORAGE_NO_DEVICE = 34,     /* 404 device_not_found                   */
+    STORAGE_TOKEN_ENDED = 35,   /* 401 token_ended                        */
 };
 
 #define STORAGE_STATUS_LAST 63

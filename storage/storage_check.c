@@ -26,7 +26,7 @@ static void check_show_key(const struct key_parts *p);
 
 static check_record check_format, check_sequence, check_user_name,
     check_user_record, check_channel_name, check_channel_record,
-    check_membership, check_markers, check_device, check_contact, check_client, check_request;
+    check_membership, check_markers, check_device, check_client, check_request;
 static void check_members(struct check *c);
 static void check_direct_id(struct check *c);
 static void check_outcome(struct check *c, struct str value, uint64_t user);
@@ -44,7 +44,10 @@ static const struct {
     {KEY_INBOX,        check_inbox,          "inbox entries"},
     {KEY_MARKERS,      check_markers,        "markers"      },
     {KEY_DEVICE,       check_device,         "devices"      },
+    {KEY_REMOVAL,      check_removal,        "removals"     },
     {KEY_CONTACT,      check_contact,        "contacts"     },
+    {KEY_PROFILE,      check_profile,        "profiles"     },
+    {KEY_SEARCH,       check_search,         NULL           },
     {KEY_CLIENT,       check_client,         "client ids"   },
     {KEY_REQUEST,      check_request,        "request ids"  },
     {KEY_USER_NAME,    check_user_name,      NULL           },
@@ -606,43 +609,6 @@ check_device(struct check *c, struct str value)
         check_defect(c, CHECK_BEYOND,
                      "cursor %" PRIu64 ", newest inbox id %" PRIu64, d.inbox_id,
                      newest);
-    }
-}
-
-
-/* Each side has a record of its own; what blocks is nobody else's. */
-static void
-check_contact(struct check *c, struct str value)
-{
-    static const uint8_t other_side[] = {
-        [RECORD_CONTACT_NONE] = RECORD_CONTACT_NONE,
-        [RECORD_CONTACT_FRIEND] = RECORD_CONTACT_FRIEND,
-        [RECORD_CONTACT_REQUESTED] = RECORD_CONTACT_INCOMING,
-        [RECORD_CONTACT_INCOMING] = RECORD_CONTACT_REQUESTED,
-    };
-    struct record_contact mine, theirs = {RECORD_CONTACT_NONE, 0};
-    struct key k;
-
-    if (record_get_contact(value, &mine) != 0) {
-        check_defect(c, CHECK_VALUE, "damaged");
-        return;
-    }
-
-    if (c->at.first == c->at.second || check_user(c, c->at.first) == NULL
-        || check_user(c, c->at.second) == NULL) {
-        check_defect(c, CHECK_USER, "a contact of nobody");
-        return;
-    }
-
-    key_contact(&k, c->at.second, c->at.first);
-
-    if (check_get(c, &k, &c->value)) {
-        (void) record_get_contact(buf_str(&c->value), &theirs);
-    }
-
-    if (theirs.state != other_side[mine.state]) {
-        check_defect(c, CHECK_CONTACT, "the other side is %u, not %u",
-                     theirs.state, other_side[mine.state]);
     }
 }
 

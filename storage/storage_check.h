@@ -1,7 +1,8 @@
 /*
- * What the two halves of `chatd check` share: storage_check.c walks the store
+ * What the parts of `chatd check` share: storage_check.c walks the store
  * in key order, looks things up and judges names, members, markers and
- * outcomes; storage_check_log.c judges messages, events and inboxes.
+ * outcomes; storage_check_log.c judges messages, events and inboxes,
+ * storage_check_people.c contacts, profiles and removed devices.
  *
  * Memory does not grow with the store: one channel's and one user's state at
  * a time (a user's: about 100 bytes a channel he is or was in).
@@ -114,6 +115,12 @@ const struct record_channel *check_channel(struct check *c, uint64_t number);
 const struct check_user *check_user(struct check *c, uint64_t number);
 
 bool check_is_member(const struct record_channel *channel, uint64_t user);
+
+/* storage_check_people.c: the same. */
+void check_contact(struct check *c, struct str value);
+void check_removal(struct check *c, struct str value);
+void check_profile(struct check *c, struct str value);
+void check_search(struct check *c, struct str value);
 
 /* storage_check_log.c: the records of the walk, and the end of it. */
 void check_message(struct check *c, struct str value);

@@ -15,7 +15,7 @@
 
 #define OP_FLAGS_KNOWN                                                         \
     (STORAGE_CONNECT | STORAGE_REFUSE_UNKNOWN | STORAGE_AFTER                  \
-     | STORAGE_REPLAYED)
+     | STORAGE_REPLAYED | STORAGE_KNOWN)
 
 enum field_bit {
 #define FIELD_STR(name, max) FIELD_##name,

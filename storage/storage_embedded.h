@@ -284,5 +284,11 @@ enum step hide_channel_step(struct embedded *e, struct request *r);
 enum step read_channel_step(struct embedded *e, struct request *r);
 enum step list_contacts_step(struct embedded *e, struct request *r);
 enum step contact_step(struct embedded *e, struct request *r);
+enum step get_user_step(struct embedded *e, struct request *r);
+enum step update_user_step(struct embedded *e, struct request *r);
+enum step search_users_step(struct embedded *e, struct request *r);
+enum step list_devices_step(struct embedded *e, struct request *r);
+enum step remove_device_step(struct embedded *e, struct request *r);
+enum step touch_step(struct embedded *e, struct request *r);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "storage_device.h"
 #include "storage_outcome.h"
 
 #define MARKER_BATCH     1024 /* records in one batch            */
@@ -225,9 +226,24 @@ static uint32_t
 marker_flush_user(struct embedded *e, struct user *u)
 {
     struct record_device record;
+    struct removal *w;
     struct device *d;
     struct key key;
     uint32_t i, n = 0;
+
+    for (i = 0; i < u->n_removals; i++) {
+        w = &u->removals[i];
+
+        /* The one before this batch may have brought it back. */
+        if (w->dirty
+            && device_find(u, (struct str){w->id, w->id_len}) == NULL) {
+            key_device(&key, u->number, (struct str){w->id, w->id_len});
+            e->ops->batch_delete(e->behind, key_str(&key));
+            n++;
+        }
+
+        w->dirty = false;
+    }
 
     for (i = 0; i < u->n_devices; i++) {
         d = &u->devices[i];

@@ -302,6 +302,29 @@ record_get_device(struct str value, struct record_device *d)
 
 
 void
+record_put_profile(struct buf *b, const struct record_profile *p)
+{
+    record_put_start(b);
+    record_put_bytes(b, p->display_name, 2, RECORD_NAME_MAX);
+    record_put_bytes(b, p->avatar, 2, STORAGE_AVATAR_MAX);
+    record_put_bytes(b, p->status, 2, RECORD_STATUS_MAX);
+}
+
+
+int
+record_get_profile(struct str value, struct record_profile *p)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    p->display_name = record_get_bytes(&r, 2, RECORD_NAME_MAX);
+    p->avatar = record_get_bytes(&r, 2, STORAGE_AVATAR_MAX);
+    p->status = record_get_bytes(&r, 2, RECORD_STATUS_MAX);
+    return record_end(&r);
+}
+
+
+void
 record_put_contact(struct buf *b, const struct record_contact *c)
 {
     record_put_start(b);

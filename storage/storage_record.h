@@ -23,6 +23,8 @@
 
 #define RECORD_NAME_MAX (STORAGE_NAME_CHARS * 4) /* bytes of a channel name */
 
+#define RECORD_STATUS_MAX (STORAGE_STATUS_CHARS * 4)
+
 /* On disk: do not renumber. */
 enum record_channel_kind {
     RECORD_DIRECT = 1,
@@ -58,6 +60,13 @@ struct record_message {
     uint64_t sender;
     uint64_t sent_at;
     struct str json; /* the whole object, {...} */
+};
+
+/* What users say of themselves; empty: nothing. */
+struct record_profile {
+    struct str display_name;
+    struct str avatar;
+    struct str status;
 };
 
 /* On disk, also as the id of an inbox entry: do not renumber. */
@@ -125,7 +134,7 @@ struct record_outcome {
 void record_put_u32(struct buf *b, uint32_t v);
 int record_get_u32(struct str value, uint32_t *v);
 
-/* 'G', 'U', 'C' */
+/* 'G', 'U', 'C', 'W' */
 void record_put_u64(struct buf *b, uint64_t v);
 int record_get_u64(struct str value, uint64_t *v);
 
@@ -158,7 +167,7 @@ int record_get_event(struct str value, struct str *tail);
 void record_put_inbox(struct buf *b, const struct record_inbox *i);
 int record_get_inbox(struct str value, struct record_inbox *i);
 
-/* 'L': only the version */
+/* 'L', 'S': only the version */
 void record_put_membership(struct buf *b);
 int record_get_membership(struct str value);
 
@@ -167,6 +176,9 @@ int record_get_markers(struct str value, struct record_markers *m);
 
 void record_put_device(struct buf *b, const struct record_device *d);
 int record_get_device(struct str value, struct record_device *d);
+
+void record_put_profile(struct buf *b, const struct record_profile *p);
+int record_get_profile(struct str value, struct record_profile *p);
 
 void record_put_contact(struct buf *b, const struct record_contact *c);
 int record_get_contact(struct str value, struct record_contact *c);

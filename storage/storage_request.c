@@ -40,6 +40,12 @@ static const struct {
     [STORAGE_REMOVE_CONTACT] = {contact_step,        false, true },
     [STORAGE_BLOCK_CONTACT] = {contact_step,        false, true },
     [STORAGE_UNBLOCK_CONTACT] = {contact_step,        false, true },
+    [STORAGE_GET_USER] = {get_user_step,       false, false},
+    [STORAGE_UPDATE_USER] = {update_user_step,    false, true },
+    [STORAGE_SEARCH_USERS] = {search_users_step,   false, false},
+    [STORAGE_LIST_DEVICES] = {list_devices_step,   false, false},
+    [STORAGE_REMOVE_DEVICE] = {remove_device_step,  false, true },
+    [STORAGE_TOUCH] = {touch_step,          false, false},
 };
 
 #define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))

@@ -53,6 +53,8 @@ static const enum chat_error status_errors[] = {
     [STORAGE_NO_CONTACT] = CHAT_ERROR_NO_CONTACT,
     [STORAGE_CONTACTS_FULL] = CHAT_ERROR_CONTACTS_FULL,
     [STORAGE_BLOCKING] = CHAT_ERROR_BLOCKING,
+    [STORAGE_NO_DEVICE] = CHAT_ERROR_NOT_DEVICE,
+    [STORAGE_TOKEN_ENDED] = CHAT_ERROR_TOKEN_ENDED,
 };
 
 #define N_STATUS_ERRORS (sizeof(status_errors) / sizeof(status_errors[0]))

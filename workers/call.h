@@ -52,6 +52,7 @@ struct worker;
     X(INTERNAL, -32603, "internal", "internal error")                          \
     X(TOKEN, 401, "token_invalid",                                             \
       "the token is not good for this user and device")                        \
+    X(TOKEN_ENDED, 401, "token_ended", "the device was removed")               \
     X(NOT_ALLOWED, 403, "not_allowed", "your role does not allow this")        \
     X(NOT_GROUP, 403, "not_a_group", "a direct channel cannot be changed")     \
     X(BLOCKED, 403, "blocked", "this user does not want to hear from you")     \
@@ -62,6 +63,7 @@ struct worker;
     X(NO_MESSAGE, 404, "message_not_found", "there is no such message")        \
     X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
     X(NO_CONTACT, 404, "contact_not_found", "there is no such request")        \
+    X(NOT_DEVICE, 404, "device_not_found", "there is no such device")          \
     X(CONTACTS_FULL, 409, "contacts_full", "there are too many contacts")      \
     X(BLOCKING, 409, "contact_blocked", "you block this user")                 \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \

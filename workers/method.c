@@ -22,6 +22,7 @@
 #include "json.h"
 #include "log.h"
 #include "message.h"
+#include "profile.h"
 #include "rate.h"
 #include "session.h"
 #include "worker.h"
@@ -34,6 +35,7 @@ static const struct family *const families[] = {
     &account_family,
     &channel_family,
     &contact_family,
+    &profile_family,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
