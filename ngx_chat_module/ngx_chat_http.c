@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_chat_module.h"
+#include "ngx_chat_client.h"
 
 
 #define NGX_CHAT_CALL_TIMEOUT      10000
@@ -351,6 +352,11 @@ ngx_chat_rpc_reply_handler(ngx_chat_call_t *call, ngx_uint_t status,
 
     if (status == NGX_HTTP_OK) {
         rc = ngx_chat_rpc_send(r, text);
+
+    } else if (status == NGX_HTTP_UNAUTHORIZED
+               && ngx_chat_token_challenge(r, 1) != NGX_OK)
+    {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     } else {
         ngx_chat_stat_add(status == NGX_HTTP_SERVICE_UNAVAILABLE

@@ -23,7 +23,7 @@ typedef struct {
     ngx_str_t                  user;
     ngx_str_t                  device;       /* empty: none given */
     ngx_str_t                  jti;
-    time_t                     issued_at;    /* 0: none */
+    time_t                     issued_at;    /* 0: no iat, no dev */
     time_t                     expires_at;
 } ngx_chat_identity_t;
 

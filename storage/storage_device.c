@@ -272,6 +272,30 @@ remove_device_step(struct embedded *e, struct request *r)
 }
 
 
+/* A device that is new is on the disk before its connection is answered: one
+ * that comes back to a store that was killed is then still known. */
+static enum step
+touch_new(struct embedded *e, struct request *r, struct user *u)
+{
+    struct device *d = device_make(e, u, r->op.device);
+    struct record_device record = {0};
+    struct key key;
+
+    if (d == NULL) {
+        return request_answer(e, r, STORAGE_EXHAUSTED);
+    }
+
+    d->at = embedded_now();
+    record.at = d->at;
+    key_device(&key, u->number, r->op.device);
+    (void) embedded_record(e);
+    record_put_device(&e->record, &record);
+    embedded_put(e, &key, &e->record);
+    request_pin(e, r, u, NULL);
+    return request_answer(e, r, STORAGE_OK);
+}
+
+
 enum step
 touch_step(struct embedded *e, struct request *r)
 {
@@ -298,12 +322,13 @@ touch_step(struct embedded *e, struct request *r)
     }
 
     if (r->op.device.len != 0) {
-        d = (r->op.flags & STORAGE_KNOWN) != 0
-                ? device_find(u, r->op.device)
-                : device_make(e, u, r->op.device);
+        d = device_find(u, r->op.device);
 
         if (d != NULL) {
             device_active(e, u, d);
+
+        } else if ((r->op.flags & STORAGE_KNOWN) == 0) {
+            return touch_new(e, r, u);
         }
     }
 

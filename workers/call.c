@@ -91,6 +91,7 @@ request_free(struct request *r)
     for (uint32_t i = 0; i < r->n_calls; i++) {
         buf_clear(&r->calls[i].id);
         buf_clear(&r->calls[i].answer);
+        buf_clear(&r->calls[i].note);
     }
     free(r);
 }

@@ -176,6 +176,7 @@ struct call {
     const struct method *method;
     struct buf id;     /* as JSON; empty: a notification */
     struct buf answer; /* of an element of a batch       */
+    struct buf note;   /* the method's own               */
 };
 
 struct request {

@@ -17,6 +17,7 @@
 #include "call.h"
 #include "channel.h"
 #include "contact.h"
+#include "device.h"
 #include "front.h"
 #include "inbox.h"
 #include "json.h"
@@ -36,6 +37,7 @@ static const struct family *const families[] = {
     &channel_family,
     &contact_family,
     &profile_family,
+    &device_family,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))

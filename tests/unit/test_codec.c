@@ -233,7 +233,7 @@ a_result_survives(void **state)
     assert_int_equal(got.entries[1].method, STORAGE_EVENT_CHANNEL_UPDATED);
     assert_str(got.entries[0].tail, list[0].tail);
 
-    mem[0] = STORAGE_EXHAUSTED + 1;
+    mem[0] = STORAGE_STATUS_LAST + 1;
     assert_int_equal(get_result(&got), -1);
 }
 

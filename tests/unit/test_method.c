@@ -64,6 +64,10 @@ storage_submit(struct storage *s, const struct storage_op *submitted,
         done(&r, data);
         return;
     }
+    if (submitted->type == STORAGE_TOUCH) {
+        done(&r, data);
+        return;
+    }
     if (submitted->type == STORAGE_UNSUBSCRIBE) {
         return;
     }
