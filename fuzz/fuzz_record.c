@@ -69,6 +69,12 @@ build_key(struct key *k, const struct key_parts *p)
     case KEY_PROFILE:
         key_profile(k, p->first);
         return;
+    case KEY_ACTIVE:
+        key_active(k, p->first);
+        return;
+    case KEY_ONLINE:
+        key_online(k, p->first);
+        return;
     case KEY_SEARCH:
         key_search(k, p->name, p->first);
         return;

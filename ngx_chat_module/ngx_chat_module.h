@@ -37,6 +37,7 @@ typedef struct {
     ngx_str_t                  store;        /* leveldb:PATH */
     ngx_str_t                  program;      /* chat_program */
     ngx_msec_t                 drain_time;
+    ngx_msec_t                 presence_timeout;
     ngx_uint_t                 generation;   /* of the settings, init_module */
     uint32_t                   settings_hash;
     ngx_uint_t                 located;      /* unsigned  a location has one

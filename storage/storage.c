@@ -182,7 +182,9 @@ storage_op_check(const struct storage_op *op)
 {
     if ((unsigned) op->type >= STORAGE_N(storage_ops)
         || storage_ops[op->type].name == NULL
-        || (op->type != STORAGE_UNSUBSCRIBE && !storage_is_id(op->user))
+        || (op->type != STORAGE_UNSUBSCRIBE
+            && op->type != STORAGE_PRESENCE_START && op->type != STORAGE_LEFT
+            && !storage_is_id(op->user))
         || (op->type == STORAGE_ACK && !storage_is_id(op->device))
         || op->client_id.len > STORAGE_ID_MAX
         || op->request_id.len > STORAGE_ID_MAX
@@ -208,6 +210,8 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_LIST_CONTACTS:
     case STORAGE_SEARCH_USERS:
     case STORAGE_LIST_DEVICES:
+    case STORAGE_PRESENCE_START:
+    case STORAGE_LEFT:
         return STORAGE_OK;
 
     case STORAGE_GET_USER:
@@ -235,6 +239,9 @@ storage_op_check(const struct storage_op *op)
                                                            : STORAGE_OK;
 
     case STORAGE_CREATE_CHANNEL:
+    case STORAGE_PRESENCE_GET:
+    case STORAGE_PRESENCE_WATCH:
+    case STORAGE_PRESENCE_UNWATCH:
         return storage_check_users(op);
 
     case STORAGE_SEND:

@@ -37,6 +37,7 @@ struct storage;
 #define STORAGE_STATUS_CHARS  200   /* code points of a profile's status   */
 #define STORAGE_QUERY_CHARS   64    /* code points of a search for users   */
 #define STORAGE_SEARCH_LIMIT  100
+#define STORAGE_USERS_LIMIT   1000 /* users named by one operation */
 #define STORAGE_MAX_ID        ((1ull << 53) - 1)
 
 /*
@@ -88,6 +89,13 @@ struct storage;
  *                   known; STORAGE_TOKEN_ENDED when that is too early.  Else
  *                   the user and the device are noted to be active; with the
  *                   flag KNOWN only a device that is noted already.
+ *   PRESENCE_GET, PRESENCE_WATCH, PRESENCE_UNWATCH
+ *                   users -> json {users}.  From WATCH on the user is sent
+ *                   presence events of those he may see.
+ *   PRESENCE_START  no user; limit: the presence timeout, in s.  The first one
+ *                   brings back who was online at the end of the last run.
+ *   LEFT            no user; text: user numbers, 8 bytes each, big-endian.
+ *                   They are not subscribed any more: their worker is gone.
  */
 #define STORAGE_OPS(X)                                                         \
     X(SUBSCRIBE, 1, false)                                                     \
@@ -119,7 +127,12 @@ struct storage;
     X(SEARCH_USERS, 39, false)                                                 \
     X(LIST_DEVICES, 40, false)                                                 \
     X(REMOVE_DEVICE, 41, true)                                                 \
-    X(TOUCH, 42, false)
+    X(TOUCH, 42, false)                                                        \
+    X(PRESENCE_GET, 43, false)                                                 \
+    X(PRESENCE_WATCH, 44, false)                                               \
+    X(PRESENCE_UNWATCH, 45, false)                                             \
+    X(PRESENCE_START, 46, false)                                               \
+    X(LEFT, 47, false)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -172,20 +185,20 @@ struct storage_op {
 /* On sockets: do not renumber.  method.c has the texts and JSON-RPC codes. */
 enum storage_status {
     STORAGE_OK = 0,
-    STORAGE_UNAVAILABLE = 1, /* 503; unknown whether it was stored       */
-    STORAGE_NO_USER = 2,     /* 404 user_not_found                        */
-    STORAGE_NO_CHANNEL = 3,  /* 404 channel_not_found: also a non-member */
-    STORAGE_NO_MESSAGE = 4,  /* 404 message_not_found                     */
-    STORAGE_FORBIDDEN = 5,   /* 403 not_allowed: the role does not suffice */
-    STORAGE_NOT_GROUP = 6,   /* 403 not_a_group: a direct channel         */
-    STORAGE_GROUP_FULL = 7,  /* 409 group_full                            */
-    STORAGE_AHEAD = 8,       /* 409 cursor_ahead                          */
-    STORAGE_BEYOND = 9,      /* -32602 beyond_newest                      */
-    STORAGE_NOT_MEMBER = 10, /* 404 member_not_found: the other one       */
-    STORAGE_BAD_CURSOR = 11, /* -32602 bad_cursor                         */
-    STORAGE_EXHAUSTED = 12,  /* 503: out of memory                        */
-    STORAGE_BLOCKED = 30,    /* 403 blocked: by the other one             */
-    STORAGE_NO_CONTACT = 31, /* 404 contact_not_found                     */
+    STORAGE_UNAVAILABLE = 1,    /* 503; unknown whether it was stored       */
+    STORAGE_NO_USER = 2,        /* 404 user_not_found                        */
+    STORAGE_NO_CHANNEL = 3,     /* 404 channel_not_found: also a non-member */
+    STORAGE_NO_MESSAGE = 4,     /* 404 message_not_found                     */
+    STORAGE_FORBIDDEN = 5,      /* 403 not_allowed: the role does not suffice */
+    STORAGE_NOT_GROUP = 6,      /* 403 not_a_group: a direct channel         */
+    STORAGE_GROUP_FULL = 7,     /* 409 group_full                            */
+    STORAGE_AHEAD = 8,          /* 409 cursor_ahead                          */
+    STORAGE_BEYOND = 9,         /* -32602 beyond_newest                      */
+    STORAGE_NOT_MEMBER = 10,    /* 404 member_not_found: the other one       */
+    STORAGE_BAD_CURSOR = 11,    /* -32602 bad_cursor                         */
+    STORAGE_EXHAUSTED = 12,     /* 503: out of memory                        */
+    STORAGE_BLOCKED = 30,       /* 403 blocked: by the other one             */
+    STORAGE_NO_CONTACT = 31,    /* 404 contact_not_found                     */
     STORAGE_CONTACTS_FULL = 32, /* 409 contacts_full                      */
     STORAGE_BLOCKING = 33,      /* 409 contact_blocked: by oneself        */
     STORAGE_NO_DEVICE = 34,     /* 404 device_not_found                   */

@@ -47,6 +47,8 @@ static const struct {
     {KEY_REMOVAL,      check_removal,        "removals"     },
     {KEY_CONTACT,      check_contact,        "contacts"     },
     {KEY_PROFILE,      check_profile,        "profiles"     },
+    {KEY_ACTIVE,       check_activity,       NULL           },
+    {KEY_ONLINE,       check_activity,       NULL           },
     {KEY_SEARCH,       check_search,         NULL           },
     {KEY_CLIENT,       check_client,         "client ids"   },
     {KEY_REQUEST,      check_request,        "request ids"  },

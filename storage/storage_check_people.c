@@ -128,3 +128,18 @@ check_search(struct check *c, struct str value)
                      c->at.first);
     }
 }
+
+
+void
+check_activity(struct check *c, struct str value)
+{
+    uint64_t at;
+
+    if (record_get_u64(value, &at) != 0) {
+        check_defect(c, CHECK_VALUE, "damaged");
+    }
+
+    if (check_user(c, c->at.first) == NULL) {
+        check_defect(c, CHECK_USER, "a time of nobody");
+    }
+}

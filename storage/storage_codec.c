@@ -115,7 +115,7 @@ static void
 get_users(struct chat_wire_reader *r, struct storage_op *op, struct str *users)
 {
     op->n_users = chat_wire_get_u32(r);
-    if (op->n_users == 0 || op->n_users > STORAGE_MEMBERS_MAX) {
+    if (op->n_users == 0 || op->n_users > STORAGE_USERS_LIMIT) {
         r->failed = 1;
         op->n_users = 0;
     }

@@ -12,6 +12,7 @@
 
 #include "storage_marker.h"
 #include "storage_outcome.h"
+#include "storage_presence.h"
 
 static struct removal *removal_find(const struct user *u, struct str id);
 static struct removal *removal_make(struct embedded *e, struct user *u,
@@ -320,6 +321,8 @@ touch_step(struct embedded *e, struct request *r)
     if (w != NULL && r->op.number < w->at / 1000 + (w->at % 1000 != 0)) {
         return request_answer(e, r, STORAGE_TOKEN_ENDED);
     }
+
+    presence_touch(e, u->number);
 
     if (r->op.device.len != 0) {
         d = device_find(u, r->op.device);

@@ -12,6 +12,7 @@
 #include "storage_format.h"
 #include "storage_marker.h"
 #include "storage_outcome.h"
+#include "storage_presence.h"
 #include "storage_state.h"
 
 #define TICK_MS     1000
@@ -125,6 +126,7 @@ embedded_open(struct uv_loop_s *loop, const char *path,
     e->reopen_delay_ms = EMBEDDED_REOPEN_DELAY_MS;
     e->cache_max = STATE_CACHE_MAX;
     state_init(e);
+    presence_open(e);
 
     if (embedded_open_handles(e) != 0) {
         free(e);
@@ -226,6 +228,7 @@ embedded_free(struct embedded *e)
     readers_free(e->readers);
     outcome_close(e);
     marker_drop(e);
+    presence_close(e);
     state_clear(e);
     commit_free(e->collecting, e->ops);
     commit_free(e->spare, e->ops);
@@ -403,6 +406,7 @@ on_tick(uv_timer_t *timer)
 
     if (e->state == EMBEDDED_OPEN) {
         outcome_tick(e);
+        presence_tick(e);
         marker_flush(e);
     }
 }

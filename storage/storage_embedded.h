@@ -15,6 +15,7 @@
 #ifndef STORAGE_EMBEDDED_H
 #define STORAGE_EMBEDDED_H
 
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "buf.h"
@@ -168,6 +169,14 @@ struct embedded {
     bool dropped_busy;            /* that is what is being written   */
     struct channel *receipts;     /* channels that owe some          */
 
+    /* storage_presence.c, storage_watch.c */
+    uint64_t presence_timeout_ms;
+    bool presence_started;
+    struct map away, watched;
+    TAILQ_HEAD(, away) away_list;
+    struct presence_write *presence_writes; /* to be written behind */
+    size_t n_presence_writes, presence_writes_cap;
+
     uint8_t *subscribed; /* a bit a user number */
     size_t n_subscribed; /* bytes               */
 
@@ -203,6 +212,10 @@ void embedded_event(struct embedded *e, struct event *event);
 
 /* Says what a commit has to say, clears it, and lets the woken go on. */
 void embedded_publish(struct embedded *e, struct commit *c);
+
+/* Is there a worker that takes this user's events?  Then no longer. */
+bool embedded_subscribed(const struct embedded *e, uint64_t number);
+void embedded_unsubscribe(struct embedded *e, uint64_t number);
 
 /* A write failed: all that is not yet published fails, the engine reopens.
  * Then the committer's news of that. */
@@ -290,5 +303,8 @@ enum step search_users_step(struct embedded *e, struct request *r);
 enum step list_devices_step(struct embedded *e, struct request *r);
 enum step remove_device_step(struct embedded *e, struct request *r);
 enum step touch_step(struct embedded *e, struct request *r);
+enum step presence_get_step(struct embedded *e, struct request *r);
+enum step presence_start_step(struct embedded *e, struct request *r);
+enum step left_step(struct embedded *e, struct request *r);
 
 #endif

@@ -31,6 +31,8 @@ static const struct key_shape key_shapes[] = {
     {KEY_REMOVAL,      8, 0, STORAGE_ID_MAX     },
     {KEY_CONTACT,      8, 8, 0                  },
     {KEY_PROFILE,      8, 0, 0                  },
+    {KEY_ACTIVE,       8, 0, 0                  },
+    {KEY_ONLINE,       8, 0, 0                  },
     {KEY_CLIENT,       4, 8, STORAGE_ID_MAX     },
     {KEY_REQUEST,      4, 0, STORAGE_ID_MAX     },
 };
@@ -147,6 +149,20 @@ void
 key_profile(struct key *k, uint64_t user)
 {
     key_prefix_number(k, KEY_PROFILE, user);
+}
+
+
+void
+key_active(struct key *k, uint64_t user)
+{
+    key_prefix_number(k, KEY_ACTIVE, user);
+}
+
+
+void
+key_online(struct key *k, uint64_t user)
+{
+    key_prefix_number(k, KEY_ONLINE, user);
 }
 
 

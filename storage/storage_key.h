@@ -17,6 +17,8 @@
  *   'W' user(8) device                 when a device was removed
  *   'N' user(8) other(8)               contact, as the user has it
  *   'P' user(8)                        profile
+ *   'A' user(8)                        when he was last active
+ *   'O' user(8)                        mark of one who is online
  *   'S' text 0 user(8)                 a user id or name, folded
  *   'D' day(4) user(8) client_id       outcome of a client_id
  *   'Q' slot(4) request_id             outcome of a request
@@ -58,6 +60,8 @@ enum key_kind {
     KEY_REMOVAL = 'W',
     KEY_CONTACT = 'N',
     KEY_PROFILE = 'P',
+    KEY_ACTIVE = 'A',
+    KEY_ONLINE = 'O',
     KEY_SEARCH = 'S',
     KEY_CLIENT = 'D',
     KEY_REQUEST = 'Q',
@@ -98,6 +102,8 @@ void key_markers(struct key *k, uint64_t channel, uint64_t user);
 void key_device(struct key *k, uint64_t user, struct str device);
 void key_removal(struct key *k, uint64_t user, struct str device);
 void key_profile(struct key *k, uint64_t user);
+void key_active(struct key *k, uint64_t user);
+void key_online(struct key *k, uint64_t user);
 void key_search(struct key *k, struct str text, uint64_t user);
 void key_contact(struct key *k, uint64_t user, uint64_t other);
 void key_client(struct key *k, uint32_t day, uint64_t user,

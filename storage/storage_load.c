@@ -200,6 +200,12 @@ load_user_profile(struct load_user *l, const struct reader *r)
     struct key key;
     int rc;
 
+    key_active(&key, l->number);
+
+    if (load_number(r, &key, &l->active_at) < 0) {
+        return -1;
+    }
+
     key_profile(&key, l->number);
     rc = r->ops->get(r->engine, key_str(&key), &l->profile);
 

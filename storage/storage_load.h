@@ -19,6 +19,7 @@ struct load_user {
     uint64_t newest;
     uint8_t flags;
     uint64_t created_at;
+    uint64_t active_at; /* 0: never */
     uint8_t name_len;
     char name[STORAGE_ID_MAX];
     uint32_t n_devices, devices_cap;

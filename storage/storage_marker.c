@@ -6,6 +6,7 @@
 
 #include "storage_device.h"
 #include "storage_outcome.h"
+#include "storage_presence.h"
 
 #define MARKER_BATCH     1024 /* records in one batch            */
 #define RECEIPT_EVERY_MS 1000 /* per channel and reader          */
@@ -159,6 +160,7 @@ marker_flush(struct embedded *e)
         n += marker_flush_user(e, u);
     }
 
+    n += presence_flush(e, MARKER_BATCH);
     e->behind_more = e->dirty_channels != NULL || e->dirty_users != NULL;
 
     if (n != 0) {

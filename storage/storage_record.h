@@ -134,7 +134,7 @@ struct record_outcome {
 void record_put_u32(struct buf *b, uint32_t v);
 int record_get_u32(struct str value, uint32_t *v);
 
-/* 'G', 'U', 'C', 'W' */
+/* 'G', 'U', 'C', 'W', 'A', 'O' */
 void record_put_u64(struct buf *b, uint64_t v);
 int record_get_u64(struct str value, uint64_t *v);
 

@@ -46,6 +46,11 @@ static const struct {
     [STORAGE_LIST_DEVICES] = {list_devices_step,   false, false},
     [STORAGE_REMOVE_DEVICE] = {remove_device_step,  false, true },
     [STORAGE_TOUCH] = {touch_step,          false, false},
+    [STORAGE_PRESENCE_GET] = {presence_get_step,   false, false},
+    [STORAGE_PRESENCE_WATCH] = {presence_get_step,   false, false},
+    [STORAGE_PRESENCE_UNWATCH] = {presence_get_step,   false, false},
+    [STORAGE_PRESENCE_START] = {presence_start_step, false, false},
+    [STORAGE_LEFT] = {left_step,           false, false},
 };
 
 #define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))

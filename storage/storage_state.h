@@ -57,6 +57,7 @@ struct user {
     uint64_t published; /* inbox id, told       */
     uint64_t acked;     /* by any of the devices */
     uint64_t created_at;
+    uint64_t active_at; /* as far as it is known here */
     struct device *devices;
     struct removal *removals;
     struct str profile; /* the record, on the heap; empty: none */

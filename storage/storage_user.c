@@ -320,6 +320,7 @@ user_fill(struct embedded *e, struct user *u, struct load_user *l)
     u->newest = l->newest;
     u->published = l->newest;
     u->created_at = l->created_at;
+    u->active_at = l->active_at > u->active_at ? l->active_at : u->active_at;
     u->connected = (l->flags & RECORD_USER_CONNECTED) != 0;
     u->devices = l->devices;
     u->n_devices = (uint16_t) l->n_devices;

@@ -65,6 +65,8 @@ struct worker;
     X(NO_CONTACT, 404, "contact_not_found", "there is no such request")        \
     X(NOT_DEVICE, 404, "device_not_found", "there is no such device")          \
     X(CONTACTS_FULL, 409, "contacts_full", "there are too many contacts")      \
+    X(WATCHES_FULL, 409, "watches_full",                                       \
+      "a connection watches at most 1000 users")                               \
     X(BLOCKING, 409, "contact_blocked", "you block this user")                 \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
     X(AHEAD, 409, "cursor_ahead", "the cursor is larger than the newest id")   \

@@ -23,6 +23,7 @@
 #include "json.h"
 #include "log.h"
 #include "message.h"
+#include "presence.h"
 #include "profile.h"
 #include "rate.h"
 #include "session.h"
@@ -31,13 +32,8 @@
 #define CLOSE_POLICY 1008
 
 static const struct family *const families[] = {
-    &message_family,
-    &inbox_family,
-    &account_family,
-    &channel_family,
-    &contact_family,
-    &profile_family,
-    &device_family,
+    &message_family, &inbox_family,   &account_family, &channel_family,
+    &contact_family, &profile_family, &device_family,  &presence_family,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
@@ -45,7 +41,7 @@ static const struct family *const families[] = {
 /* A call's parameters on their way to the storage. */
 struct arguments {
     struct storage_op op;
-    struct str users[STORAGE_MEMBERS_MAX];
+    struct str users[STORAGE_USERS_LIMIT];
     uint64_t given; /* bits of the rows that were given */
     struct str at_fault;
 };
@@ -113,7 +109,8 @@ take_users(const struct json *v, const struct param *p, struct arguments *a)
         return CHAT_ERROR_WRONG_TYPE;
     }
     if (v->n > p->max) {
-        return CHAT_ERROR_TOO_MANY;
+        return p->max == STORAGE_MEMBERS_MAX ? CHAT_ERROR_TOO_MANY
+                                             : CHAT_ERROR_OUT_OF_RANGE;
     }
     if (v->n < p->min) {
         return CHAT_ERROR_OUT_OF_RANGE;
@@ -269,8 +266,8 @@ take_params(const struct json *params, const struct method *m,
 static void
 start_method(struct call *c, const struct origin *o, const struct json *params)
 {
-    struct arguments a = {
-        .op.limit = c->method->limit != 0 ? c->method->limit : LIMIT_PAGE};
+    struct arguments a = {.op.limit = c->method->limit != 0 ? c->method->limit
+                                                            : LIMIT_PAGE};
     enum chat_error error = take_params(params, c->method, &a);
 
     if (error == CHAT_OK && c->method->check != NULL) {

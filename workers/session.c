@@ -17,6 +17,7 @@
 #include "buf.h"
 #include "front.h"
 #include "log.h"
+#include "watch.h"
 #include "worker.h"
 
 #define OPEN_PATIENCE_MS   2000
@@ -561,6 +562,7 @@ session_close(struct sessions *all, struct session *s)
     }
     stream_forget_page(s);
     touch_closing(s);
+    watch_forget(s);
     map_remove(&s->link->by_handle, &s->entry);
     TAILQ_REMOVE(&u->sessions, s, of_user);
     all->count--;
@@ -616,7 +618,21 @@ subscribe_all(struct sessions *all)
 void
 sessions_reset(struct sessions *all)
 {
+    struct map_entry *e;
+    struct session *s;
+    size_t pos = 0;
+
     subscribe_all(all);
+    while ((e = map_next(&all->by_name, &pos)) != NULL) {
+        struct user *u = map_container(e, struct user, by_name);
+
+        for (s = TAILQ_FIRST(&u->sessions); s != NULL;
+             s = TAILQ_NEXT(s, of_user)) {
+            if (s->watches != NULL) {
+                watch_again(s);
+            }
+        }
+    }
 }
 
 void

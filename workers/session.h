@@ -59,10 +59,11 @@ struct session {
     bool resumed;
     bool refuse_unknown;
     bool parked;
-    bool missed;         /* something newer than the page being read exists */
-    bool more;           /* the page did not reach the end                  */
-    bool ended;          /* its device was removed: nothing is done for it  */
-    struct touch *touch; /* OPENING: what is asked about its token  */
+    bool missed; /* something newer than the page being read exists */
+    bool more;   /* the page did not reach the end                  */
+    bool ended;  /* its device was removed: nothing is done for it  */
+    struct watches *watches; /* watch.c; NULL: none */
+    struct touch *touch;     /* OPENING: what is asked about its token  */
     uint8_t device_len;
     char device[];
 };
