@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "storage_outcome.h"
+#include "storage_watch.h"
 
 #define CONTACT_CURSOR_DIGITS 16
 
@@ -40,6 +41,9 @@ static int contact_change(struct embedded *e, struct request *r, struct user *u,
 static int contact_set(struct embedded *e, struct user *u, uint64_t other,
                        struct record_contact to);
 static int contact_room(struct embedded *e, struct user *u);
+static void contact_presence(struct embedded *e, struct user *about,
+                             struct user *to, struct record_contact was,
+                             struct record_contact is);
 static struct event *contact_event(struct embedded *e, struct user *u,
                                    const struct user *other, unsigned state);
 static void contact_json(struct buf *b, struct str other, unsigned state);
@@ -298,7 +302,42 @@ contact_change(struct embedded *e, struct request *r, struct user *u,
         embedded_event(e, his);
     }
 
+    contact_presence(e, u, other, was->mine, p->mine);
+    contact_presence(e, other, u, was->theirs, p->theirs);
     return 0;
+}
+
+
+/* Whose friend one becomes, him one sees; who blocks goes out of sight. */
+static void
+contact_presence(struct embedded *e, struct user *about, struct user *to,
+                 struct record_contact was, struct record_contact is)
+{
+    bool saw = was.state == RECORD_CONTACT_FRIEND && was.flags == 0;
+    bool sees = is.state == RECORD_CONTACT_FRIEND && is.flags == 0;
+    struct event *event;
+
+    if (saw == sees || !presence_online(e, about->number)) {
+        return;
+    }
+
+    event = embedded_event_create(e, 1);
+    (void) embedded_text(e);
+    watch_json(&e->text, user_name(about), sees,
+               sees ? presence_active_at(e, about) : 0);
+    buf_put_char(&e->text, '}');
+
+    if (event == NULL || buf_failed(&e->text)) {
+        return;
+    }
+
+    event->method = STORAGE_EVENT_PRESENCE;
+    event->tail = arena_copy(&e->collecting->arena, buf_str(&e->text));
+    event->fans[0] = (struct fan){to, 0};
+
+    if (event->tail.data != NULL) {
+        embedded_event(e, event);
+    }
 }
 
 

@@ -560,7 +560,7 @@ watch_look_done(struct embedded *e, struct read_job *job)
 }
 
 
-static void
+void
 watch_json(struct buf *b, struct str user, bool online, uint64_t at)
 {
     buf_put_lit(b, "\"user\":\"");

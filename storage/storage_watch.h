@@ -15,6 +15,9 @@ void watch_close(struct embedded *e);
 /* Tells contacts and watchers of a change. */
 void watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at);
 
+/* `"user":"U","online":B,"last_active_at":N}`; 0 is null. */
+void watch_json(struct buf *b, struct str user, bool online, uint64_t at);
+
 /* storage_presence.c */
 bool presence_online(struct embedded *e, uint64_t number);
 uint64_t presence_active_at(struct embedded *e, const struct user *u);

@@ -86,11 +86,19 @@ def _():
     offline = {'online': False, 'last_active_at': None}
     equal(eve.call('presence.get', {'users': ['alice', 'nobody']})['users'],
           [dict(user=u, **offline) for u in ('alice', 'nobody')])
+    events(bob)
     alice.call('contact.block', {'user': 'bob'})
+    e = next_event(bob)
+    equal((e['user'], e['online'], e['last_active_at']), ('alice', False, None))
     equal(bob.call('presence.get', {'users': ['alice']})['users'], [dict(user='alice', **offline)])
     equal(presence(alice, 'bob'), {'bob': True})
     alice.call('contact.unblock', {'user': 'bob'})
+    equal(next_event(bob)['online'], True)
     equal(presence(bob, 'alice'), {'alice': True})
+    eve.call('contact.request', {'user': 'alice'})
+    equal(events(eve), [])
+    alice.call('contact.accept', {'user': 'eve'})
+    equal(events(eve), [('alice', True)])
     equal(refused(eve.call, 'user.get', {'user': 'nobody'}).code, 404)
 
 
