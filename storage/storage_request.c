@@ -181,7 +181,8 @@ request_key(struct request *r, char **at)
 {
     char *start = *at;
 
-    if ((unsigned) r->op.type >= REQUEST_N_OPS || !request_ops[r->op.type].keeps) {
+    if ((unsigned) r->op.type >= REQUEST_N_OPS
+        || !request_ops[r->op.type].keeps) {
         return;
     }
 
