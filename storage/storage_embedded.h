@@ -174,8 +174,8 @@ struct embedded {
     bool presence_started;
     struct map away, watched;
     TAILQ_HEAD(, away) away_list;
-    struct presence_write *presence_writes; /* to be written behind */
-    size_t n_presence_writes, presence_writes_cap;
+    struct map presence_writes; /* to be written behind */
+    TAILQ_HEAD(, presence_write) presence_write_list;
 
     uint8_t *subscribed; /* a bit a user number */
     size_t n_subscribed; /* bytes               */

@@ -160,8 +160,9 @@ marker_flush(struct embedded *e)
         n += marker_flush_user(e, u);
     }
 
-    n += presence_flush(e, MARKER_BATCH);
-    e->behind_more = e->dirty_channels != NULL || e->dirty_users != NULL;
+    n += presence_flush(e);
+    e->behind_more = e->dirty_channels != NULL || e->dirty_users != NULL
+                     || !TAILQ_EMPTY(&e->presence_write_list);
 
     if (n != 0) {
         e->behind_busy = true;

@@ -8,6 +8,8 @@
 #include "storage_contact.h"
 #include "storage_watch.h"
 
+#define PRESENCE_BATCH 16384 /* users written behind at once */
+
 /* One who is online and has no connection. */
 struct away {
     struct map_entry entry;
@@ -17,24 +19,33 @@ struct away {
     uint64_t at;    /* last active, ms since the epoch */
 };
 
-/* To be written behind. */
+/* To be written behind; the newest of a user. */
 struct presence_write {
+    struct map_entry entry;
+    TAILQ_ENTRY(presence_write) link;
     uint64_t number;
-    uint64_t at; /* 0: only the mark changes */
+    uint64_t at;
     bool online;
+};
+
+/* A mark of one who was online at the end of the last run. */
+struct presence_mark {
+    uint64_t number;
+    uint64_t at;
 };
 
 struct presence_scan {
     struct read_job job;
     struct request *request;
     size_t n, cap;
-    struct presence_write *marks;
+    struct presence_mark *marks;
 };
 
 static void away_set(struct embedded *e, uint64_t number, uint64_t at);
 static void away_free(struct embedded *e, struct away *a);
 static void presence_write(struct embedded *e, uint64_t number, uint64_t at,
                            bool online);
+static void presence_write_free(struct embedded *e, struct presence_write *p);
 static void presence_changed(struct embedded *e, uint64_t number, bool online,
                              uint64_t at);
 static enum step presence_changed_step(struct embedded *e, struct request *r);
@@ -53,12 +64,25 @@ away_key(const struct map_entry *entry, size_t *len)
 }
 
 
+static const void *
+presence_write_key(const struct map_entry *entry, size_t *len)
+{
+    const struct presence_write *p =
+        map_container(entry, struct presence_write, entry);
+
+    *len = sizeof(p->number);
+    return &p->number;
+}
+
+
 void
 presence_open(struct embedded *e)
 {
     e->presence_timeout_ms = PRESENCE_TIMEOUT_MS;
     map_init(&e->away, away_key);
     TAILQ_INIT(&e->away_list);
+    map_init(&e->presence_writes, presence_write_key);
+    TAILQ_INIT(&e->presence_write_list);
     watch_open(e);
 }
 
@@ -66,14 +90,19 @@ presence_open(struct embedded *e)
 void
 presence_close(struct embedded *e)
 {
+    struct presence_write *p;
     struct away *a;
 
     while ((a = TAILQ_FIRST(&e->away_list)) != NULL) {
         away_free(e, a);
     }
 
+    while ((p = TAILQ_FIRST(&e->presence_write_list)) != NULL) {
+        presence_write_free(e, p);
+    }
+
     map_clear(&e->away);
-    free(e->presence_writes);
+    map_clear(&e->presence_writes);
     watch_close(e);
 }
 
@@ -218,34 +247,51 @@ presence_write(struct embedded *e, uint64_t number, uint64_t at, bool online)
         u->active_at = at;
     }
 
-    if (e->n_presence_writes == e->presence_writes_cap) {
-        size_t cap =
-            e->presence_writes_cap == 0 ? 64 : e->presence_writes_cap * 2;
+    entry = map_find(&e->presence_writes, &number, sizeof(number));
 
-        p = realloc(e->presence_writes, cap * sizeof(*p));
+    if (entry != NULL) {
+        p = map_container(entry, struct presence_write, entry);
+
+    } else {
+        p = calloc(1, sizeof(*p));
         if (p == NULL) {
             return;
         }
 
-        e->presence_writes = p;
-        e->presence_writes_cap = cap;
+        p->number = number;
+
+        if (map_insert(&e->presence_writes, &p->entry) != 0) {
+            free(p);
+            return;
+        }
+
+        TAILQ_INSERT_TAIL(&e->presence_write_list, p, link);
     }
 
-    e->presence_writes[e->n_presence_writes++] =
-        (struct presence_write){number, at, online};
+    p->at = at;
+    p->online = online;
 }
 
 
-/* In order, the newest of a user last. */
-uint32_t
-presence_flush(struct embedded *e, uint32_t max)
+static void
+presence_write_free(struct embedded *e, struct presence_write *p)
 {
-    size_t n = e->n_presence_writes < max ? e->n_presence_writes : max, i;
+    map_remove(&e->presence_writes, &p->entry);
+    TAILQ_REMOVE(&e->presence_write_list, p, link);
+    free(p);
+}
+
+
+uint32_t
+presence_flush(struct embedded *e)
+{
+    struct presence_write *p;
     struct key key;
+    uint32_t n;
 
-    for (i = 0; i < n; i++) {
-        const struct presence_write *p = &e->presence_writes[i];
-
+    for (n = 0; n < PRESENCE_BATCH
+                && (p = TAILQ_FIRST(&e->presence_write_list)) != NULL;
+         n++) {
         (void) embedded_record(e);
         record_put_u64(&e->record, p->at);
         key_active(&key, p->number);
@@ -258,16 +304,11 @@ presence_flush(struct embedded *e, uint32_t max)
         } else {
             e->ops->batch_delete(e->behind, key_str(&key));
         }
+
+        presence_write_free(e, p);
     }
 
-    e->n_presence_writes -= n;
-
-    if (e->n_presence_writes != 0) {
-        memmove(e->presence_writes, e->presence_writes + n,
-                e->n_presence_writes * sizeof(*e->presence_writes));
-    }
-
-    return (uint32_t) n;
+    return n;
 }
 
 
@@ -376,7 +417,7 @@ presence_scan_run(struct read_job *job, const struct reader *r)
 {
     struct presence_scan *l = (struct presence_scan *) job;
     struct engine_iter *i = r->ops->iter_open(r->engine);
-    struct presence_write *p;
+    struct presence_mark *p;
     struct key_parts parts;
     struct key prefix;
     int rc;

@@ -26,7 +26,7 @@ void presence_touch(struct embedded *e, uint64_t number);
 /* Who is away for too long is offline; once a second. */
 void presence_tick(struct embedded *e);
 
-/* Puts what is to be written behind into the batch; how many records. */
-uint32_t presence_flush(struct embedded *e, uint32_t max);
+/* Puts what is to be written behind into the batch; of how many users. */
+uint32_t presence_flush(struct embedded *e);
 
 #endif
