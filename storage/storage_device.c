@@ -163,6 +163,7 @@ removal_make(struct embedded *e, struct user *u, struct str id)
         embedded_delete(e, &key);
     }
 
+    memset(w, 0, sizeof(*w));
     w->id_len = (uint8_t) id.len;
     memcpy(w->id, id.data, id.len);
     return w;

@@ -184,6 +184,7 @@ load_user_removals(struct load_user *l, const struct reader *r,
         }
 
         w = &l->removals[l->n_removals++];
+        memset(w, 0, sizeof(*w));
         w->at = at;
         w->id_len = (uint8_t) parts.name.len;
         memcpy(w->id, parts.name.data, parts.name.len);
