@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct str users[STORAGE_MEMBERS_MAX];
+static struct str users[STORAGE_USERS_LIMIT];
 static struct storage_entry entries[STORAGE_INBOX_LIMIT];
 
 static void
@@ -24,7 +24,7 @@ check(int condition)
 static void
 fuzz_op(struct chat_wire_reader *r)
 {
-    struct str users_again[STORAGE_MEMBERS_MAX];
+    struct str users_again[STORAGE_USERS_LIMIT];
     struct storage_op op, again;
     struct chat_wire_writer w;
     unsigned char *mem;

@@ -57,7 +57,7 @@ storage_submit(struct storage *s, const struct storage_op *op,
     };
 
     (void) s;
-    check(op->user.len != 0 && op->n_users <= STORAGE_MEMBERS_MAX);
+    check(op->user.len != 0 && op->n_users <= STORAGE_USERS_LIMIT);
     done(&r, data);
 }
 

@@ -61,6 +61,24 @@ build_key(struct key *k, const struct key_parts *p)
     case KEY_DEVICE:
         key_device(k, p->first, p->name);
         return;
+    case KEY_REMOVAL:
+        key_removal(k, p->first, p->name);
+        return;
+    case KEY_CONTACT:
+        key_contact(k, p->first, p->second);
+        return;
+    case KEY_PROFILE:
+        key_profile(k, p->first);
+        return;
+    case KEY_ACTIVE:
+        key_active(k, p->first);
+        return;
+    case KEY_ONLINE:
+        key_online(k, p->first);
+        return;
+    case KEY_SEARCH:
+        key_search(k, p->name, p->first);
+        return;
     case KEY_CLIENT:
         key_client(k, (uint32_t) p->first, p->second, p->name);
         return;
@@ -123,6 +141,8 @@ fuzz_value(unsigned which, struct str in, struct buf *b)
         struct record_markers markers;
         struct record_device device;
         struct record_outcome outcome;
+        struct record_contact contact;
+        struct record_profile profile;
     } r;
 
     if (which == 1 && record_get_u32(in, &r.u32) == 0) {
@@ -148,6 +168,10 @@ fuzz_value(unsigned which, struct str in, struct buf *b)
         record_put_device(b, &r.device);
     } else if (which == 11 && record_get_outcome(in, &r.outcome) == 0) {
         record_put_outcome(b, &r.outcome);
+    } else if (which == 12 && record_get_contact(in, &r.contact) == 0) {
+        record_put_contact(b, &r.contact);
+    } else if (which == 13 && record_get_profile(in, &r.profile) == 0) {
+        record_put_profile(b, &r.profile);
     }
 }
 
@@ -176,10 +200,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct str in = {copy, len};
 
-    if (data[0] % 12 == 0) {
+    if (data[0] % 14 == 0) {
         fuzz_key(in);
     } else {
-        fuzz_value(data[0] % 12, in, &b);
+        fuzz_value(data[0] % 14, in, &b);
 
         if (b.len > 0) {
             expect(!buf_failed(&b) && str_eq(buf_str(&b), in));

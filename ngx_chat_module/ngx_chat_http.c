@@ -407,6 +407,15 @@ ngx_chat_http_answer_handler(ngx_chat_call_t *call, ngx_chat_answer_t *answer)
     }
 
     if (answer->refused) {
+
+        if (answer->status == NGX_HTTP_UNAUTHORIZED
+            && ngx_chat_token_challenge(r, 1) != NGX_OK)
+        {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            ngx_http_run_posted_requests(c);
+            return;
+        }
+
         ngx_chat_stat_add(answer->status == NGX_HTTP_SERVICE_UNAVAILABLE
                               ? ngx_chat_stat_refused_unavailable
                               : ngx_chat_stat_refused_worker, 1);

@@ -84,6 +84,13 @@ static ngx_command_t  ngx_chat_commands[] = {
       offsetof(ngx_chat_main_conf_t, drain_time),
       NULL },
 
+    { ngx_string("chat_presence_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_chat_conf_time,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_chat_main_conf_t, presence_timeout),
+      NULL },
+
     { ngx_string("chat_jwt_key"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_chat_conf_key,
@@ -235,6 +242,7 @@ ngx_chat_create_main_conf(ngx_conf_t *cf)
     }
 
     cmcf->drain_time = NGX_CONF_UNSET_MSEC;
+    cmcf->presence_timeout = NGX_CONF_UNSET_MSEC;
 
     return cmcf;
 }
@@ -246,6 +254,7 @@ ngx_chat_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_chat_main_conf_t *cmcf = conf;
 
     ngx_conf_init_msec_value(cmcf->drain_time, 5000);
+    ngx_conf_init_msec_value(cmcf->presence_timeout, 60000);
 
     if (!cmcf->used) {
         return NGX_CONF_OK;

@@ -23,7 +23,7 @@ typedef struct {
     ngx_str_t                  user;
     ngx_str_t                  device;       /* empty: none given */
     ngx_str_t                  jti;
-    time_t                     issued_at;    /* 0: none */
+    time_t                     issued_at;    /* 0: no iat, no dev */
     time_t                     expires_at;
 } ngx_chat_identity_t;
 
@@ -37,6 +37,7 @@ typedef struct {
     ngx_str_t                  store;        /* leveldb:PATH */
     ngx_str_t                  program;      /* chat_program */
     ngx_msec_t                 drain_time;
+    ngx_msec_t                 presence_timeout;
     ngx_uint_t                 generation;   /* of the settings, init_module */
     uint32_t                   settings_hash;
     ngx_uint_t                 located;      /* unsigned  a location has one

@@ -219,8 +219,10 @@ ngx_chat_settings_write(ngx_cycle_t *cycle, ngx_chat_main_conf_t *cmcf,
     char     temp[NGX_MAX_PATH], name[NGX_MAX_PATH];
 
     p = ngx_snprintf(buf, NGX_CHAT_SETTINGS_MAX,
-                     "generation %ui\nworkers %ui\nstore %V\nowner %P\n",
-                     cmcf->generation, cmcf->workers, &cmcf->store, owner);
+                     "generation %ui\nworkers %ui\nstore %V\nowner %P\n"
+                     "presence_timeout %M\n",
+                     cmcf->generation, cmcf->workers, &cmcf->store, owner,
+                     (cmcf->presence_timeout + 999) / 1000);
 
     (void) ngx_snprintf((u_char *) name, NGX_MAX_PATH, "%V/settings%Z",
                         &cmcf->run_dir);

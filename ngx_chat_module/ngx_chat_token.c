@@ -347,7 +347,10 @@ ngx_chat_identify(ngx_http_request_t *r, ngx_chat_identity_t *id,
     id->user = jwt.user;
     id->device = jwt.device;
     id->jti = jwt.jti;
-    id->issued_at = jwt.issued_at;
+
+    /* without a device of its own a token cannot be ended with one */
+    id->issued_at = jwt.device.len ? jwt.issued_at : 0;
+
     id->expires_at = jwt.expires_at;
 
     if (id->device.len == 0 && ngx_chat_token_device(r, id) != NGX_OK) {

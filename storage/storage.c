@@ -182,7 +182,9 @@ storage_op_check(const struct storage_op *op)
 {
     if ((unsigned) op->type >= STORAGE_N(storage_ops)
         || storage_ops[op->type].name == NULL
-        || (op->type != STORAGE_UNSUBSCRIBE && !storage_is_id(op->user))
+        || (op->type != STORAGE_UNSUBSCRIBE
+            && op->type != STORAGE_PRESENCE_START && op->type != STORAGE_LEFT
+            && !storage_is_id(op->user))
         || (op->type == STORAGE_ACK && !storage_is_id(op->device))
         || op->client_id.len > STORAGE_ID_MAX
         || op->request_id.len > STORAGE_ID_MAX
@@ -211,9 +213,41 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_READ_INBOX:
     case STORAGE_ACK:
     case STORAGE_LIST_CHANNELS:
+    case STORAGE_LIST_CONTACTS:
+    case STORAGE_SEARCH_USERS:
+    case STORAGE_LIST_DEVICES:
+    case STORAGE_PRESENCE_START:
+    case STORAGE_LEFT:
         return STORAGE_OK;
 
+    case STORAGE_GET_USER:
+        return op->to.len == 0 ? STORAGE_NO_USER : STORAGE_OK;
+
+    case STORAGE_UPDATE_USER:
+        return op->text.len > (size_t) STORAGE_STATUS_CHARS * 4
+                   ? STORAGE_FORBIDDEN
+                   : STORAGE_OK;
+
+    case STORAGE_REMOVE_DEVICE:
+        return op->to.len == 0 ? STORAGE_NO_DEVICE : STORAGE_OK;
+
+    case STORAGE_TOUCH:
+        return storage_is_optional_id(op->device) ? STORAGE_OK
+                                                  : STORAGE_NO_DEVICE;
+
+    case STORAGE_REQUEST_CONTACT:
+    case STORAGE_ACCEPT_CONTACT:
+    case STORAGE_DECLINE_CONTACT:
+    case STORAGE_REMOVE_CONTACT:
+    case STORAGE_BLOCK_CONTACT:
+    case STORAGE_UNBLOCK_CONTACT:
+        return op->to.len == 0 || str_eq(op->to, op->user) ? STORAGE_NO_USER
+                                                           : STORAGE_OK;
+
     case STORAGE_CREATE_CHANNEL:
+    case STORAGE_PRESENCE_GET:
+    case STORAGE_PRESENCE_WATCH:
+    case STORAGE_PRESENCE_UNWATCH:
         return storage_check_users(op);
 
     case STORAGE_SEND:

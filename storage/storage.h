@@ -33,6 +33,11 @@ struct storage;
 #define STORAGE_HISTORY_LIMIT 200
 #define STORAGE_INBOX_LIMIT   1000
 #define STORAGE_LIST_LIMIT    200
+#define STORAGE_CONTACTS_MAX  20000 /* of one user, those blocked included */
+#define STORAGE_STATUS_CHARS  200   /* code points of a profile's status   */
+#define STORAGE_QUERY_CHARS   64    /* code points of a search for users   */
+#define STORAGE_SEARCH_LIMIT  100
+#define STORAGE_USERS_LIMIT   1000 /* users named by one operation */
 #define STORAGE_MAX_ID        ((1ull << 53) - 1)
 #define STORAGE_EMOJI_MAX     32    /* bytes of a reaction             */
 #define STORAGE_REACTIONS_MAX 20    /* different ones of a message     */
@@ -82,6 +87,29 @@ struct storage;
  *                   at most one every two seconds
  *   MUTE_CHANNEL    channel; number: until when in ms, 0: not, or
  *                   STORAGE_MUTE_FOREVER -> json {channel: {...}}
+ *   LIST_CONTACTS   cursor, limit -> json {contacts, more, next}
+ *   REQUEST_CONTACT, ACCEPT_CONTACT, DECLINE_CONTACT, REMOVE_CONTACT,
+ *   BLOCK_CONTACT, UNBLOCK_CONTACT
+ *                   to; flags REFUSE_UNKNOWN (REQUEST, BLOCK)
+ *                   -> json {contact: {user, state}}
+ *   GET_USER        to -> json {user: {...}}
+ *   UPDATE_USER     name, avatar, text (the status) where .data is not NULL
+ *                   -> json {user: {...}}
+ *   SEARCH_USERS    text: a prefix of ids and names, limit -> json {users}
+ *   LIST_DEVICES    device: the caller's -> json {devices}
+ *   REMOVE_DEVICE   to: the device -> json {}.  Tokens of it that were issued
+ *                   before are ended.
+ *   TOUCH           device, number: when its token was issued, in s, 0: not
+ *                   known; STORAGE_TOKEN_ENDED when that is too early.  Else
+ *                   the user and the device are noted to be active; with the
+ *                   flag KNOWN only a device that is noted already.
+ *   PRESENCE_GET, PRESENCE_WATCH, PRESENCE_UNWATCH
+ *                   users -> json {users}.  From WATCH on the user is sent
+ *                   presence events of those he may see.
+ *   PRESENCE_START  no user; limit: the presence timeout, in s.  The first one
+ *                   brings back who was online at the end of the last run.
+ *   LEFT            no user; text: user numbers, 8 bytes each, big-endian.
+ *                   They are not subscribed any more: their worker is gone.
  */
 #define STORAGE_OPS(X)                                                         \
     X(SUBSCRIBE, 1, false)                                                     \
@@ -105,7 +133,25 @@ struct storage;
     X(DELETE_MESSAGE, 21, true)                                                \
     X(REACT, 22, true)                                                         \
     X(TYPING, 23, false)                                                       \
-    X(MUTE_CHANNEL, 24, true)
+    X(MUTE_CHANNEL, 24, true)                                                  \
+    X(LIST_CONTACTS, 30, false)                                                \
+    X(REQUEST_CONTACT, 31, true)                                               \
+    X(ACCEPT_CONTACT, 32, true)                                                \
+    X(DECLINE_CONTACT, 33, true)                                               \
+    X(REMOVE_CONTACT, 34, true)                                                \
+    X(BLOCK_CONTACT, 35, true)                                                 \
+    X(UNBLOCK_CONTACT, 36, true)                                               \
+    X(GET_USER, 37, false)                                                     \
+    X(UPDATE_USER, 38, true)                                                   \
+    X(SEARCH_USERS, 39, false)                                                 \
+    X(LIST_DEVICES, 40, false)                                                 \
+    X(REMOVE_DEVICE, 41, true)                                                 \
+    X(TOUCH, 42, false)                                                        \
+    X(PRESENCE_GET, 43, false)                                                 \
+    X(PRESENCE_WATCH, 44, false)                                               \
+    X(PRESENCE_UNWATCH, 45, false)                                             \
+    X(PRESENCE_START, 46, false)                                               \
+    X(LEFT, 47, false)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -120,6 +166,8 @@ enum storage_op_type {
 #define STORAGE_REPLAYED                                                       \
     0x08 /* may have been done before: the client's
                                        answer stands outside the sequence   */
+
+#define STORAGE_KNOWN 0x40 /* TOUCH: makes no new device */
 
 enum storage_role { /* stored: do not renumber */
                     STORAGE_MEMBER = 0,
@@ -171,7 +219,15 @@ enum storage_status {
     STORAGE_DELETED = 20,    /* 410 message_deleted                       */
     STORAGE_REACTIONS_FULL = 21, /* 409 too_many_reactions                */
     STORAGE_REVISIONS_FULL = 22, /* 409 too_many_edits                    */
+    STORAGE_BLOCKED = 30,        /* 403 blocked: by the other one             */
+    STORAGE_NO_CONTACT = 31,     /* 404 contact_not_found                     */
+    STORAGE_CONTACTS_FULL = 32,  /* 409 contacts_full                      */
+    STORAGE_BLOCKING = 33,       /* 409 contact_blocked: by oneself        */
+    STORAGE_NO_DEVICE = 34,      /* 404 device_not_found                   */
+    STORAGE_TOKEN_ENDED = 35,    /* 401 token_ended                        */
 };
+
+#define STORAGE_STATUS_LAST 63
 
 /* The notification an event is.  On sockets and disk: do not renumber. */
 enum storage_event_method {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "storage_channel.h"
+#include "storage_device.h"
 #include "storage_marker.h"
 
 #define ACK_PAGE 1000 /* inbox entries looked at by one job */
@@ -25,8 +26,6 @@ struct ack_look {
     } newest[ACK_PAGE];
 };
 
-static struct device *ack_device(struct embedded *e, struct user *u,
-                                 struct str id);
 static void ack_look(struct embedded *e, struct user *u, uint64_t after,
                      uint64_t upto);
 static int ack_look_run(struct read_job *job, const struct reader *r);
@@ -60,7 +59,7 @@ ack_step(struct embedded *e, struct request *r)
         return request_answer_json(e, r, STR("{}"));
     }
 
-    d = ack_device(e, u, r->op.device);
+    d = device_make(e, u, r->op.device);
     if (d == NULL) {
         return request_answer(e, r, STORAGE_EXHAUSTED);
     }
@@ -79,52 +78,6 @@ ack_step(struct embedded *e, struct request *r)
     }
 
     return request_answer_json(e, r, STR("{}"));
-}
-
-
-/* Where there is no room the one longest silent goes. */
-static struct device *
-ack_device(struct embedded *e, struct user *u, struct str id)
-{
-    struct device *d, *oldest = NULL;
-    uint32_t i;
-
-    for (i = 0; i < u->n_devices; i++) {
-        d = &u->devices[i];
-
-        if (str_eq((struct str){d->id, d->id_len}, id)) {
-            return d;
-        }
-
-        if (oldest == NULL || d->at < oldest->at) {
-            oldest = d;
-        }
-    }
-
-    if (u->devices == NULL) {
-        u->devices = calloc(STATE_DEVICES_MAX, sizeof(*u->devices));
-        if (u->devices == NULL) {
-            return NULL;
-        }
-
-        e->cached += STATE_DEVICES_MAX * sizeof(*u->devices);
-    }
-
-    if (u->n_devices < STATE_DEVICES_MAX) {
-        d = &u->devices[u->n_devices++];
-
-    } else {
-        struct key key;
-
-        d = oldest;
-        key_device(&key, u->number, (struct str){d->id, d->id_len});
-        embedded_delete(e, &key);
-    }
-
-    memset(d, 0, sizeof(*d));
-    d->id_len = (uint8_t) id.len;
-    memcpy(d->id, id.data, id.len);
-    return d;
 }
 
 

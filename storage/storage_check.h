@@ -1,7 +1,8 @@
 /*
- * What the two halves of `chatd check` share: storage_check.c walks the store
+ * What the parts of `chatd check` share: storage_check.c walks the store
  * in key order, looks things up and judges names, members, markers and
- * outcomes; storage_check_log.c judges messages, events and inboxes.
+ * outcomes; storage_check_log.c judges messages, events and inboxes,
+ * storage_check_people.c contacts, profiles and removed devices.
  *
  * Memory does not grow with the store: one channel's and one user's state at
  * a time (a user's: about 100 bytes a channel he is or was in).
@@ -35,7 +36,8 @@
     X(ORDER, "inbox entries out of order or twice")                            \
     X(MISSING, "messages that an inbox lacks")                                 \
     X(BEYOND, "markers and cursors beyond the newest")                         \
-    X(OUTCOME, "outcomes that refer to nothing")
+    X(OUTCOME, "outcomes that refer to nothing")                               \
+    X(CONTACT, "contacts whose two sides disagree")
 
 enum check_defect {
 #define CHECK_DEFECT(name, text) CHECK_##name,
@@ -133,6 +135,13 @@ void check_revision(struct check *c, struct str value);
 void check_erased(struct check *c, struct str value);
 void check_inbox_revision(struct check *c, const struct record_inbox *i);
 void check_outcome_message(struct check *c, const struct record_outcome *o);
+
+/* storage_check_people.c: the same. */
+void check_contact(struct check *c, struct str value);
+void check_removal(struct check *c, struct str value);
+void check_profile(struct check *c, struct str value);
+void check_search(struct check *c, struct str value);
+void check_activity(struct check *c, struct str value);
 
 /* storage_check_log.c: the records of the walk, and the end of it. */
 void check_message(struct check *c, struct str value);

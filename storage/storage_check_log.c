@@ -130,6 +130,15 @@ check_inbox(struct check *c, struct str value)
         return;
     }
 
+    if (i.method == STORAGE_EVENT_CONTACT_UPDATED) {
+        if (check_user(c, i.channel) == NULL) {
+            check_defect(c, CHECK_REFERENCE, "there is no user %" PRIu64,
+                         i.channel);
+        }
+
+        return;
+    }
+
     struct check_run *run = check_run_find(c, i.channel);
 
     if (run == NULL) {

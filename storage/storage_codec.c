@@ -15,7 +15,7 @@
 
 #define OP_FLAGS_KNOWN                                                         \
     (STORAGE_CONNECT | STORAGE_REFUSE_UNKNOWN | STORAGE_AFTER                  \
-     | STORAGE_REPLAYED)
+     | STORAGE_REPLAYED | STORAGE_KNOWN)
 
 enum field_bit {
 #define FIELD_STR(name, max) FIELD_##name,
@@ -115,7 +115,7 @@ static void
 get_users(struct chat_wire_reader *r, struct storage_op *op, struct str *users)
 {
     op->n_users = chat_wire_get_u32(r);
-    if (op->n_users == 0 || op->n_users > STORAGE_MEMBERS_MAX) {
+    if (op->n_users == 0 || op->n_users > STORAGE_USERS_LIMIT) {
         r->failed = 1;
         op->n_users = 0;
     }
@@ -236,7 +236,7 @@ storage_codec_get_result(struct chat_wire_reader *r,
 
     uint32_t n = chat_wire_get_u32(r);
 
-    if (status > STORAGE_REVISIONS_FULL || n > STORAGE_INBOX_LIMIT) {
+    if (status > STORAGE_STATUS_LAST || n > STORAGE_INBOX_LIMIT) {
         return -1;
     }
 

@@ -50,7 +50,7 @@ size_t storage_codec_op_size(const struct storage_op *op);
 void storage_codec_put_op(struct chat_wire_writer *w,
                           const struct storage_op *op);
 
-/* users: room for STORAGE_MEMBERS_MAX.  0, or -1: not an op. */
+/* users: room for STORAGE_USERS_LIMIT.  0, or -1: not an op. */
 int storage_codec_get_op(struct chat_wire_reader *r, struct storage_op *op,
                          struct str *users);
 

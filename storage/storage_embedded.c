@@ -14,6 +14,7 @@
 #include "storage_marker.h"
 #include "storage_message.h"
 #include "storage_outcome.h"
+#include "storage_presence.h"
 #include "storage_state.h"
 
 #define TICK_MS     1000
@@ -129,6 +130,7 @@ embedded_open(struct uv_loop_s *loop, const char *path,
     state_init(e);
     messages_init(e);
     erase_due(e);
+    presence_open(e);
 
     if (embedded_open_handles(e) != 0) {
         free(e);
@@ -232,6 +234,7 @@ embedded_free(struct embedded *e)
     marker_drop(e);
     erase_close(e);
     messages_clear(e);
+    presence_close(e);
     state_clear(e);
     commit_free(e->collecting, e->ops);
     commit_free(e->spare, e->ops);
@@ -413,6 +416,7 @@ on_tick(uv_timer_t *timer)
     if (e->state == EMBEDDED_OPEN) {
         outcome_tick(e);
         erase_tick(e);
+        presence_tick(e);
         marker_flush(e);
     }
 }

@@ -15,6 +15,7 @@
 #ifndef STORAGE_EMBEDDED_H
 #define STORAGE_EMBEDDED_H
 
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "buf.h"
@@ -62,6 +63,7 @@ struct request {
     struct request *channel_next;
     struct request *wait_next; /* in the row of what it waits for     */
     struct user *pin_user;     /* kept in memory until it is answered */
+    struct user *pin_other;    /* likewise                            */
     struct channel *pin_channel;
 
     /* storage_outcome.c */
@@ -185,6 +187,14 @@ struct embedded {
     struct engine_batch *erased;  /* of storage_erase.c, or NULL     */
     struct channel *receipts;     /* channels that owe some          */
 
+    /* storage_presence.c, storage_watch.c */
+    uint64_t presence_timeout_ms;
+    bool presence_started;
+    struct map away, watched;
+    TAILQ_HEAD(, away) away_list;
+    struct map presence_writes; /* to be written behind */
+    TAILQ_HEAD(, presence_write) presence_write_list;
+
     uint8_t *subscribed; /* a bit a user number */
     size_t n_subscribed; /* bytes               */
 
@@ -220,6 +230,10 @@ void embedded_event(struct embedded *e, struct event *event);
 
 /* Says what a commit has to say, clears it, and lets the woken go on. */
 void embedded_publish(struct embedded *e, struct commit *c);
+
+/* Is there a worker that takes this user's events?  Then no longer. */
+bool embedded_subscribed(const struct embedded *e, uint64_t number);
+void embedded_unsubscribe(struct embedded *e, uint64_t number);
 
 /* A write failed: all that is not yet published fails, the engine reopens.
  * Then the committer's news of that. */
@@ -304,5 +318,16 @@ enum step delete_message_step(struct embedded *e, struct request *r);
 enum step react_step(struct embedded *e, struct request *r);
 enum step typing_step(struct embedded *e, struct request *r);
 enum step mute_channel_step(struct embedded *e, struct request *r);
+enum step list_contacts_step(struct embedded *e, struct request *r);
+enum step contact_step(struct embedded *e, struct request *r);
+enum step get_user_step(struct embedded *e, struct request *r);
+enum step update_user_step(struct embedded *e, struct request *r);
+enum step search_users_step(struct embedded *e, struct request *r);
+enum step list_devices_step(struct embedded *e, struct request *r);
+enum step remove_device_step(struct embedded *e, struct request *r);
+enum step touch_step(struct embedded *e, struct request *r);
+enum step presence_get_step(struct embedded *e, struct request *r);
+enum step presence_start_step(struct embedded *e, struct request *r);
+enum step left_step(struct embedded *e, struct request *r);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "storage_channel.h"
+#include "storage_contact.h"
 #include "storage_outcome.h"
 
 static enum entry group_enter(struct embedded *e, struct request *r,
@@ -317,7 +318,11 @@ group_newcomers(struct embedded *e, struct request *r, const struct channel *ch,
                 const struct user *creator, struct user **list, uint32_t *n)
 {
     uint32_t i, k, present = ch == NULL ? 1 : ch->n_members;
-    struct user *u;
+    struct user *u, *actor = user_by_name(e, r->op.user);
+
+    if (actor == NULL) {
+        return STORAGE_EXHAUSTED;
+    }
 
     for (i = 0; i < r->op.n_users; i++) {
         u = user_by_name(e, r->op.users[i]);
@@ -340,6 +345,10 @@ group_newcomers(struct embedded *e, struct request *r, const struct channel *ch,
         if ((r->op.flags & STORAGE_REFUSE_UNKNOWN) != 0
             && (u->state == OBJECT_ABSENT || !u->connected)) {
             return STORAGE_NO_USER;
+        }
+
+        if (contact_blocks(u, actor)) {
+            return STORAGE_BLOCKED;
         }
 
         if (present + *n == STORAGE_MEMBERS_MAX) {

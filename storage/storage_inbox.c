@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "storage_channel.h"
+#include "storage_contact.h"
 
 #define INBOX_CHUNK     64 /* entries whose messages are read together */
 #define INBOX_LIMIT     50
@@ -268,6 +269,9 @@ inbox_read_tails(struct inbox_read *l, const struct reader *r,
         if (inbox_refers_to_event(ref)) {
             key_event(&key, ref->to.channel, ref->to.id);
 
+        } else if (ref->to.method == STORAGE_EVENT_CONTACT_UPDATED) {
+            key_user(&key, ref->to.channel);
+
         } else {
             key_message(&key, ref->to.channel, ref->to.id);
         }
@@ -307,6 +311,7 @@ static int
 inbox_read_tail(struct inbox_read *l, const struct reader *r,
                 struct engine_iter *i, struct inbox_ref *ref)
 {
+    struct record_user user;
     struct str tail;
 
     ref->at = l->text.len;
@@ -317,6 +322,13 @@ inbox_read_tail(struct inbox_read *l, const struct reader *r,
         }
 
         buf_put_str(&l->text, tail);
+
+    } else if (ref->to.method == STORAGE_EVENT_CONTACT_UPDATED) {
+        if (record_get_user(r->ops->iter_value(i), &user) != 0) {
+            return -1;
+        }
+
+        contact_tail(&l->text, user.name, (unsigned) ref->to.id);
 
     } else {
         buf_put_lit(&l->text, ",\"message\":");

@@ -29,6 +29,11 @@ static const struct key_shape key_shapes[] = {
     {KEY_MEMBERSHIP,   8, 8, 0, 0                  },
     {KEY_MARKERS,      8, 8, 0, 0                  },
     {KEY_DEVICE,       8, 0, 0, STORAGE_ID_MAX     },
+    {KEY_REMOVAL,      8, 0, 0, STORAGE_ID_MAX     },
+    {KEY_CONTACT,      8, 8, 0, 0                  },
+    {KEY_PROFILE,      8, 0, 0, 0                  },
+    {KEY_ACTIVE,       8, 0, 0, 0                  },
+    {KEY_ONLINE,       8, 0, 0, 0                  },
     {KEY_CLIENT,       4, 8, 0, STORAGE_ID_MAX     },
     {KEY_REQUEST,      4, 0, 0, STORAGE_ID_MAX     },
     {KEY_REVISION,     8, 8, 4, 0                  },
@@ -40,6 +45,7 @@ static const struct key_shape key_shapes[] = {
 static void key_put(struct key *k, uint64_t n, unsigned len);
 static void key_put_name(struct key *k, struct str name, size_t max);
 static uint64_t key_get(const unsigned char *p, unsigned len);
+static int key_parse_search(struct str key, struct key_parts *out);
 
 
 void
@@ -135,6 +141,55 @@ key_device(struct key *k, uint64_t user, struct str device)
 
 
 void
+key_removal(struct key *k, uint64_t user, struct str device)
+{
+    key_prefix_number(k, KEY_REMOVAL, user);
+    key_put_name(k, device, STORAGE_ID_MAX);
+}
+
+
+void
+key_profile(struct key *k, uint64_t user)
+{
+    key_prefix_number(k, KEY_PROFILE, user);
+}
+
+
+void
+key_active(struct key *k, uint64_t user)
+{
+    key_prefix_number(k, KEY_ACTIVE, user);
+}
+
+
+void
+key_online(struct key *k, uint64_t user)
+{
+    key_prefix_number(k, KEY_ONLINE, user);
+}
+
+
+void
+key_search(struct key *k, struct str text, uint64_t user)
+{
+    key_prefix_text(k, text);
+
+    if (k->len > 1) {
+        key_put(k, 0, 1);
+        key_put(k, user, 8);
+    }
+}
+
+
+void
+key_contact(struct key *k, uint64_t user, uint64_t other)
+{
+    key_prefix_number(k, KEY_CONTACT, user);
+    key_put(k, other, 8);
+}
+
+
+void
 key_client(struct key *k, uint32_t day, uint64_t user, struct str client_id)
 {
     key_prefix_period(k, KEY_CLIENT, day);
@@ -174,6 +229,10 @@ key_parse(struct str key, struct key_parts *out)
     const unsigned char *p = (const unsigned char *) key.data;
     const struct key_shape *shape = NULL;
 
+    if (key.len > 0 && p[0] == KEY_SEARCH) {
+        return key_parse_search(key, out);
+    }
+
     for (size_t i = 0; key.len > 0 && i < KEY_N_SHAPES; i++) {
         if (key_shapes[i].kind == (enum key_kind) p[0]) {
             shape = &key_shapes[i];
@@ -202,6 +261,24 @@ key_parse(struct str key, struct key_parts *out)
 }
 
 
+static int
+key_parse_search(struct str key, struct key_parts *out)
+{
+    const unsigned char *p = (const unsigned char *) key.data;
+    size_t text = key.len - 1 - 9;
+
+    if (key.len < 1 + 1 + 9 || text > KEY_TEXT_MAX || p[1 + text] != 0) {
+        return -1;
+    }
+
+    out->kind = KEY_SEARCH;
+    out->first = key_get(p + 1 + text + 1, 8);
+    out->second = 0;
+    out->name = (struct str){key.data + 1, text};
+    return 0;
+}
+
+
 void
 key_prefix(struct key *k, enum key_kind kind)
 {
@@ -223,6 +300,14 @@ key_prefix_period(struct key *k, enum key_kind kind, uint32_t period)
 {
     key_prefix(k, kind);
     key_put(k, period, 4);
+}
+
+
+void
+key_prefix_text(struct key *k, struct str text)
+{
+    key_prefix(k, KEY_SEARCH);
+    key_put_name(k, text, KEY_TEXT_MAX);
 }
 
 

@@ -14,6 +14,12 @@
  *   'L' user(8) channel(8)             membership, by user
  *   'K' channel(8) user(8)             markers
  *   'V' user(8) device                 device's cursor
+ *   'W' user(8) device                 when a device was removed
+ *   'N' user(8) other(8)               contact, as the user has it
+ *   'P' user(8)                        profile
+ *   'A' user(8)                        when he was last active
+ *   'O' user(8)                        mark of one who is online
+ *   'S' text 0 user(8)                 a user id or name, folded
  *   'D' day(4) user(8) client_id       outcome of a client_id
  *   'Q' slot(4) request_id             outcome of a request
  *   'R' channel(8) message_id(8) rev(4)  revision of a message, as pushed
@@ -33,6 +39,9 @@
 
 #define KEY_MAX (1 + STORAGE_CHANNEL_MAX)
 
+/* Bytes of a folded text in a key; what is longer is cut. */
+#define KEY_TEXT_MAX 128
+
 #define KEY_DAY_S  86400u
 #define KEY_SLOT_S 600u
 
@@ -50,6 +59,12 @@ enum key_kind {
     KEY_MEMBERSHIP = 'L',
     KEY_MARKERS = 'K',
     KEY_DEVICE = 'V',
+    KEY_REMOVAL = 'W',
+    KEY_CONTACT = 'N',
+    KEY_PROFILE = 'P',
+    KEY_ACTIVE = 'A',
+    KEY_ONLINE = 'O',
+    KEY_SEARCH = 'S',
     KEY_CLIENT = 'D',
     KEY_REQUEST = 'Q',
     KEY_REVISION = 'R',
@@ -63,8 +78,9 @@ struct key {
 
 /*
  * A key taken apart.  first, second and third are the numbers in the order
- * they stand in the key (a day or slot is first), name what follows; what the
- * kind has not is 0 or empty.  name points into the key that was parsed.
+ * they stand in the key (a day or slot is first), name what follows (of a
+ * SEARCH what stands before); what the kind has not is 0 or empty.  name
+ * points into the key that was parsed.
  */
 struct key_parts {
     enum key_kind kind;
@@ -90,6 +106,12 @@ void key_inbox(struct key *k, uint64_t user, uint64_t inbox_id);
 void key_membership(struct key *k, uint64_t user, uint64_t channel);
 void key_markers(struct key *k, uint64_t channel, uint64_t user);
 void key_device(struct key *k, uint64_t user, struct str device);
+void key_removal(struct key *k, uint64_t user, struct str device);
+void key_profile(struct key *k, uint64_t user);
+void key_active(struct key *k, uint64_t user);
+void key_online(struct key *k, uint64_t user);
+void key_search(struct key *k, struct str text, uint64_t user);
+void key_contact(struct key *k, uint64_t user, uint64_t other);
 void key_client(struct key *k, uint32_t day, uint64_t user,
                 struct str client_id);
 void key_request(struct key *k, uint32_t slot, struct str request_id);
@@ -108,6 +130,9 @@ int key_parse(struct str key, struct key_parts *out);
 void key_prefix(struct key *k, enum key_kind kind);
 void key_prefix_number(struct key *k, enum key_kind kind, uint64_t first);
 void key_prefix_period(struct key *k, enum key_kind kind, uint32_t period);
+
+/* Those of SEARCH whose text begins with this one, of KEY_TEXT_MAX bytes. */
+void key_prefix_text(struct key *k, struct str text);
 
 /*
  * The least key above all that begin with prefix: iter_seek_before() to it

@@ -10,6 +10,11 @@ static int load_user_newest(struct load_user *l, const struct reader *r,
                             struct engine_iter *i);
 static int load_user_devices(struct load_user *l, const struct reader *r,
                              struct engine_iter *i);
+static int load_user_removals(struct load_user *l, const struct reader *r,
+                              struct engine_iter *i);
+static int load_user_profile(struct load_user *l, const struct reader *r);
+static int load_user_contacts(struct load_user *l, const struct reader *r,
+                              struct engine_iter *i);
 static void load_user_device(struct load_user *l, const struct key_parts *key,
                              const struct record_device *value);
 static int load_channel_counters(struct load_channel *l, const struct reader *r,
@@ -61,6 +66,15 @@ load_user_run(struct read_job *job, const struct reader *r)
     if (rc == 0) {
         rc = load_user_devices(l, r, i);
     }
+    if (rc == 0) {
+        rc = load_user_removals(l, r, i);
+    }
+    if (rc == 0) {
+        rc = load_user_contacts(l, r, i);
+    }
+    if (rc == 0) {
+        rc = load_user_profile(l, r);
+    }
 
     r->ops->iter_close(i);
     l->found = rc == 0;
@@ -91,6 +105,29 @@ load_user_newest(struct load_user *l, const struct reader *r,
 }
 
 
+/* Room for one more in an array on the heap. */
+static int
+load_user_room(void *array, size_t size, uint32_t n, uint32_t *cap)
+{
+    uint32_t more = *cap == 0 ? 2 : *cap * 2;
+    void *p;
+
+    if (n < *cap) {
+        return 0;
+    }
+
+    memcpy(&p, array, sizeof(p));
+    p = realloc(p, more * size);
+    if (p == NULL) {
+        return -1;
+    }
+
+    memcpy(array, &p, sizeof(p));
+    *cap = more;
+    return 0;
+}
+
+
 static int
 load_user_devices(struct load_user *l, const struct reader *r,
                   struct engine_iter *i)
@@ -109,14 +146,107 @@ load_user_devices(struct load_user *l, const struct reader *r,
             return -1;
         }
 
-        if (l->devices == NULL) {
-            l->devices = calloc(STATE_DEVICES_MAX, sizeof(struct device));
-            if (l->devices == NULL) {
-                return -1;
-            }
+        if (l->n_devices < STATE_DEVICES_MAX
+            && load_user_room(&l->devices, sizeof(*l->devices), l->n_devices,
+                              &l->devices_cap)
+                   != 0) {
+            return -1;
         }
 
         load_user_device(l, &parts, &value);
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+static int
+load_user_removals(struct load_user *l, const struct reader *r,
+                   struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct removal *w;
+    uint64_t at;
+
+    key_prefix_number(&prefix, KEY_REMOVAL, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix)
+         && l->n_removals < STATE_REMOVALS_MAX;
+         r->ops->iter_next(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || record_get_u64(r->ops->iter_value(i), &at) != 0
+            || load_user_room(&l->removals, sizeof(*w), l->n_removals,
+                              &l->removals_cap)
+                   != 0) {
+            return -1;
+        }
+
+        w = &l->removals[l->n_removals++];
+        memset(w, 0, sizeof(*w));
+        w->at = at;
+        w->id_len = (uint8_t) parts.name.len;
+        memcpy(w->id, parts.name.data, parts.name.len);
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+static int
+load_user_profile(struct load_user *l, const struct reader *r)
+{
+    struct record_profile profile;
+    struct key key;
+    int rc;
+
+    key_active(&key, l->number);
+
+    if (load_number(r, &key, &l->active_at) < 0) {
+        return -1;
+    }
+
+    key_profile(&key, l->number);
+    rc = r->ops->get(r->engine, key_str(&key), &l->profile);
+
+    if (rc == 1 && record_get_profile(buf_str(&l->profile), &profile) != 0) {
+        log_error("store: the profile of user %llu is damaged",
+                  (unsigned long long) l->number);
+        rc = -1;
+    }
+
+    return rc < 0 ? -1 : 0;
+}
+
+
+static int
+load_user_contacts(struct load_user *l, const struct reader *r,
+                   struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct record_contact value;
+    struct contact *c;
+
+    key_prefix_number(&prefix, KEY_CONTACT, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
+         r->ops->iter_next(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || record_get_contact(r->ops->iter_value(i), &value) != 0) {
+            return -1;
+        }
+
+        if (load_user_room(&l->contacts, sizeof(*c), l->n_contacts,
+                           &l->contacts_cap)
+            != 0) {
+            return -1;
+        }
+
+        c = &l->contacts[l->n_contacts++];
+        *c = (struct contact){parts.second, value.state, value.flags};
     }
 
     return r->ops->iter_error(i);
@@ -134,6 +264,7 @@ load_user_device(struct load_user *l, const struct key_parts *key,
     }
 
     d = &l->devices[l->n_devices++];
+    memset(d, 0, sizeof(*d));
     d->inbox_id = value->inbox_id;
     d->at = value->at;
     d->id_len = (uint8_t) key->name.len;

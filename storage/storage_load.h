@@ -19,10 +19,16 @@ struct load_user {
     uint64_t newest;
     uint8_t flags;
     uint64_t created_at;
+    uint64_t active_at; /* 0: never */
     uint8_t name_len;
     char name[STORAGE_ID_MAX];
-    uint32_t n_devices;
+    uint32_t n_devices, devices_cap;
     struct device *devices; /* heap, owned */
+    uint32_t n_removals, removals_cap;
+    struct removal *removals; /* heap, owned */
+    struct buf profile;       /* the record; empty: none */
+    uint32_t n_contacts, contacts_cap;
+    struct contact *contacts; /* heap, owned */
 };
 
 struct load_channel {

@@ -4,8 +4,10 @@
 
 #include <stdlib.h>
 
+#include "storage_device.h"
 #include "storage_erase.h"
 #include "storage_outcome.h"
+#include "storage_presence.h"
 
 #define MARKER_BATCH     1024 /* records in one batch            */
 #define RECEIPT_EVERY_MS 1000 /* per channel and reader          */
@@ -166,7 +168,9 @@ marker_flush(struct embedded *e)
         n += marker_flush_user(e, u);
     }
 
-    e->behind_more = e->dirty_channels != NULL || e->dirty_users != NULL;
+    n += presence_flush(e);
+    e->behind_more = e->dirty_channels != NULL || e->dirty_users != NULL
+                     || !TAILQ_EMPTY(&e->presence_write_list);
 
     if (n != 0) {
         e->behind_busy = true;
@@ -234,9 +238,24 @@ static uint32_t
 marker_flush_user(struct embedded *e, struct user *u)
 {
     struct record_device record;
+    struct removal *w;
     struct device *d;
     struct key key;
     uint32_t i, n = 0;
+
+    for (i = 0; i < u->n_removals; i++) {
+        w = &u->removals[i];
+
+        /* The one before this batch may have brought it back. */
+        if (w->dirty
+            && device_find(u, (struct str){w->id, w->id_len}) == NULL) {
+            key_device(&key, u->number, (struct str){w->id, w->id_len});
+            e->ops->batch_delete(e->behind, key_str(&key));
+            n++;
+        }
+
+        w->dirty = false;
+    }
 
     for (i = 0; i < u->n_devices; i++) {
         d = &u->devices[i];

@@ -9,10 +9,10 @@
 
 #include "storage_message.h"
 #include "storage_outcome.h"
+#include "storage_presence.h"
 #include "storage_state.h"
 
 static void embedded_publish_event(struct embedded *e, struct event *event);
-static bool embedded_subscribed(const struct embedded *e, uint64_t number);
 static void embedded_subscribe(struct embedded *e, const struct request *r);
 
 
@@ -170,7 +170,7 @@ embedded_publish_event(struct embedded *e, struct event *event)
 }
 
 
-static bool
+bool
 embedded_subscribed(const struct embedded *e, uint64_t number)
 {
     return number / 8 < e->n_subscribed
@@ -182,16 +182,27 @@ static void
 embedded_subscribe(struct embedded *e, const struct request *r)
 {
     uint64_t number = r->result.number;
+    bool was;
 
     if (r->result.status != STORAGE_OK || number == 0) {
         return;
     }
 
     if (r->op.type == STORAGE_SUBSCRIBE && number / 8 < e->n_subscribed) {
+        was = embedded_subscribed(e, number);
         e->subscribed[number / 8] |= (uint8_t) (1u << (number % 8));
+        presence_enter(e, number, was);
     }
 
-    if (r->op.type == STORAGE_UNSUBSCRIBE && number / 8 < e->n_subscribed) {
-        e->subscribed[number / 8] &= (uint8_t) ~(1u << (number % 8));
+    if (r->op.type == STORAGE_UNSUBSCRIBE && embedded_subscribed(e, number)) {
+        embedded_unsubscribe(e, number);
+        presence_leave(e, number);
     }
+}
+
+
+void
+embedded_unsubscribe(struct embedded *e, uint64_t number)
+{
+    e->subscribed[number / 8] &= (uint8_t) ~(1u << (number % 8));
 }

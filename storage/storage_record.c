@@ -362,7 +362,9 @@ record_get_inbox(struct str value, struct record_inbox *i)
 
     if (i->method < STORAGE_EVENT_MESSAGE_NEW
         || i->method > STORAGE_EVENT_CONTACT_UPDATED || i->channel == 0
-        || i->id == 0) {
+        || i->id == 0
+        || (i->method == STORAGE_EVENT_CONTACT_UPDATED
+            && i->id > RECORD_CONTACT_REMOVED)) {
         return -1;
     }
 
@@ -441,6 +443,57 @@ record_get_device(struct str value, struct record_device *d)
     record_read(&r, value);
     d->inbox_id = record_get_number(&r, 8);
     d->at = record_get_number(&r, 8);
+    return record_end(&r);
+}
+
+
+void
+record_put_profile(struct buf *b, const struct record_profile *p)
+{
+    record_put_start(b);
+    record_put_bytes(b, p->display_name, 2, RECORD_NAME_MAX);
+    record_put_bytes(b, p->avatar, 2, STORAGE_AVATAR_MAX);
+    record_put_bytes(b, p->status, 2, RECORD_STATUS_MAX);
+}
+
+
+int
+record_get_profile(struct str value, struct record_profile *p)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    p->display_name = record_get_bytes(&r, 2, RECORD_NAME_MAX);
+    p->avatar = record_get_bytes(&r, 2, STORAGE_AVATAR_MAX);
+    p->status = record_get_bytes(&r, 2, RECORD_STATUS_MAX);
+    return record_end(&r);
+}
+
+
+void
+record_put_contact(struct buf *b, const struct record_contact *c)
+{
+    record_put_start(b);
+    record_put_number(b, c->state, 1);
+    record_put_number(b, c->flags, 1);
+}
+
+
+int
+record_get_contact(struct str value, struct record_contact *c)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    c->state = (uint8_t) record_get_number(&r, 1);
+    c->flags = (uint8_t) record_get_number(&r, 1);
+
+    if (c->state > RECORD_CONTACT_INCOMING
+        || (c->flags & ~RECORD_CONTACT_BLOCKS) != 0
+        || (c->state == RECORD_CONTACT_NONE && c->flags == 0)) {
+        return -1;
+    }
+
     return record_end(&r);
 }
 

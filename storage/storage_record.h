@@ -24,6 +24,8 @@
 
 #define RECORD_NAME_MAX (STORAGE_NAME_CHARS * 4) /* bytes of a channel name */
 
+#define RECORD_STATUS_MAX (STORAGE_STATUS_CHARS * 4)
+
 /* On disk: do not renumber. */
 enum record_channel_kind {
     RECORD_DIRECT = 1,
@@ -74,7 +76,36 @@ struct record_reaction {
     struct str users[STORAGE_MEMBERS_MAX];
 };
 
-/* What an inbox entry refers to. */
+/* What users say of themselves; empty: nothing. */
+struct record_profile {
+    struct str display_name;
+    struct str avatar;
+    struct str status;
+};
+
+/* On disk, also as the id of an inbox entry: do not renumber. */
+enum record_contact_state {
+    RECORD_CONTACT_NONE = 0,
+    RECORD_CONTACT_FRIEND = 1,
+    RECORD_CONTACT_REQUESTED = 2, /* by the user */
+    RECORD_CONTACT_INCOMING = 3,  /* by the other */
+    RECORD_CONTACT_BLOCKED = 4,   /* in inbox entries only */
+    RECORD_CONTACT_REMOVED = 5,   /* in inbox entries only: NONE */
+};
+
+/* Flags of a contact.  On disk: do not renumber. */
+#define RECORD_CONTACT_BLOCKS 0x01 /* the user blocks the other */
+
+/* One that is NONE and blocks nobody has no record. */
+struct record_contact {
+    uint8_t state; /* enum record_contact_state, up to INCOMING */
+    uint8_t flags;
+};
+
+/*
+ * What an inbox entry refers to.  For CONTACT_UPDATED channel is the number
+ * of the other user and id the state he is shown in.
+ */
 struct record_inbox {
     enum storage_event_method method; /* one that has an inbox id         */
     uint64_t channel;
@@ -120,7 +151,7 @@ struct record_outcome {
 void record_put_u32(struct buf *b, uint32_t v);
 int record_get_u32(struct str value, uint32_t *v);
 
-/* 'G', 'U', 'C' */
+/* 'G', 'U', 'C', 'W', 'A', 'O' */
 void record_put_u64(struct buf *b, uint64_t v);
 int record_get_u64(struct str value, uint64_t *v);
 
@@ -162,7 +193,7 @@ int record_get_revision(struct str value, struct str *json);
 void record_put_inbox(struct buf *b, const struct record_inbox *i);
 int record_get_inbox(struct str value, struct record_inbox *i);
 
-/* 'L': only the version */
+/* 'L', 'S': only the version */
 void record_put_membership(struct buf *b);
 int record_get_membership(struct str value);
 
@@ -171,6 +202,12 @@ int record_get_markers(struct str value, struct record_markers *m);
 
 void record_put_device(struct buf *b, const struct record_device *d);
 int record_get_device(struct str value, struct record_device *d);
+
+void record_put_profile(struct buf *b, const struct record_profile *p);
+int record_get_profile(struct str value, struct record_profile *p);
+
+void record_put_contact(struct buf *b, const struct record_contact *c);
+int record_get_contact(struct str value, struct record_contact *c);
 
 void record_put_outcome(struct buf *b, const struct record_outcome *o);
 int record_get_outcome(struct str value, struct record_outcome *o);

@@ -38,7 +38,27 @@ static const struct {
     [STORAGE_REACT] = {react_step,          true,  true },
     [STORAGE_TYPING] = {typing_step,         true,  false},
     [STORAGE_MUTE_CHANNEL] = {mute_channel_step,   true,  true },
+    [STORAGE_LIST_CONTACTS] = {list_contacts_step,  false, false},
+    [STORAGE_REQUEST_CONTACT] = {contact_step,        false, true },
+    [STORAGE_ACCEPT_CONTACT] = {contact_step,        false, true },
+    [STORAGE_DECLINE_CONTACT] = {contact_step,        false, true },
+    [STORAGE_REMOVE_CONTACT] = {contact_step,        false, true },
+    [STORAGE_BLOCK_CONTACT] = {contact_step,        false, true },
+    [STORAGE_UNBLOCK_CONTACT] = {contact_step,        false, true },
+    [STORAGE_GET_USER] = {get_user_step,       false, false},
+    [STORAGE_UPDATE_USER] = {update_user_step,    false, true },
+    [STORAGE_SEARCH_USERS] = {search_users_step,   false, false},
+    [STORAGE_LIST_DEVICES] = {list_devices_step,   false, false},
+    [STORAGE_REMOVE_DEVICE] = {remove_device_step,  false, true },
+    [STORAGE_TOUCH] = {touch_step,          false, false},
+    [STORAGE_PRESENCE_GET] = {presence_get_step,   false, false},
+    [STORAGE_PRESENCE_WATCH] = {presence_get_step,   false, false},
+    [STORAGE_PRESENCE_UNWATCH] = {presence_get_step,   false, false},
+    [STORAGE_PRESENCE_START] = {presence_start_step, false, false},
+    [STORAGE_LEFT] = {left_step,           false, false},
 };
+
+#define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))
 
 static struct str request_copy(char **at, struct str s);
 static size_t request_size(const struct storage_op *op);
@@ -166,7 +186,7 @@ request_key(struct request *r, char **at)
 {
     char *start = *at;
 
-    if (r->op.type >= sizeof(request_ops) / sizeof(request_ops[0])
+    if ((unsigned) r->op.type >= REQUEST_N_OPS
         || !request_ops[r->op.type].keeps) {
         return;
     }
@@ -414,6 +434,10 @@ request_pin(struct embedded *e, struct request *r, struct user *u,
     if (u != NULL && r->pin_user == NULL) {
         r->pin_user = u;
         user_ref(e, u);
+
+    } else if (u != NULL && r->pin_other == NULL && u != r->pin_user) {
+        r->pin_other = u;
+        user_ref(e, u);
     }
 
     if (ch != NULL && r->pin_channel == NULL) {
@@ -428,6 +452,10 @@ request_unpin(struct embedded *e, struct request *r)
 {
     if (r->pin_user != NULL) {
         user_unref(e, r->pin_user);
+    }
+
+    if (r->pin_other != NULL) {
+        user_unref(e, r->pin_other);
     }
 
     if (r->pin_channel != NULL) {

@@ -4,6 +4,7 @@
  */
 
 #include "storage_channel.h"
+#include "storage_contact.h"
 #include "storage_marker.h"
 #include "storage_outcome.h"
 
@@ -12,6 +13,7 @@ static enum step send_find(struct embedded *e, struct request *r,
                            struct user **sender, struct user **to);
 static enum storage_status send_allowed(struct embedded *e, struct request *r,
                                         struct user *sender, struct user *to);
+static bool send_blocked(const struct channel *ch, const struct user *sender);
 static int send_open_direct(struct embedded *e, struct channel *ch,
                             struct user *sender, struct user *to, uint64_t now);
 static int send_append(struct embedded *e, struct request *r,
@@ -88,8 +90,17 @@ send_allowed(struct embedded *e, struct request *r, struct user *sender,
 
     (void) e;
 
-    if (r->op.to.len == 0 && channel_member_of(ch, sender) == NULL) {
-        return STORAGE_NO_CHANNEL;
+    if (r->op.to.len == 0) {
+        if (channel_member_of(ch, sender) == NULL) {
+            return STORAGE_NO_CHANNEL;
+        }
+
+        if (ch->kind == RECORD_DIRECT && send_blocked(ch, sender)) {
+            return STORAGE_BLOCKED;
+        }
+
+    } else if (contact_blocks(to, sender)) {
+        return STORAGE_BLOCKED;
     }
 
     if (r->op.message_id > ch->newest) {
@@ -102,6 +113,21 @@ send_allowed(struct embedded *e, struct request *r, struct user *sender,
     }
 
     return STORAGE_OK;
+}
+
+
+static bool
+send_blocked(const struct channel *ch, const struct user *sender)
+{
+    uint32_t i;
+
+    for (i = 0; i < ch->n_members; i++) {
+        if (contact_blocks(ch->members[i].user, sender)) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

@@ -15,6 +15,9 @@
 /* Devices whose cursors a user keeps; the one longest silent makes room. */
 #define STATE_DEVICES_MAX 64
 
+/* Removed devices whose time is kept; likewise. */
+#define STATE_REMOVALS_MAX 256
+
 enum object_state {
     OBJECT_LOADING,
     OBJECT_READY,
@@ -30,6 +33,20 @@ struct device {
     char id[STORAGE_ID_MAX];
 };
 
+/* What a user has with another; sorted by the other's number. */
+struct contact {
+    uint64_t user;
+    uint8_t state; /* enum record_contact_state, up to INCOMING */
+    uint8_t flags;
+};
+
+struct removal {
+    uint64_t at;
+    bool dirty; /* a cursor of it may still be on its way to the disk */
+    uint8_t id_len;
+    char id[STORAGE_ID_MAX];
+};
+
 struct user {
     struct map_entry by_name, by_number;
     struct lru lru; /* in it while refs is 0 */
@@ -40,9 +57,15 @@ struct user {
     uint64_t published; /* inbox id, told       */
     uint64_t acked;     /* by any of the devices */
     uint64_t created_at;
+    uint64_t active_at; /* as far as it is known here */
     struct device *devices;
+    struct removal *removals;
+    struct str profile; /* the record, on the heap; empty: none */
+    struct contact *contacts;
+    uint32_t n_contacts, contacts_cap;
     uint32_t refs;
-    uint16_t n_devices;
+    uint16_t n_devices, devices_cap;
+    uint16_t n_removals, removals_cap;
     uint8_t state; /* enum object_state */
     bool connected;
     bool dirty; /* a device is */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "storage_load.h"
+#include "storage_profile.h"
 
 /*
  * A user asked for by name has no number before he was looked up, and may by
@@ -166,6 +167,16 @@ user_create(struct embedded *e)
 }
 
 
+/* Bytes of what belongs to a user beside his struct. */
+static size_t
+user_parts(const struct user *u)
+{
+    return u->devices_cap * sizeof(*u->devices)
+           + u->removals_cap * sizeof(*u->removals)
+           + u->contacts_cap * sizeof(*u->contacts) + u->profile.len;
+}
+
+
 void
 user_free(struct embedded *e, struct user *u)
 {
@@ -182,11 +193,11 @@ user_free(struct embedded *e, struct user *u)
         lru_remove(&u->lru);
     }
 
-    if (u->devices != NULL) {
-        e->cached -= STATE_DEVICES_MAX * sizeof(struct device);
-        free(u->devices);
-    }
-
+    e->cached -= user_parts(u);
+    free(u->devices);
+    free(u->removals);
+    free((char *) u->profile.data);
+    free(u->contacts);
     e->cached -= sizeof(*u);
     free(u);
 }
@@ -238,6 +249,9 @@ user_load_done(struct embedded *e, struct read_job *job)
     }
 
     free(l->devices);
+    free(l->removals);
+    free(l->contacts);
+    buf_clear(&l->profile);
     free(l);
 }
 
@@ -306,14 +320,23 @@ user_fill(struct embedded *e, struct user *u, struct load_user *l)
     u->newest = l->newest;
     u->published = l->newest;
     u->created_at = l->created_at;
+    u->active_at = l->active_at > u->active_at ? l->active_at : u->active_at;
     u->connected = (l->flags & RECORD_USER_CONNECTED) != 0;
     u->devices = l->devices;
     u->n_devices = (uint16_t) l->n_devices;
+    u->devices_cap = (uint16_t) l->devices_cap;
     l->devices = NULL;
-
-    if (u->devices != NULL) {
-        e->cached += STATE_DEVICES_MAX * sizeof(struct device);
-    }
+    u->removals = l->removals;
+    u->n_removals = (uint16_t) l->n_removals;
+    u->removals_cap = (uint16_t) l->removals_cap;
+    l->removals = NULL;
+    u->profile = buf_str(&l->profile);
+    buf_init(&l->profile);
+    u->contacts = l->contacts;
+    u->n_contacts = l->n_contacts;
+    u->contacts_cap = l->contacts_cap;
+    l->contacts = NULL;
+    e->cached += user_parts(u);
 
     for (n = 0; u->devices != NULL && n < u->n_devices; n++) {
         if (u->devices[n].inbox_id > u->acked) {
@@ -377,6 +400,7 @@ user_make(struct embedded *e, struct user *u, bool connected)
         (void) embedded_record(e);
         record_put_u64(&e->record, u->number);
         embedded_put(e, &key, &e->record);
+        profile_index(e, u, user_name(u), true);
     }
 
     record.flags = u->connected ? RECORD_USER_CONNECTED : 0;

@@ -1045,9 +1045,42 @@ __DATA__
 
 
 
+=== TEST 73: chat_presence_timeout without a time
+--- http_config
+# bare
+    chat_workers unix:$TEST_NGINX_CHAT_RUN;
+    chat_jwt_key $TEST_NGINX_CHAT_KEY;
+    chat_presence_timeout x;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"chat_presence_timeout" directive needs a time}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 74: chat_presence_timeout above a day
+--- http_config
+# bare
+    chat_workers unix:$TEST_NGINX_CHAT_RUN;
+    chat_jwt_key $TEST_NGINX_CHAT_KEY;
+    chat_presence_timeout 2d;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"chat_presence_timeout" directive must be at most "1d"}]
+--- no_error_log
+[alert]
+
+
+
 === TEST 71: every directive at its bounds is taken
 --- http_config
     chat_drain_time 0;
+    chat_presence_timeout 1d;
     chat_origin https://example.org http://[::1]:8080;
     chat_heartbeat 1s;
     chat_rate 0.5r/s burst=3;

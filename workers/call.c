@@ -49,6 +49,12 @@ static const enum chat_error status_errors[] = {
     [STORAGE_DELETED] = CHAT_ERROR_DELETED,
     [STORAGE_REACTIONS_FULL] = CHAT_ERROR_REACTIONS_FULL,
     [STORAGE_REVISIONS_FULL] = CHAT_ERROR_REVISIONS_FULL,
+    [STORAGE_BLOCKED] = CHAT_ERROR_BLOCKED,
+    [STORAGE_NO_CONTACT] = CHAT_ERROR_NO_CONTACT,
+    [STORAGE_CONTACTS_FULL] = CHAT_ERROR_CONTACTS_FULL,
+    [STORAGE_BLOCKING] = CHAT_ERROR_BLOCKING,
+    [STORAGE_NO_DEVICE] = CHAT_ERROR_NOT_DEVICE,
+    [STORAGE_TOKEN_ENDED] = CHAT_ERROR_TOKEN_ENDED,
 };
 
 #define N_STATUS_ERRORS (sizeof(status_errors) / sizeof(status_errors[0]))
@@ -92,6 +98,7 @@ request_free(struct request *r)
     for (uint32_t i = 0; i < r->n_calls; i++) {
         buf_clear(&r->calls[i].id);
         buf_clear(&r->calls[i].answer);
+        buf_clear(&r->calls[i].note);
     }
     free(r);
 }

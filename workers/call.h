@@ -46,19 +46,28 @@ struct worker;
     X(TOO_MANY, -32602, "too_many_members", "a group has at most 100 members") \
     X(BEYOND, -32602, "beyond_newest", "beyond the newest")                    \
     X(BAD_CURSOR, -32602, "bad_cursor", "not a cursor of this list")           \
+    X(ONESELF, -32602, "oneself", "not with oneself")                          \
     X(NO_DEVICE, -32602, "device_required",                                    \
       "the token or the connection names no device")                           \
     X(INTERNAL, -32603, "internal", "internal error")                          \
     X(TOKEN, 401, "token_invalid",                                             \
       "the token is not good for this user and device")                        \
+    X(TOKEN_ENDED, 401, "token_ended", "the device was removed")               \
     X(NOT_ALLOWED, 403, "not_allowed", "your role does not allow this")        \
     X(NOT_GROUP, 403, "not_a_group", "a direct channel cannot be changed")     \
+    X(BLOCKED, 403, "blocked", "this user does not want to hear from you")     \
     X(NO_CONNECTION, 403, "websocket_only",                                    \
       "only a WebSocket connection has a session")                             \
     X(NO_USER, 404, "user_not_found", "there is no such user")                 \
     X(NO_CHANNEL, 404, "channel_not_found", "there is no such channel")        \
     X(NO_MESSAGE, 404, "message_not_found", "there is no such message")        \
     X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
+    X(NO_CONTACT, 404, "contact_not_found", "there is no such request")        \
+    X(NOT_DEVICE, 404, "device_not_found", "there is no such device")          \
+    X(CONTACTS_FULL, 409, "contacts_full", "there are too many contacts")      \
+    X(WATCHES_FULL, 409, "watches_full",                                       \
+      "a connection watches at most 1000 users")                               \
+    X(BLOCKING, 409, "contact_blocked", "you block this user")                 \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
     X(REACTIONS_FULL, 409, "too_many_reactions",                               \
       "a message has at most 20 different reactions, each of 100 users")       \
@@ -150,6 +159,7 @@ struct method {
     const struct param *params;
     unsigned n_params;
     enum storage_op_type op; /* 0: none */
+    uint32_t limit;          /* where none is given; 0: LIMIT_PAGE */
 
     /* May it be done?  The parameters are in op; *param names the one at
      * fault.  NULL: nothing beyond them to check. */
@@ -186,6 +196,7 @@ struct call {
     const struct method *method;
     struct buf id;     /* as JSON; empty: a notification */
     struct buf answer; /* of an element of a batch       */
+    struct buf note;   /* the method's own               */
 };
 
 struct request {

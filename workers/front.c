@@ -19,14 +19,7 @@
 #include "link.h"
 #include "method.h"
 #include "role.h"
-#include "route.h"
 #include "worker.h"
-
-static struct str
-wire_str(const unsigned char *data, size_t len)
-{
-    return (struct str){(const char *) data, len};
-}
 
 static void
 answer_hello(struct peer *p, struct str error)
@@ -110,16 +103,6 @@ on_hello(struct peer *p, struct chat_wire_reader *r)
     return 0;
 }
 
-/* An identity's bounds are the wire's: nginx has checked them. */
-static int
-check_identity(const struct chat_wire_identity *id)
-{
-    return id->user_len == 0 || id->user_len > STORAGE_ID_MAX
-                   || id->device_len > STORAGE_ID_MAX
-               ? -1
-               : 0;
-}
-
 static int
 on_open(struct peer *p, const struct chat_wire_header *h,
         struct chat_wire_reader *r)
@@ -133,8 +116,9 @@ on_open(struct peer *p, const struct chat_wire_header *h,
     chat_wire_get_limits(r, &limits);
     o = (struct session_open){
         .handle = h->id,
-        .user = wire_str(id.user, id.user_len),
-        .device = wire_str(id.device, id.device_len),
+        .user = front_str(id.user, id.user_len),
+        .device = front_str(id.device, id.device_len),
+        .issued_at = id.issued_at,
         .after = chat_wire_get_u64(r),
         .heartbeat_s = limits.heartbeat_s,
         .message_max = limits.message_max,
@@ -145,19 +129,11 @@ on_open(struct peer *p, const struct chat_wire_header *h,
         .refuse_unknown = (h->flags & CHAT_WIRE_REFUSE_UNKNOWN) != 0,
     };
     (void) chat_wire_get_bytes(r, &address_len);
-    if (chat_wire_end(r) != 0 || h->id == 0 || check_identity(&id) != 0) {
+    if (chat_wire_end(r) != 0 || h->id == 0 || front_check_identity(&id) != 0) {
         return -1;
     }
     session_open(p->front->worker->sessions, &p->sessions, &o);
     return 0;
-}
-
-static void
-count_replay(struct front *f, const struct chat_wire_header *h)
-{
-    if (h->replays != 0) {
-        f->worker->counters.replays++;
-    }
 }
 
 static int
@@ -177,11 +153,11 @@ on_request(struct peer *p, const struct chat_wire_header *h,
     if (chat_wire_end(r) != 0 || o.handle == 0) {
         return -1;
     }
-    count_replay(p->front, h);
+    front_count_replay(p, h);
 
     /* the connection was refused, or is gone: nobody waits for the answer */
     o.session = session_find(&p->sessions, o.handle);
-    if (o.session == NULL) {
+    if (o.session == NULL || o.session->ended) {
         front_reply_nothing(&p->sessions, o.number, o.handle);
         return 0;
     }
@@ -190,63 +166,7 @@ on_request(struct peer *p, const struct chat_wire_header *h,
     o.rate = o.session->rate;
     o.burst = o.session->burst;
     o.refuse_unknown = o.session->refuse_unknown;
-    method_receive(&o, wire_str(text, len));
-    return 0;
-}
-
-static void
-receive_resource(struct origin *o, const struct chat_wire_resource *q,
-                 struct str body)
-{
-    struct route_request r = {
-        .method = wire_str(q->method, q->method_len),
-        .path = wire_str(q->path, q->path_len),
-        .args = wire_str(q->args, q->args_len),
-        .last_event_id = wire_str(q->last_event_id, q->last_event_id_len),
-        .body = body,
-    };
-
-    route_receive(o, &r);
-}
-
-static int
-on_call(struct peer *p, const struct chat_wire_header *h,
-        struct chat_wire_reader *r)
-{
-    struct chat_wire_identity id;
-    struct chat_wire_limits limits;
-    struct chat_wire_resource q = {0};
-    bool resource = (h->flags & CHAT_WIRE_RESOURCE) != 0;
-    struct origin o;
-    const unsigned char *text;
-    size_t len;
-
-    chat_wire_get_identity(r, &id);
-    chat_wire_get_limits(r, &limits);
-    if (resource) {
-        chat_wire_get_resource(r, &q);
-    }
-    text = chat_wire_get_rest(r, &len);
-    if (chat_wire_end(r) != 0 || check_identity(&id) != 0) {
-        return -1;
-    }
-    count_replay(p->front, h);
-    o = (struct origin){
-        .worker = p->front->worker,
-        .link = &p->sessions,
-        .number = h->id,
-        .replays = h->replays,
-        .refuse_unknown = (h->flags & CHAT_WIRE_REFUSE_UNKNOWN) != 0,
-        .rate = limits.rate,
-        .burst = limits.burst,
-        .user = wire_str(id.user, id.user_len),
-        .device = wire_str(id.device, id.device_len),
-    };
-    if (resource) {
-        receive_resource(&o, &q, wire_str(text, len));
-    } else {
-        method_receive(&o, wire_str(text, len));
-    }
+    method_receive(&o, front_str(text, len));
     return 0;
 }
 
@@ -289,8 +209,8 @@ on_verified(struct peer *p, uint64_t number, struct chat_wire_reader *r)
     if (chat_wire_end(r) != 0) {
         return -1;
     }
-    t.user = wire_str(id.user, id.user_len);
-    t.device = wire_str(id.device, id.device_len);
+    t.user = front_str(id.user, id.user_len);
+    t.device = front_str(id.device, id.device_len);
     t.expires_at = id.expires_at;
 
     /* the questions of one batch share its number and are answered in order */
@@ -327,7 +247,7 @@ on_frame(struct link *l, const struct chat_wire_header *h,
     case CHAT_WIRE_REQUEST:
         return on_request(p, h, &r);
     case CHAT_WIRE_CALL:
-        return on_call(p, h, &r);
+        return front_call(p, h, &r);
     case CHAT_WIRE_CREDIT:
         return on_credit(p, h->id, &r);
     case CHAT_WIRE_CLOSED:
@@ -359,6 +279,7 @@ forget_requests(struct peer *p)
         TAILQ_REMOVE(&p->requests, r, of_link);
         r->link = NULL;
     }
+    front_forget_calls(p);
     while ((v = TAILQ_FIRST(&p->verifies)) != NULL) {
         TAILQ_REMOVE(&p->verifies, v, link);
         call_fail(v->call, CHAT_ERROR_UNAVAILABLE, STR(""));
@@ -420,6 +341,7 @@ on_connection(uv_stream_t *listener, int status)
     session_link_init(&p->sessions);
     TAILQ_INIT(&p->requests);
     TAILQ_INIT(&p->verifies);
+    TAILQ_INIT(&p->gates);
     p->link = link_accept(listener, &front_link_handlers, p);
     if (p->link == NULL) {
         free(p);

@@ -29,6 +29,9 @@ struct verify {
     struct call *call;
 };
 
+struct gate;
+
+TAILQ_HEAD(gate_list, gate);
 TAILQ_HEAD(request_list, request);
 TAILQ_HEAD(verify_list, verify);
 TAILQ_HEAD(peer_list, peer);
@@ -48,6 +51,7 @@ struct peer {
     uint16_t index; /* of the nginx worker */
     struct request_list requests;
     struct verify_list verifies;
+    struct gate_list gates; /* calls whose token is being looked at */
 
     /* recipients of the event being pushed; grown, kept */
     struct target *targets;
@@ -80,6 +84,24 @@ front_peer(struct session_link *l)
 {
     return map_container(l, struct peer, sessions);
 }
+
+static inline struct str
+front_str(const unsigned char *data, size_t len)
+{
+    return (struct str){(const char *) data, len};
+}
+
+/* 0, or -1: not one that nginx may have sent. */
+int front_check_identity(const struct chat_wire_identity *id);
+
+void front_count_replay(struct peer *p, const struct chat_wire_header *h);
+
+/* A CALL: an HTTP request.  0, or -1: a bad frame. */
+int front_call(struct peer *p, const struct chat_wire_header *h,
+               struct chat_wire_reader *r);
+
+/* The link has ended. */
+void front_forget_calls(struct peer *p);
 
 /* All counters and the kept notices, to a link that was just greeted. */
 void front_send_greeting(struct peer *p);

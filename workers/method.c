@@ -16,11 +16,15 @@
 #include "bounds.h"
 #include "call.h"
 #include "channel.h"
+#include "contact.h"
+#include "device.h"
 #include "front.h"
 #include "inbox.h"
 #include "json.h"
 #include "log.h"
 #include "message.h"
+#include "presence.h"
+#include "profile.h"
 #include "rate.h"
 #include "session.h"
 #include "worker.h"
@@ -28,10 +32,8 @@
 #define CLOSE_POLICY 1008
 
 static const struct family *const families[] = {
-    &message_family,
-    &inbox_family,
-    &account_family,
-    &channel_family,
+    &message_family, &inbox_family,   &account_family, &channel_family,
+    &contact_family, &profile_family, &device_family,  &presence_family,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
@@ -39,7 +41,7 @@ static const struct family *const families[] = {
 /* A call's parameters on their way to the storage. */
 struct arguments {
     struct storage_op op;
-    struct str users[STORAGE_MEMBERS_MAX];
+    struct str users[STORAGE_USERS_LIMIT];
     uint64_t given; /* bits of the rows that were given */
     struct str at_fault;
 };
@@ -107,8 +109,9 @@ take_users(const struct json *v, const struct param *p, struct arguments *a)
         return CHAT_ERROR_WRONG_TYPE;
     }
     if (v->n > p->max) {
-        return p->type == PARAM_MENTIONS ? CHAT_ERROR_OUT_OF_RANGE
-                                         : CHAT_ERROR_TOO_MANY;
+        return p->type == PARAM_MENTIONS || p->max != STORAGE_MEMBERS_MAX
+                   ? CHAT_ERROR_OUT_OF_RANGE
+                   : CHAT_ERROR_TOO_MANY;
     }
     if (v->n < p->min) {
         return CHAT_ERROR_OUT_OF_RANGE;
@@ -286,7 +289,8 @@ take_params(const struct json *params, const struct method *m,
 void
 method_start(struct call *c, const struct origin *o, const struct json *params)
 {
-    struct arguments a = {.op.limit = LIMIT_PAGE};
+    struct arguments a = {.op.limit = c->method->limit != 0 ? c->method->limit
+                                                            : LIMIT_PAGE};
     enum chat_error error = take_params(params, c->method, &a);
 
     if (error == CHAT_OK && c->method->check != NULL) {

@@ -18,7 +18,7 @@
 
 static const char usage[] =
     "usage: chatd -d RUN_DIR [-n N|auto] [-s leveldb:PATH] [-l LOGFILE|-]\n"
-    "             [-e SECONDS] [-v]\n"
+    "             [-e SECONDS] [-p SECONDS] [-v]\n"
     "       chatd check DIR\n"
     "\n"
     "  -d RUN_DIR  directory of the sockets, the lock, the settings\n"
@@ -26,9 +26,10 @@ static const char usage[] =
     "  -s STORE    where messages are kept (default leveldb:RUN_DIR/store)\n"
     "  -l LOGFILE  - for stderr (default RUN_DIR/chatd.log)\n"
     "  -e SECONDS  end this long after the last nginx has gone\n"
+    "  -p SECONDS  users stay online after their last sign of life (60)\n"
     "  -v          log debug lines\n"
     "\n"
-    "RUN_DIR/settings, which nginx writes, goes before -n and -s.\n"
+    "RUN_DIR/settings, which nginx writes, goes before -n, -s and -p.\n"
     "`chatd check` verifies a store that no process has open.\n";
 
 static int
@@ -75,6 +76,9 @@ parse_internal(struct options *o, int option, const char *value)
     case 'N':
         role->settings.n_workers = (unsigned) n;
         break;
+    case 'P':
+        role->settings.presence_timeout_s = (unsigned) n;
+        break;
     }
     return 0;
 }
@@ -99,6 +103,13 @@ parse_option(struct options *o, int option, const char *value)
         return 0;
     case 'n':
         return settings_parse_workers(value, &o->workers);
+    case 'p':
+        if (get_number(value, SETTINGS_PRESENCE_MAX, &n) != 0) {
+            return -1;
+        }
+        o->presence_timeout_s = (unsigned) n;
+        o->presence_given = true;
+        return 0;
     case 'e':
         if (get_number(value, INT_MAX / 1000, &n) != 0) {
             return -1;
@@ -124,6 +135,7 @@ finish_role(struct options *o)
     s->generation = given.generation;
     s->hash = given.hash;
     s->n_workers = given.n_workers;
+    s->presence_timeout_s = given.presence_timeout_s;
     o->role.run_dir = o->run_dir;
     o->role.log_path = strcmp(o->log_path, "-") == 0 ? NULL : o->log_path;
     return 0;
@@ -161,7 +173,7 @@ parse(struct options *o, int argc, char **argv, const char *allowed)
 int
 options_parse(struct options *o, int argc, char **argv)
 {
-    return parse(o, argc, argv, "d:n:s:l:e:vh");
+    return parse(o, argc, argv, "d:n:s:l:e:p:vh");
 }
 
 int
@@ -174,7 +186,7 @@ options_parse_env(struct options *o, char *text)
     while (argc < OPTIONS_ARGS_MAX && (arg = strsep(&text, "\n")) != NULL) {
         argv[argc++] = arg;
     }
-    if (parse(o, argc, argv, "d:n:s:l:e:vR:i:c:g:H:N:") != 0) {
+    if (parse(o, argc, argv, "d:n:s:l:e:p:vR:i:c:g:H:N:P:") != 0) {
         return -1;
     }
     return o->is_role ? finish_role(o) : 0;
@@ -218,6 +230,9 @@ options_format(const struct options *o, char *to, size_t size)
     if (o->ends) {
         put_number(&b, "-e", o->end_after_s);
     }
+    if (o->presence_given) {
+        put_number(&b, "-p", o->presence_timeout_s);
+    }
     if (o->verbose) {
         buf_put_lit(&b, "-v\n");
     }
@@ -228,6 +243,7 @@ options_format(const struct options *o, char *to, size_t size)
         put_number(&b, "-g", role->settings.generation);
         put_number(&b, "-H", role->settings.hash);
         put_number(&b, "-N", role->settings.n_workers);
+        put_number(&b, "-P", role->settings.presence_timeout_s);
     }
     put_string(&b, "-d", o->run_dir);
 

@@ -19,6 +19,8 @@ struct options {
     bool verbose; /* log debug lines                                     */
     bool ends;    /* the pool ends when its last nginx link has closed   */
     unsigned end_after_s;
+    bool presence_given; /* likewise where there is no settings file */
+    unsigned presence_timeout_s;
     const char *run_dir;
     const char *log_path; /* NULL: RUN_DIR/chatd.log; "-": stderr        */
     unsigned workers;     /* where there is no settings file             */

@@ -157,9 +157,9 @@ send_settings(struct child *c, void *data)
     const struct settings *s = data;
 
     if (c->state == CHILD_RUNNING) {
-        control_send(&c->control, "settings %llu %lu",
+        control_send(&c->control, "settings %llu %lu %u",
                      (unsigned long long) s->generation,
-                     (unsigned long) s->hash);
+                     (unsigned long) s->hash, s->presence_timeout_s);
     }
 }
 
@@ -208,6 +208,9 @@ reload(struct parent *p)
             log_error("settings of generation %llu exist with two contents; "
                       "the first stay in force",
                       (unsigned long long) s->generation);
+        } else if (read.presence_timeout_s != s->presence_timeout_s) {
+            s->presence_timeout_s = read.presence_timeout_s;
+            for_each_child(p, send_settings, s);
         }
         return;
     }
@@ -218,6 +221,7 @@ reload(struct parent *p)
     s->generation = read.generation;
     s->hash = read.hash;
     s->owner = read.owner;
+    s->presence_timeout_s = read.presence_timeout_s;
     log_info("settings of generation %llu are in force",
              (unsigned long long) s->generation);
     for_each_child(p, send_settings, s);
@@ -422,6 +426,9 @@ read_settings(struct parent *p)
         || settings_init(&p->settings, o->workers, store) != 0) {
         log_error("bad address of a store: %s", store);
         return -1;
+    }
+    if (o->presence_given) {
+        p->settings.presence_timeout_s = o->presence_timeout_s;
     }
     return 0;
 }

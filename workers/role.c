@@ -78,12 +78,14 @@ on_line(char *line, void *data)
 {
     uint64_t generation;
     uint32_t hash;
-    unsigned level;
+    unsigned level, presence;
     int at = 0;
 
     (void) data;
-    if (sscanf(line, "settings %" SCNu64 " %" SCNu32, &generation, &hash)
-        == 2) {
+    if (sscanf(line, "settings %" SCNu64 " %" SCNu32 " %u", &generation, &hash,
+               &presence)
+        == 3) {
+        role.settings.presence_timeout_s = presence;
         role.settings.generation = generation;
         role.settings.hash = hash;
         if (role.handlers.settings_changed != NULL) {

@@ -17,6 +17,7 @@
 #include "buf.h"
 #include "front.h"
 #include "log.h"
+#include "watch.h"
 #include "worker.h"
 
 #define OPEN_PATIENCE_MS   2000
@@ -274,13 +275,17 @@ refuse(struct session *s)
     session_close(all, s);
 }
 
-/* The user is subscribed: the stream has a place to start from. */
+/* The user is subscribed: the stream has a place to start from.  Before the
+ * token is known to be good nothing is said. */
 static void
 become_ready(struct session *s)
 {
     uint64_t newest = s->user->newest;
     struct buf text = {0};
 
+    if (s->touch != NULL) {
+        return;
+    }
     if (!s->after_given || s->cursor > newest) {
         s->cursor = newest;
     }
@@ -372,6 +377,85 @@ subscribe(struct user *u)
     storage_submit(u->all->worker->storage, &op, subscribe_done, u);
 }
 
+/* What the storage says of a token while its session opens; session is NULL
+ * when it was closed meanwhile. */
+struct touch {
+    struct sessions *all;
+    struct session *session;
+};
+
+static void
+touch_done(const struct storage_result *r, void *data)
+{
+    struct touch *t = data;
+    struct sessions *all = t->all;
+    struct session *s = t->session;
+
+    free(t);
+    if (s == NULL) {
+        return;
+    }
+    s->touch = NULL;
+    if (r->status == STORAGE_TOKEN_ENDED) {
+        front_refuse(s->link, s->handle, 401, 0, STR("token_ended"),
+                     STR("the device was removed"));
+        session_close(all, s);
+    } else if (r->status != STORAGE_OK) {
+        refuse(s);
+    } else if (s->user->state == USER_SUBSCRIBED
+               && s->state == SESSION_OPENING) {
+        become_ready(s);
+        stream_pump(all);
+    }
+}
+
+/* Is the token of this device still good?  -1: out of memory. */
+static int
+touch_opening(struct session *s, const struct session_open *o)
+{
+    struct storage_op op = {
+        .type = STORAGE_TOUCH,
+        .flags = o->resumed ? STORAGE_KNOWN : 0,
+        .user = session_user(s),
+        .device = session_device(s),
+        .number = o->issued_at,
+    };
+    struct touch *t = malloc(sizeof(*t));
+
+    if (t == NULL) {
+        return -1;
+    }
+    *t = (struct touch){s->user->all, s};
+    s->touch = t;
+    storage_submit(s->user->all->worker->storage, &op, touch_done, t);
+    return 0;
+}
+
+static void
+touch_closing_done(const struct storage_result *r, void *data)
+{
+    (void) r;
+    (void) data;
+}
+
+static void
+touch_closing(struct session *s)
+{
+    struct storage_op op = {
+        .type = STORAGE_TOUCH,
+        .flags = STORAGE_KNOWN,
+        .user = session_user(s),
+        .device = session_device(s),
+    };
+
+    if (s->touch != NULL) {
+        s->touch->session = NULL;
+    } else if (s->state != SESSION_OPENING) {
+        storage_submit(s->user->all->worker->storage, &op, touch_closing_done,
+                       NULL);
+    }
+}
+
 static struct session *
 session_create(struct session_link *l, struct user *u,
                const struct session_open *o)
@@ -452,10 +536,20 @@ session_open(struct sessions *all, struct session_link *l,
     }
     log_debug("session %" PRIu64 ": open, after %" PRIu64, o->handle, o->after);
 
-    if (u->state == USER_SUBSCRIBED) {
-        become_ready(s);
-    } else if (new_user || u->state == USER_STALE) {
+    /* a user comes to be by his subscription, so that goes ahead */
+    if (new_user || u->state == USER_STALE) {
         subscribe(u);
+        s = session_find(l, o->handle);
+    }
+    if (s == NULL) {
+        return;
+    }
+    if (o->device.len == 0) {
+        if (u->state == USER_SUBSCRIBED && s->state == SESSION_OPENING) {
+            become_ready(s);
+        }
+    } else if (touch_opening(s, o) != 0) {
+        refuse(s);
     }
 }
 
@@ -470,6 +564,8 @@ session_close(struct sessions *all, struct session *s)
         TAILQ_REMOVE(list, s, list);
     }
     stream_forget_page(s);
+    touch_closing(s);
+    watch_forget(s);
     map_remove(&s->link->by_handle, &s->entry);
     TAILQ_REMOVE(&u->sessions, s, of_user);
     all->count--;
@@ -491,6 +587,21 @@ session_link_clear(struct sessions *all, struct session_link *l)
     map_clear(&l->by_handle);
 }
 
+void
+sessions_end_device(struct sessions *all, struct str user, struct str device)
+{
+    struct map_entry *e = map_find(&all->by_name, user.data, user.len);
+    struct user *u = e == NULL ? NULL : map_container(e, struct user, by_name);
+    struct session *s = u == NULL ? NULL : TAILQ_FIRST(&u->sessions);
+
+    for (; s != NULL; s = TAILQ_NEXT(s, of_user)) {
+        if (str_eq(session_device(s), device) && !s->ended) {
+            s->ended = true;
+            front_end(s->link, s->handle, 1008, STR("device_removed"));
+        }
+    }
+}
+
 /* The storage forgot who is here, or events were dropped. */
 static void
 subscribe_all(struct sessions *all)
@@ -510,7 +621,21 @@ subscribe_all(struct sessions *all)
 void
 sessions_reset(struct sessions *all)
 {
+    struct map_entry *e;
+    struct session *s;
+    size_t pos = 0;
+
     subscribe_all(all);
+    while ((e = map_next(&all->by_name, &pos)) != NULL) {
+        struct user *u = map_container(e, struct user, by_name);
+
+        for (s = TAILQ_FIRST(&u->sessions); s != NULL;
+             s = TAILQ_NEXT(s, of_user)) {
+            if (s->watches != NULL) {
+                watch_again(s);
+            }
+        }
+    }
 }
 
 void

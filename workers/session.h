@@ -61,6 +61,9 @@ struct session {
     bool parked;
     bool missed; /* something newer than the page being read exists */
     bool more;   /* the page did not reach the end                  */
+    bool ended;  /* its device was removed: nothing is done for it  */
+    struct watches *watches; /* watch.c; NULL: none */
+    struct touch *touch;     /* OPENING: what is asked about its token  */
     uint8_t device_len;
     char device[];
 };
@@ -77,7 +80,8 @@ struct session_link {
 struct session_open {
     uint64_t handle;
     struct str user;
-    struct str device; /* empty: one is made */
+    struct str device;  /* empty: one is made */
+    uint64_t issued_at; /* of a token for this device, s; 0: not known */
     uint64_t after;
     uint32_t heartbeat_s;
     uint32_t message_max;
@@ -110,6 +114,10 @@ void session_open(struct sessions *all, struct session_link *l,
 struct session *session_find(struct session_link *l, uint64_t handle);
 
 void session_close(struct sessions *all, struct session *s);
+
+/* Ends the user's sessions on this device: it was removed. */
+void sessions_end_device(struct sessions *all, struct str user,
+                         struct str device);
 
 /* The client has written everything up to inbox_id and its queue is empty. */
 void session_credit(struct sessions *all, struct session *s, uint64_t inbox_id);

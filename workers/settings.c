@@ -53,6 +53,7 @@ settings_init(struct settings *s, unsigned workers, const char *store)
         return -1;
     }
     memset(s, 0, sizeof(*s));
+    s->presence_timeout_s = SETTINGS_PRESENCE_S;
     s->workers = workers;
     memcpy(s->store, store, len + 1);
     finish(s);
@@ -100,6 +101,9 @@ parse_line(struct settings *s, const char *key, const char *value)
     } else if (strcmp(key, "owner") == 0) {
         status = parse_number(value, INT_MAX, &n);
         s->owner = (long) n;
+    } else if (strcmp(key, "presence_timeout") == 0) {
+        status = parse_number(value, SETTINGS_PRESENCE_MAX, &n);
+        s->presence_timeout_s = (unsigned) n;
     } else if (strcmp(key, "store") == 0) {
         size_t len = strlen(value);
 
@@ -114,7 +118,7 @@ parse_line(struct settings *s, const char *key, const char *value)
 int
 settings_parse(struct settings *s, const char *text, size_t len)
 {
-    struct settings read = {0};
+    struct settings read = {.presence_timeout_s = SETTINGS_PRESENCE_S};
     char copy[SETTINGS_FILE_MAX + 1];
     char *rest = copy;
     char *line;

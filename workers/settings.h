@@ -10,14 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SETTINGS_STORE_MAX 1024
+#define SETTINGS_STORE_MAX    1024
+#define SETTINGS_PRESENCE_S   60 /* where nothing is said */
+#define SETTINGS_PRESENCE_MAX 86400
 
 struct settings {
     uint64_t generation; /* rises with each nginx.conf that was loaded      */
     uint32_t hash;       /* of `workers` and `store` as written, for HELLO  */
     unsigned workers;    /* as written: 0 is auto                           */
     unsigned n_workers;  /* in the pool: 1 ... CHAT_WIRE_WORKERS_MAX        */
-    long owner;          /* process id of the nginx master, 0: unknown      */
+    unsigned presence_timeout_s; /* online after the last sign of life      */
+    long owner; /* process id of the nginx master, 0: unknown      */
     char store[SETTINGS_STORE_MAX]; /* an address for storage_open          */
 };
 

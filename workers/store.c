@@ -17,6 +17,7 @@
 
 #include <uv.h>
 
+#include "buf.h"
 #include "link.h"
 #include "log.h"
 #include "role.h"
@@ -24,6 +25,7 @@
 
 #define STATS_MS     1000
 #define ROUTES_FIRST 1024u
+#define LEFT_BYTES   ((size_t) 1 << 20)
 
 /* An operation in the storage; peer is NULL when its worker is gone. */
 struct pending {
@@ -62,7 +64,7 @@ struct store {
     uint64_t stats[CHAT_WIRE_NCOUNTERS]; /* as sent last */
     bool closing;
 
-    struct str users[STORAGE_MEMBERS_MAX]; /* of the op being read */
+    struct str users[STORAGE_USERS_LIMIT]; /* of the op being read */
 };
 
 /*
@@ -129,13 +131,44 @@ route_end(struct store *s, uint64_t number, unsigned index)
 }
 
 static void
+told(const struct storage_result *r, void *data)
+{
+    (void) r;
+    (void) data;
+}
+
+static void
+put_number(struct buf *b, uint64_t n)
+{
+    char bytes[8];
+
+    for (unsigned i = 0; i < 8; i++) {
+        bytes[i] = (char) (n >> (56 - 8 * i));
+    }
+    buf_put(b, bytes, sizeof(bytes));
+}
+
+/* The users of a worker that is gone are no longer connected. */
+static void
 route_end_all(struct store *s, unsigned index)
 {
+    struct storage_op op = {.type = STORAGE_LEFT};
+    struct buf numbers = {0};
+
     for (size_t i = 0; i < s->n_routes; i++) {
         if (s->routes[i] == index + 1) {
             s->routes[i] = 0;
+            put_number(&numbers, i);
+        }
+        if (numbers.len >= LEFT_BYTES || i + 1 == s->n_routes) {
+            op.text = buf_str(&numbers);
+            if (!s->closing && !buf_failed(&numbers) && numbers.len != 0) {
+                storage_submit(s->storage, &op, told, NULL);
+            }
+            buf_reset(&numbers, LEFT_BYTES);
         }
     }
+    buf_clear(&numbers);
 }
 
 /* Out */
@@ -550,10 +583,22 @@ on_stop(void *data)
 }
 
 static void
+start_presence(struct store *s, const struct settings *settings)
+{
+    struct storage_op op = {.type = STORAGE_PRESENCE_START,
+                            .limit = settings->presence_timeout_s};
+
+    storage_submit(s->storage, &op, told, NULL);
+}
+
+static void
 on_settings(const struct settings *settings, void *data)
 {
-    (void) settings;
-    (void) data;
+    struct store *s = data;
+
+    if (!s->closing) {
+        start_presence(s, settings);
+    }
     log_info("settings were reloaded: store and number of workers stay until "
              "the pool is started again");
 }
@@ -571,6 +616,7 @@ open_storage(struct store *s)
         log_error("%s: %s", s->config->settings.store, error);
         return -1;
     }
+    start_presence(s, &s->config->settings);
     return 0;
 }
 

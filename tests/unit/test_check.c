@@ -228,6 +228,41 @@ put_device(uint64_t user, uint64_t inbox_id)
 
 
 static void
+put_contact(uint64_t user, uint64_t other, uint8_t state, uint8_t flags)
+{
+    struct record_contact c = {state, flags};
+    struct key k;
+
+    record_put_contact(&value, &c);
+    key_contact(&k, user, other);
+    put(&k);
+}
+
+
+static void
+put_profile(uint64_t user, const char *name)
+{
+    struct record_profile p = {.display_name = text(name)};
+    struct key k;
+
+    record_put_profile(&value, &p);
+    key_profile(&k, user);
+    put(&k);
+}
+
+
+static void
+put_search(const char *folded, uint64_t user)
+{
+    struct key k;
+
+    record_put_membership(&value);
+    key_search(&k, text(folded), user);
+    put(&k);
+}
+
+
+static void
 put_send(uint64_t user, uint64_t message_id, uint64_t inbox_id, uint64_t at)
 {
     struct record_outcome o = {
@@ -456,6 +491,18 @@ a_damaged_value_of_every_kind(void **state)
     put_raw(&k, STR("x"));
     key_device(&k, BOB, STR("web"));
     put_raw(&k, STR("x"));
+    key_removal(&k, BOB, STR("web"));
+    put_raw(&k, STR("x"));
+    key_contact(&k, BOB, CAROL);
+    put_raw(&k, STR("x"));
+    key_profile(&k, BOB);
+    put_raw(&k, STR("x"));
+    key_search(&k, STR("bob"), BOB);
+    put_raw(&k, STR("x"));
+    key_active(&k, BOB);
+    put_raw(&k, STR("x"));
+    key_online(&k, BOB);
+    put_raw(&k, STR("x"));
     key_client(&k, DAY, BOB, STR("c"));
     put_raw(&k, STR("x"));
     key_request(&k, 3000000, STR("r"));
@@ -465,7 +512,7 @@ a_damaged_value_of_every_kind(void **state)
     key_erased(&k, DIRECT, 1);
     put_raw(&k, STR("x"));
     assert_int_equal(run_check(), 1);
-    check_says("DEFECT: 14 values that are damaged");
+    check_says("DEFECT: 20 values that are damaged");
 }
 
 
@@ -793,6 +840,57 @@ records_of_nobody(void **state)
 
 
 static void
+contacts_and_profiles_that_are_sound(void **state)
+{
+    (void) state;
+    put_contact(ALICE, BOB, RECORD_CONTACT_FRIEND, RECORD_CONTACT_BLOCKS);
+    put_contact(BOB, ALICE, RECORD_CONTACT_FRIEND, 0);
+    put_contact(ALICE, CAROL, RECORD_CONTACT_REQUESTED, 0);
+    put_contact(CAROL, ALICE, RECORD_CONTACT_INCOMING, 0);
+    put_contact(BOB, CAROL, RECORD_CONTACT_NONE, RECORD_CONTACT_BLOCKS);
+    put_profile(BOB, "BOBBY");
+    put_search("bob", BOB);
+    put_search("bobby", BOB);
+    assert_int_equal(run_check(), 0);
+    check_says("contacts       5\n");
+}
+
+
+static void
+a_contact_without_its_other_side(void **state)
+{
+    (void) state;
+    put_contact(ALICE, BOB, RECORD_CONTACT_FRIEND, 0);
+    finds_only("DEFECT: 1 contacts whose two sides disagree",
+               "N 1 2: the other side is 0, not 1");
+}
+
+
+static void
+contacts_of_nobody_and_of_oneself(void **state)
+{
+    (void) state;
+    put_contact(ALICE, ALICE, RECORD_CONTACT_FRIEND, 0);
+    put_contact(ALICE, 80, RECORD_CONTACT_NONE, RECORD_CONTACT_BLOCKS);
+    put_inbox(CAROL, 8, STORAGE_EVENT_CONTACT_UPDATED, 80, 1);
+    (void) run_check();
+    check_says("DEFECT: 2 records of a user");
+    check_says("there is no user 80");
+}
+
+
+static void
+an_index_that_leads_astray(void **state)
+{
+    (void) state;
+    put_profile(BOB, "Robert");
+    put_search("rob", BOB);
+    finds_only("DEFECT: 2 names and numbers", "user 2 is not of that name");
+    check_says("P 2: the name is not in the index");
+}
+
+
+static void
 a_text_of_another_message(void **state)
 {
     struct key k;
@@ -1036,6 +1134,10 @@ main(void)
         CHECK_TEST(a_message_by_nobody_and_in_no_channel),
         CHECK_TEST(records_in_no_channel),
         CHECK_TEST(records_of_nobody),
+        CHECK_TEST(contacts_and_profiles_that_are_sound),
+        CHECK_TEST(a_contact_without_its_other_side),
+        CHECK_TEST(contacts_of_nobody_and_of_oneself),
+        CHECK_TEST(an_index_that_leads_astray),
         CHECK_TEST(a_text_of_another_message),
         CHECK_TEST(texts_that_are_cut),
         CHECK_TEST(markers_beyond_the_newest),

@@ -12,7 +12,7 @@
 
 static unsigned char mem[1 << 16];
 static struct chat_wire_writer w;
-static struct str users[STORAGE_MEMBERS_MAX];
+static struct str users[STORAGE_USERS_LIMIT];
 static struct storage_entry entries[STORAGE_INBOX_LIMIT];
 
 static void
@@ -163,7 +163,7 @@ an_op_out_of_bounds_is_refused(void **state)
 static void
 too_many_users_are_refused(void **state)
 {
-    struct str many[STORAGE_MEMBERS_MAX + 1];
+    struct str many[STORAGE_USERS_LIMIT + 1];
     struct storage_op got,
         op = {.type = STORAGE_ADD_MEMBERS, .user = STR("alice"), .users = many};
 
@@ -171,7 +171,7 @@ too_many_users_are_refused(void **state)
     for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++) {
         many[i] = STR("x");
     }
-    op.n_users = STORAGE_MEMBERS_MAX;
+    op.n_users = STORAGE_USERS_LIMIT;
     put_op(&op);
     assert_int_equal(get_op(&got), 0);
     op.n_users++;
@@ -233,7 +233,7 @@ a_result_survives(void **state)
     assert_int_equal(got.entries[1].method, STORAGE_EVENT_CHANNEL_UPDATED);
     assert_str(got.entries[0].tail, list[0].tail);
 
-    mem[0] = STORAGE_REVISIONS_FULL + 1;
+    mem[0] = STORAGE_STATUS_LAST + 1;
     assert_int_equal(get_result(&got), -1);
 }
 

@@ -52,6 +52,18 @@ every_key_has_its_bytes(void **state)
     CHECK_BYTES(&k, "K\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0\6");
     key_device(&k, 5, STR("web"));
     CHECK_BYTES(&k, "V\0\0\0\0\0\0\0\5web");
+    key_removal(&k, 5, STR("web"));
+    CHECK_BYTES(&k, "W\0\0\0\0\0\0\0\5web");
+    key_contact(&k, 5, 6);
+    CHECK_BYTES(&k, "N\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0\6");
+    key_profile(&k, 5);
+    CHECK_BYTES(&k, "P\0\0\0\0\0\0\0\5");
+    key_active(&k, 5);
+    CHECK_BYTES(&k, "A\0\0\0\0\0\0\0\5");
+    key_online(&k, 5);
+    CHECK_BYTES(&k, "O\0\0\0\0\0\0\0\5");
+    key_search(&k, STR("al"), 5);
+    CHECK_BYTES(&k, "Sal\0\0\0\0\0\0\0\0\5");
     key_client(&k, 0x01020304, 5, STR("c1"));
     CHECK_BYTES(&k, "D\1\2\3\4\0\0\0\0\0\0\0\5c1");
     key_request(&k, 0x01020304, STR("r1"));
@@ -85,6 +97,12 @@ a_key_comes_apart_as_it_was_built(void **state)
     assert_int_equal(p.second, 0);
     assert_true(str_eq(p.name, STR("web")));
 
+    key_search(&k, STR("a\0b"), 7);
+    assert_int_equal(key_parse(key_str(&k), &p), 0);
+    assert_int_equal(p.kind, KEY_SEARCH);
+    assert_int_equal(p.first, 7);
+    assert_true(str_eq(p.name, STR("a\0b")));
+
     key_message(&k, 7, 8);
     assert_int_equal(key_parse(key_str(&k), &p), 0);
     assert_int_equal(p.first, 7);
@@ -116,6 +134,12 @@ what_no_builder_makes_is_refused(void **state)
     key_message(&k, 1, 2);
     k.len--;
     assert_int_equal(key_parse(key_str(&k), &p), -1);
+
+    key_search(&k, STR("r"), 1);
+    k.len--;
+    assert_int_equal(key_parse(key_str(&k), &p), -1);
+    assert_int_equal(key_parse(STR("S"), &p), -1);
+    assert_int_equal(key_parse(STR("S\0\0\0\0\0\0\0\0\1"), &p), -1);
 
     key_request(&k, 1, STR("r"));
     k.len--;

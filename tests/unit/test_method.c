@@ -45,6 +45,7 @@ static char reply[1 << 20];
 static uint64_t reply_inbox_id;
 static unsigned n_replies;
 static unsigned n_ends;
+static char end_reason[32];
 static struct call *verifying;
 
 static void
@@ -61,6 +62,10 @@ storage_submit(struct storage *s, const struct storage_op *submitted,
 
     (void) s;
     if (submitted->type == STORAGE_SUBSCRIBE) {
+        done(&r, data);
+        return;
+    }
+    if (submitted->type == STORAGE_TOUCH) {
         done(&r, data);
         return;
     }
@@ -132,7 +137,7 @@ front_end(struct session_link *link, uint64_t handle, unsigned code,
     (void) link;
     assert_int_equal(handle, HANDLE);
     assert_int_equal(code, 1008);
-    assert_true(str_eq(reason, STR("rate_limited")));
+    keep(end_reason, sizeof(end_reason), reason);
     n_ends++;
 }
 
@@ -780,6 +785,86 @@ a_batch_of_65_is_refused_as_one(void **state)
 }
 
 static void
+nobody_is_a_contact_of_himself(void **state)
+{
+    (void) state;
+    refused(CALL("contact.request", "{\"user\":\"alice\"}"), -32602, "oneself",
+            "1");
+    refused(CALL("contact.block", "{\"user\":\"a/b\"}"), -32602, "bad_user",
+            "1");
+    assert_int_equal(n_ops, 0);
+    receive(CALL("contact.request", "{\"user\":\"bob\"}"));
+    assert_int_equal(op.type, STORAGE_REQUEST_CONTACT);
+    assert_int_equal(op.to.len, 3);
+    assert_true(op_request_id[0] != '\0');
+    result_json("{}");
+    receive(CALL("contact.list", "{}"));
+    assert_int_equal(op.limit, STORAGE_CONTACTS_MAX);
+    result_json("{}");
+}
+
+static void
+an_update_of_nothing_is_refused(void **state)
+{
+    (void) state;
+    refused(CALL("user.update", "{}"), -32602, "missing", "1");
+    receive(CALL("user.update", "{\"status\":\"\"}"));
+    assert_non_null(op.text.data);
+    assert_null(op.name.data);
+    assert_null(op.avatar.data);
+    result_json("{}");
+}
+
+static void
+a_removed_device_is_told_then_ended(void **state)
+{
+    (void) state;
+    receive(CALL("device.remove", "{\"device\":\"phone\"}"));
+    result_json("{}");
+    assert_int_equal(n_ends, 0);
+    receive(CALL("device.remove", "{\"device\":\"web\"}"));
+    assert_int_equal(n_ends, 0);
+    result_json("{}");
+    assert_string_equal(reply, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
+    assert_int_equal(n_ends, 1);
+    assert_string_equal(end_reason, "device_removed");
+}
+
+static void
+what_a_connection_watches_is_let_go_once(void **state)
+{
+    struct session_open other = {.handle = HANDLE + 1, .user = STR("alice")};
+    struct origin http = origin();
+    struct origin second;
+
+    (void) state;
+    http.session = NULL;
+    receive_from(http, CALL("presence.watch", "{\"users\":[\"bob\"]}"));
+    assert_non_null(strstr(reply, "websocket_only"));
+
+    receive(CALL("presence.watch", "{\"users\":[\"bob\",\"bob\",\"eve\"]}"));
+    assert_int_equal(op.type, STORAGE_PRESENCE_WATCH);
+    result_json("{}");
+    session_open(worker.sessions, &l, &other);
+    second = origin();
+    second.handle = HANDLE + 1;
+    second.session = session_find(&l, HANDLE + 1);
+    receive_from(second, CALL("presence.watch", "{\"users\":[\"bob\"]}"));
+    result_json("{}");
+
+    /* the other one still watches him */
+    n_ops = 0;
+    receive(CALL("presence.unwatch", "{\"users\":[\"bob\",\"nobody\"]}"));
+    assert_int_equal(n_ops, 1);
+    assert_int_equal(op.type, STORAGE_PRESENCE_GET);
+    result_json("{}");
+    session_close(worker.sessions, second.session);
+    assert_int_equal(n_ops, 2);
+    assert_int_equal(op.type, STORAGE_PRESENCE_UNWATCH);
+    assert_int_equal(op.n_users, 1);
+}
+
+static void
 storage_errors_have_their_codes(void **state)
 {
     static const struct {
@@ -920,6 +1005,7 @@ the_rate_limits_then_ends(void **state)
     assert_int_equal(n_ends, 0);
     receive_from(o, CALL("ping", "{}"));
     assert_int_equal(n_ends, 1);
+    assert_string_equal(end_reason, "rate_limited");
     assert_int_equal(n_replies, 2);
     assert_string_equal(reply, "");
 
@@ -967,6 +1053,10 @@ main(void)
         TEST(what_changes_without_client_id_gets_a_request_id),
         TEST(a_batch_is_answered_whole_in_order),
         TEST(a_batch_of_65_is_refused_as_one),
+        TEST(nobody_is_a_contact_of_himself),
+        TEST(an_update_of_nothing_is_refused),
+        TEST(a_removed_device_is_told_then_ended),
+        TEST(what_a_connection_watches_is_let_go_once),
         TEST(storage_errors_have_their_codes),
         TEST(sync_lists_events_as_they_are_pushed),
         TEST(ack_needs_a_device),

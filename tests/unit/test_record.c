@@ -436,6 +436,60 @@ membership_markers_device(void **state)
 
 
 static int
+get_contact(struct str value)
+{
+    struct record_contact c;
+
+    return record_get_contact(value, &c);
+}
+
+
+static int
+get_profile(struct str value)
+{
+    struct record_profile p;
+
+    return record_get_profile(value, &p);
+}
+
+
+static void
+contact_profile(void **state)
+{
+    struct record_contact contact = {RECORD_CONTACT_FRIEND,
+                                     RECORD_CONTACT_BLOCKS},
+                          c;
+    struct record_profile profile = {STR("Alice"), STR(""), STR("here")}, p;
+    struct buf b = {0};
+
+    (void) state;
+    record_put_contact(&b, &contact);
+    assert_int_equal(record_get_contact(buf_str(&b), &c), 0);
+    assert_memory_equal(&c, &contact, sizeof(c));
+    check_bounds(&b, get_contact, 0);
+
+    /* one that says nothing has no record */
+    buf_clear(&b);
+    record_put_contact(&b, &(struct record_contact){RECORD_CONTACT_NONE, 0});
+    assert_int_equal(get_contact(buf_str(&b)), -1);
+    buf_clear(&b);
+    record_put_contact(&b, &(struct record_contact){RECORD_CONTACT_BLOCKED, 0});
+    assert_int_equal(get_contact(buf_str(&b)), -1);
+    buf_clear(&b);
+    record_put_contact(&b, &(struct record_contact){RECORD_CONTACT_FRIEND, 2});
+    assert_int_equal(get_contact(buf_str(&b)), -1);
+    buf_clear(&b);
+
+    record_put_profile(&b, &profile);
+    assert_int_equal(record_get_profile(buf_str(&b), &p), 0);
+    assert_true(str_eq(p.display_name, profile.display_name));
+    assert_true(str_eq(p.avatar, profile.avatar));
+    assert_true(str_eq(p.status, profile.status));
+    check_bounds(&b, get_profile, 0);
+}
+
+
+static int
 get_outcome(struct str value)
 {
     struct record_outcome o;
@@ -508,6 +562,7 @@ main(void)
         cmocka_unit_test(event),
         cmocka_unit_test(inbox),
         cmocka_unit_test(membership_markers_device),
+        cmocka_unit_test(contact_profile),
         cmocka_unit_test(outcome),
     };
 

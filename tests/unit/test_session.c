@@ -29,6 +29,14 @@ static struct {
 } ops[OPS_MAX];
 
 static unsigned n_ops;
+
+/* what is asked about tokens: answered at once unless held */
+static struct storage_op touch;
+static storage_done *touch_done;
+static void *touch_data;
+static unsigned n_touches;
+static bool touch_held;
+
 static char out[4096];
 static bool full;
 
@@ -58,7 +66,19 @@ void
 storage_submit(struct storage *s, const struct storage_op *op,
                storage_done *done, void *data)
 {
+    struct storage_result good = {.status = STORAGE_OK};
+
     (void) s;
+    if (op->type == STORAGE_TOUCH) {
+        touch = *op;
+        touch_done = done;
+        touch_data = data;
+        n_touches++;
+        if (!touch_held) {
+            done(&good, data);
+        }
+        return;
+    }
     assert_true(n_ops < OPS_MAX);
     ops[n_ops].op = *op;
     snprintf(ops[n_ops].user, sizeof(ops[n_ops].user), "%.*s",
@@ -138,7 +158,8 @@ static int
 setup(void **state)
 {
     (void) state;
-    n_ops = 0;
+    n_ops = n_touches = 0;
+    touch_held = false;
     out[0] = '\0';
     full = false;
     uv_loop_init(&loop);
@@ -473,6 +494,65 @@ a_reply_beyond_a_gap_makes_it_behind(void **state)
 }
 
 static void
+a_session_waits_for_what_is_said_of_its_token(void **state)
+{
+    struct storage_result r = {.status = STORAGE_OK};
+
+    (void) state;
+    touch_held = true;
+    open_session(1, "alice", false, 0);
+    assert_int_equal(n_touches, 1);
+    subscribed(0, 7, 5);
+    expect("");
+    touch_done(&r, touch_data);
+    expect("ready 1 at 5;");
+
+    /* one that is closed meanwhile is not missed */
+    open_session(2, "alice", false, 0);
+    session_close(worker.sessions, session_find(&l, 2));
+    r.status = STORAGE_TOKEN_ENDED;
+    touch_done(&r, touch_data);
+    expect("");
+}
+
+static void
+an_ended_token_is_refused(void **state)
+{
+    struct storage_result r = {.status = STORAGE_TOKEN_ENDED};
+
+    (void) state;
+    open_live();
+    touch_held = true;
+    open_session(2, "alice", false, 0);
+    touch_done(&r, touch_data);
+    expect("refuse 2 401;");
+    assert_null(session_find(&l, 2));
+    open_session(3, "alice", false, 0);
+    r.status = STORAGE_UNAVAILABLE;
+    touch_done(&r, touch_data);
+    expect("refuse 3 503;");
+}
+
+static void
+a_removed_device_ends_its_sessions_once(void **state)
+{
+    (void) state;
+    open_live();
+    open_session(2, "alice", false, 0);
+    open_session(3, "bob", false, 0);
+    subscribed(1, 8, 0);
+    out[0] = '\0';
+    sessions_end_device(worker.sessions, STR("alice"), STR("e"));
+    sessions_end_device(worker.sessions, STR("carol"), STR("d"));
+    expect("");
+    sessions_end_device(worker.sessions, STR("alice"), STR("d"));
+    expect("end 1 1008;end 2 1008;");
+    sessions_end_device(worker.sessions, STR("alice"), STR("d"));
+    expect("");
+    assert_true(one()->ended);
+}
+
+static void
 the_last_close_unsubscribes(void **state)
 {
     (void) state;
@@ -662,6 +742,9 @@ main(void)
         TEST(a_full_link_drops_events_and_parks_pages),
         TEST(a_reply_takes_the_place_of_its_event),
         TEST(a_reply_beyond_a_gap_makes_it_behind),
+        TEST(a_session_waits_for_what_is_said_of_its_token),
+        TEST(an_ended_token_is_refused),
+        TEST(a_removed_device_ends_its_sessions_once),
         TEST(the_last_close_unsubscribes),
         TEST(closed_before_subscribed_unsubscribes_then),
         TEST(closed_while_reading_forgets_the_page),

@@ -1,0 +1,15 @@
+/*
+ * What users say of themselves, and the index by which they are found.
+ */
+
+#ifndef STORAGE_PROFILE_H
+#define STORAGE_PROFILE_H
+
+#include "storage_state.h"
+
+/* Puts the user under the fold of a text into the commit, or takes him out;
+ * a text that folds to nothing is in no index. */
+void profile_index(struct embedded *e, const struct user *u, struct str text,
+                   bool in);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * Who may see a user's presence, who asked to be told of it, and the telling.
+ * Contacts and fellow members may, unless the user blocks them: members of a
+ * group, or of a direct channel in which both have written.
+ */
+
+#ifndef STORAGE_WATCH_H
+#define STORAGE_WATCH_H
+
+#include "storage_presence.h"
+
+void watch_open(struct embedded *e);
+void watch_close(struct embedded *e);
+
+/* Tells contacts and watchers of a change. */
+void watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at);
+
+/* `"user":"U","online":B,"last_active_at":N}`; 0 is null. */
+void watch_json(struct buf *b, struct str user, bool online, uint64_t at);
+
+/* storage_presence.c */
+bool presence_online(struct embedded *e, uint64_t number);
+uint64_t presence_active_at(struct embedded *e, const struct user *u);
+
+#endif

@@ -1,0 +1,212 @@
+"""Contacts: requests, friends, blocks, and who is told of them."""
+
+from chat import *
+
+STATES = ('request', 'accept', 'decline', 'remove', 'block', 'unblock')
+
+
+def contact(client, what, user, **more):
+    return client.call('contact.' + what, dict(user=user, **more))['contact']
+
+
+def contacts(client):
+    answer = client.call('contact.list', {})
+    equal((answer['more'], answer['next']), (False, None))
+    return {c['user']: c['state'] for c in answer['contacts']}
+
+
+def told(client, user):
+    """The state in the next contact.updated, which is of this user."""
+    event = client.event('contact.updated')
+    equal(event['contact']['user'], user)
+    return event['contact']['state']
+
+
+@test('a request, its acceptance and the removal are seen on both sides, live and in sync')
+def _():
+    server = Server()
+    alice, bob, tablet = server.client('alice'), server.client('bob'), server.client('alice', device='tablet')
+    equal(contact(alice, 'request', 'bob'), {'user': 'bob', 'state': 'requested'})
+    equal((told(alice, 'bob'), told(tablet, 'bob'), told(bob, 'alice')), ('requested', 'requested', 'incoming'))
+    equal(contact(bob, 'accept', 'alice'), {'user': 'alice', 'state': 'friend'})
+    equal((told(alice, 'bob'), told(bob, 'alice')), ('friend', 'friend'))
+    equal((contacts(alice), contacts(bob)), ({'bob': 'friend'}, {'alice': 'friend'}))
+    equal(contact(alice, 'remove', 'bob')['state'], 'none')
+    equal((told(alice, 'bob'), told(bob, 'alice')), ('none', 'none'))
+    equal((contacts(alice), contacts(bob)), ({}, {}))
+    equal([(e['method'], e['params']['inbox_id'], e['params']['contact']) for e in server.inbox('bob')],
+          [('contact.updated', i + 1, {'user': 'alice', 'state': s})
+           for i, s in enumerate(('incoming', 'friend', 'none'))])
+    server.stop()
+    equal(server.check_store()[0], 0, server.check_store()[1])
+
+
+@test('who was away reads what he missed, by after= as by inbox.sync')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    contact(alice, 'request', 'bob')
+    alice.say('bob', 'have a look')
+    bob = server.client('bob', after=0)
+    equal(told(bob, 'alice'), 'incoming')
+    equal(bob.message()['text'], 'have a look')
+
+
+@test('requests that cross each other make friends')
+def _():
+    server = Server()
+    for i in range(20):
+        a, b = server.client('a%d' % i), server.client('b%d' % i)
+        one, two = a.request('contact.request', {'user': 'b%d' % i}), b.request('contact.request', {'user': 'a%d' % i})
+        equal({a.reply(one)['contact']['state'], b.reply(two)['contact']['state']}, {'requested', 'friend'})
+        equal((contacts(a), contacts(b)), ({'b%d' % i: 'friend'}, {'a%d' % i: 'friend'}))
+
+
+@test('declining takes the request back on both sides; what is not there is 404')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    for what in ('accept', 'decline'):
+        equal(refused(contact, bob, what, 'alice').reason, 'contact_not_found')
+    contact(alice, 'request', 'bob')
+    equal(refused(contact, alice, 'accept', 'bob').code, 404)
+    equal(contact(bob, 'decline', 'alice')['state'], 'none')
+    equal((contacts(alice), contacts(bob)), ({}, {}))
+    equal(contact(bob, 'remove', 'alice')['state'], 'none')
+    equal(contact(bob, 'unblock', 'alice')['state'], 'none')
+    equal(len(server.inbox('bob')), 2)
+
+
+@test('doubled requests change nothing and make no event')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    for _ in range(3):
+        equal(contact(alice, 'request', 'bob')['state'], 'requested')
+    equal((len(server.inbox('alice')), len(server.inbox('bob'))), (1, 1))
+
+
+@test('nobody is a contact of himself, and what is no user id is none')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    for what in STATES:
+        e = refused(contact, alice, what, 'alice')
+        equal((e.code, e.reason), (-32602, 'oneself'))
+        equal(refused(contact, alice, what, 'a/b').reason, 'bad_user')
+        equal(refused(contact, alice, what, '').code, -32602)
+        equal(refused(alice.call, 'contact.' + what, {}).reason, 'missing')
+    equal(refused(alice.call, 'contact.list', {'after': 'x'}).reason, 'bad_cursor')
+
+
+@test('the blocked one is refused direct messages and group additions, and is told nothing of the block')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    channel = alice.say('bob', 'before')['channel']
+    contact(alice, 'request', 'bob')
+    contact(bob, 'accept', 'alice')
+    before = len(server.inbox('bob'))
+    equal(contact(alice, 'block', 'bob')['state'], 'blocked')
+    equal(contacts(alice), {'bob': 'blocked'})
+    equal((contacts(bob), len(server.inbox('bob'))), ({'alice': 'friend'}, before))
+    calls = [('message.send', {'to': 'alice', 'client_id': 'x', 'text': 'x'}),
+             ('message.send', {'channel': channel, 'client_id': 'x', 'text': 'x'}),
+             ('channel.create', {'name': 'g', 'members': ['carol', 'alice']})]
+    own = bob.call('channel.create', {'name': 'g', 'members': ['carol']})['channel']['channel']
+    calls.append(('channel.add', {'channel': own, 'users': ['alice']}))
+    for method, params in calls:
+        e = refused(bob.call, method, params)
+        equal((e.code, e.reason), (403, 'blocked'), method)
+    equal(bob.call('message.history', {'channel': channel})['messages'][-1]['text'], 'before')
+    contact(alice, 'unblock', 'bob')
+    equal((contacts(alice), contacts(bob)), ({'bob': 'friend'}, {'alice': 'friend'}))
+    bob.say('alice', 'after')
+    server.stop()
+    equal(server.check_store()[0], 0)
+
+
+@test('blocks do not act on messages inside groups')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    channel = alice.call('channel.create', {'name': 'g', 'members': ['bob']})['channel']['channel']
+    contact(alice, 'block', 'bob')
+    bob.say(channel, 'still heard')
+    equal(alice.message()['text'], 'still heard')
+
+
+@test('a request to one who blocks is seen by him when the block is gone, and by the asker as any other')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    contact(alice, 'block', 'bob')
+    equal(contact(bob, 'request', 'alice')['state'], 'requested')
+    equal(contacts(alice), {'bob': 'blocked'})
+    equal(refused(contact, alice, 'accept', 'bob').reason, 'contact_blocked')
+    equal(refused(contact, alice, 'request', 'bob').reason, 'contact_blocked')
+    equal(contact(alice, 'unblock', 'bob')['state'], 'incoming')
+    contact(alice, 'accept', 'bob')
+    equal(contacts(bob), {'alice': 'friend'})
+
+
+@test('one client_id, one effect: a repeat after a removal does not ask again')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    contact(alice, 'request', 'bob', client_id='c1')
+    contact(bob, 'decline', 'alice')
+    equal(contact(alice, 'request', 'bob', client_id='c1')['state'], 'requested')
+    equal((contacts(alice), contacts(bob)), ({}, {}))
+
+
+@test('chat_unknown_users refuse: one who never connected is 404')
+def _():
+    server = Server(ws='chat_unknown_users refuse;', rpc='chat_unknown_users refuse;')
+    alice = server.client('alice')
+    for what in ('request', 'block'):
+        equal(refused(contact, alice, what, 'nobody').reason, 'user_not_found')
+    server.client('bob')
+    equal(contact(alice, 'request', 'bob')['state'], 'requested')
+
+
+@test('contacts, blocks and their events outlive a kill of every process')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    contact(alice, 'request', 'bob')
+    contact(alice, 'block', 'eve')
+    for name in ('chatd: store', 'chatd: worker 0', 'chatd: worker 1'):
+        server.kill(name)
+    server.wait_ready()
+    equal(contacts(alice), {'bob': 'requested', 'eve': 'blocked'})
+    contact(bob, 'accept', 'alice')
+    eve = server.client('eve')
+    equal(refused(eve.say, 'alice', 'hello').reason, 'blocked')
+    equal([e['params']['contact']['state'] for e in server.inbox('alice')], ['requested', 'blocked', 'friend'])
+
+
+@test('10,000 contacts are listed at once and page by page')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    names = ['u%05d' % i for i in range(10000)]
+    for at in range(0, len(names), 1000):
+        keys = [alice.request('contact.request', {'user': u}) for u in names[at:at + 1000]]
+        for key in keys:
+            alice.reply(key)
+    listed = contacts(alice)
+    equal((len(listed), set(listed.values())), (10000, {'requested'}))
+    seen, after = [], {}
+    while True:
+        page = alice.call('contact.list', dict(limit=3000, **after))
+        seen += [c['user'] for c in page['contacts']]
+        if not page['more']:
+            break
+        after = {'after': page['next']}
+    equal(sorted(seen), names)
+    server.stop()
+    equal(server.check_store()[0], 0)
+
+
+main()

@@ -1,0 +1,552 @@
+/*
+ * Contacts, profiles, devices and presence through storage.h, on each embedded
+ * back end; and the fold of texts.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "fold.h"
+#include "storage.h"
+
+#define EVENTS_MAX 64
+
+struct answer {
+    bool done, duplicate;
+    enum storage_status status;
+    uint64_t number;
+    char json[4096];
+};
+
+static uv_loop_t loop;
+static struct storage *storage;
+static char address[160];
+static char dir[96];
+static unsigned n_worlds;
+static bool closed;
+
+/* "TARGET:TAIL;" of each event and target */
+static char told[8192];
+
+
+static void
+on_event(const struct storage_event *e, void *data)
+{
+    size_t len;
+
+    (void) data;
+
+    for (uint32_t i = 0; i < e->n_targets; i++) {
+        len = strlen(told);
+        snprintf(told + len, sizeof(told) - len, "%llu:%.*s;",
+                 (unsigned long long) e->targets[i].number, (int) e->tail.len,
+                 e->tail.data);
+    }
+}
+
+
+static void
+on_closed(void *data)
+{
+    (void) data;
+    closed = true;
+}
+
+
+static void
+on_done(const struct storage_result *r, void *data)
+{
+    struct answer *a = data;
+
+    a->done = true;
+    a->status = r->status;
+    a->duplicate = r->duplicate;
+    a->number = r->number;
+    snprintf(a->json, sizeof(a->json), "%.*s", (int) r->json.len,
+             r->json.len == 0 ? "" : r->json.data);
+}
+
+
+static struct answer *
+call(const struct storage_op *op)
+{
+    static struct answer a;
+
+    memset(&a, 0, sizeof(a));
+    storage_submit(storage, op, on_done, &a);
+    assert_false(a.done);
+
+    while (!a.done) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+
+    return &a;
+}
+
+
+static void
+open_storage(void)
+{
+    struct storage_handlers handlers = {.event = on_event};
+    const char *error = NULL;
+
+    storage = storage_open(&loop, address, &handlers, &error);
+    assert_non_null(storage);
+}
+
+
+static void
+close_storage(void)
+{
+    closed = false;
+    storage_close(storage, on_closed, NULL);
+
+    while (!closed) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+}
+
+
+static int
+start(const char *scheme)
+{
+    uv_loop_init(&loop);
+    told[0] = '\0';
+    snprintf(address, sizeof(address), "%s:%s%u", scheme, dir, ++n_worlds);
+    open_storage();
+    return 0;
+}
+
+
+static int
+setup_memory(void **state)
+{
+    (void) state;
+    return start("memory");
+}
+
+
+static int
+setup_leveldb(void **state)
+{
+    (void) state;
+    return start("leveldb");
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+    close_storage();
+    return uv_loop_close(&loop);
+}
+
+
+static struct str
+s(const char *text)
+{
+    return (struct str){text, text == NULL ? 0 : strlen(text)};
+}
+
+
+static struct answer *
+with(enum storage_op_type type, const char *user, const char *to)
+{
+    struct storage_op op = {.type = type, .user = s(user), .to = s(to)};
+
+    return call(&op);
+}
+
+
+static uint64_t
+subscribe(const char *user)
+{
+    struct storage_op op = {
+        .type = STORAGE_SUBSCRIBE, .flags = STORAGE_CONNECT, .user = s(user)};
+
+    return call(&op)->number;
+}
+
+
+static struct answer *
+presence(enum storage_op_type type, const char *user, const char *of)
+{
+    struct str users[] = {s(of)};
+    struct storage_op op = {
+        .type = type, .user = s(user), .users = users, .n_users = 1};
+
+    return call(&op);
+}
+
+
+static void
+run_for(unsigned ms)
+{
+    uint64_t until = uv_hrtime() + ms * 1000000ull;
+
+    while (uv_hrtime() < until) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+}
+
+
+static void
+expect_contact(const struct answer *a, const char *user, const char *state)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text),
+             "{\"contact\":{\"user\":\"%s\",\"state\":\"%s\"}}", user, state);
+    assert_int_equal(a->status, STORAGE_OK);
+    assert_string_equal(a->json, text);
+}
+
+
+static void
+a_request_and_its_answer_change_both_sides(void **state)
+{
+    (void) state;
+    subscribe("alice");
+    subscribe("bob");
+    told[0] = '\0';
+    expect_contact(with(STORAGE_REQUEST_CONTACT, "alice", "bob"), "bob",
+                   "requested");
+    assert_string_equal(
+        told, "1:,\"contact\":{\"user\":\"bob\",\"state\":\"requested\"}}};"
+              "2:,\"contact\":{\"user\":\"alice\",\"state\":\"incoming\"}}};");
+    expect_contact(with(STORAGE_REQUEST_CONTACT, "bob", "alice"), "alice",
+                   "friend");
+    assert_string_equal(with(STORAGE_LIST_CONTACTS, "alice", NULL)->json,
+                        "{\"contacts\":[{\"user\":\"bob\",\"state\":"
+                        "\"friend\"}],\"more\":false,\"next\":null}");
+    expect_contact(with(STORAGE_REMOVE_CONTACT, "bob", "alice"), "alice",
+                   "none");
+    assert_string_equal(with(STORAGE_LIST_CONTACTS, "alice", NULL)->json,
+                        "{\"contacts\":[],\"more\":false,\"next\":null}");
+}
+
+
+static void
+what_is_not_there_is_not_accepted(void **state)
+{
+    (void) state;
+    subscribe("alice");
+    assert_int_equal(with(STORAGE_ACCEPT_CONTACT, "alice", "nobody")->status,
+                     STORAGE_NO_CONTACT);
+    assert_int_equal(with(STORAGE_DECLINE_CONTACT, "alice", "nobody")->status,
+                     STORAGE_NO_CONTACT);
+    expect_contact(with(STORAGE_UNBLOCK_CONTACT, "alice", "nobody"), "nobody",
+                   "none");
+    assert_int_equal(with(STORAGE_REQUEST_CONTACT, "alice", "alice")->status,
+                     STORAGE_NO_USER);
+    assert_int_equal(with(STORAGE_GET_USER, "alice", "nobody")->status,
+                     STORAGE_NO_USER);
+}
+
+
+static void
+a_block_lies_over_what_is_there_and_tells_one_side(void **state)
+{
+    struct storage_op send = {.type = STORAGE_SEND,
+                              .user = STR("bob"),
+                              .to = STR("alice"),
+                              .client_id = STR("c"),
+                              .text = STR("\"client_id\":\"c\"}")};
+
+    (void) state;
+    subscribe("alice");
+    subscribe("bob");
+    with(STORAGE_REQUEST_CONTACT, "alice", "bob");
+    told[0] = '\0';
+    expect_contact(with(STORAGE_BLOCK_CONTACT, "alice", "bob"), "bob",
+                   "blocked");
+    assert_string_equal(
+        told, "1:,\"contact\":{\"user\":\"bob\",\"state\":\"blocked\"}}};");
+    assert_int_equal(call(&send)->status, STORAGE_BLOCKED);
+    assert_int_equal(with(STORAGE_REQUEST_CONTACT, "alice", "bob")->status,
+                     STORAGE_BLOCKING);
+    expect_contact(with(STORAGE_ACCEPT_CONTACT, "bob", "alice"), "alice",
+                   "friend");
+
+    close_storage();
+    open_storage();
+    assert_int_equal(call(&send)->status, STORAGE_BLOCKED);
+    expect_contact(with(STORAGE_UNBLOCK_CONTACT, "alice", "bob"), "bob",
+                   "friend");
+    assert_int_equal(call(&send)->status, STORAGE_OK);
+}
+
+
+static void
+a_repeat_gets_the_first_answer(void **state)
+{
+    struct storage_op op = {.type = STORAGE_REQUEST_CONTACT,
+                            .user = STR("alice"),
+                            .to = STR("bob"),
+                            .client_id = STR("c1")};
+
+    (void) state;
+    subscribe("alice");
+    expect_contact(call(&op), "bob", "requested");
+    with(STORAGE_REMOVE_CONTACT, "alice", "bob");
+    assert_true(call(&op)->duplicate);
+    assert_string_equal(with(STORAGE_LIST_CONTACTS, "bob", NULL)->json,
+                        "{\"contacts\":[],\"more\":false,\"next\":null}");
+}
+
+
+static void
+contact_pages_go_on_where_they_ended(void **state)
+{
+    struct storage_op op = {
+        .type = STORAGE_LIST_CONTACTS, .user = STR("alice"), .limit = 2};
+    char name[8];
+
+    (void) state;
+    subscribe("alice");
+
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "u%u", i);
+        with(STORAGE_BLOCK_CONTACT, "alice", name);
+    }
+
+    assert_non_null(strstr(call(&op)->json, "\"more\":true,\"next\":\"3\""));
+    op.cursor = STR("3");
+    assert_string_equal(call(&op)->json,
+                        "{\"contacts\":[{\"user\":\"u2\",\"state\":"
+                        "\"blocked\"}],\"more\":false,\"next\":null}");
+    op.cursor = STR("3x");
+    assert_int_equal(call(&op)->status, STORAGE_BAD_CURSOR);
+}
+
+
+static void
+profiles_are_found_by_their_folds(void **state)
+{
+    struct storage_op update = {.type = STORAGE_UPDATE_USER,
+                                .user = STR("Alice"),
+                                .name = STR("\xc3\x89"
+                                            "cole")};
+    struct storage_op search = {.type = STORAGE_SEARCH_USERS,
+                                .user = STR("bob"),
+                                .text = STR("e\xcc\x81"
+                                            "CO")};
+    const char *alice = "{\"users\":[{\"user\":\"Alice\",\"display_name\":"
+                        "\"\xc3\x89"
+                        "cole\",\"avatar\":null,\"status\":null}]}";
+
+    (void) state;
+    assert_int_equal(call(&update)->status, STORAGE_OK);
+    assert_string_equal(call(&search)->json, alice);
+    search.text = STR("aLI");
+    assert_string_equal(call(&search)->json, alice);
+
+    /* the name may fold to the id, and be taken away again */
+    update.name = STR("ALICE");
+    call(&update);
+    update.name = STR("");
+    call(&update);
+    assert_non_null(strstr(call(&search)->json, "\"Alice\""));
+    search.text = STR("\xc3\xa9");
+    assert_string_equal(call(&search)->json, "{\"users\":[]}");
+}
+
+
+static void
+a_removed_device_ends_older_tokens(void **state)
+{
+    struct storage_op touch = {
+        .type = STORAGE_TOUCH, .user = STR("alice"), .device = STR("phone")};
+    uint64_t now = (uint64_t) time(NULL);
+
+    (void) state;
+    touch.number = now - 5;
+    assert_int_equal(call(&touch)->status, STORAGE_OK);
+    subscribe("alice");
+    assert_int_equal(with(STORAGE_REMOVE_DEVICE, "alice", "phone")->status,
+                     STORAGE_NO_DEVICE);
+    assert_int_equal(call(&touch)->status, STORAGE_OK);
+    assert_non_null(strstr(with(STORAGE_LIST_DEVICES, "alice", NULL)->json,
+                           "\"device\":\"phone\""));
+    assert_int_equal(with(STORAGE_REMOVE_DEVICE, "alice", "phone")->status,
+                     STORAGE_OK);
+    assert_int_equal(call(&touch)->status, STORAGE_TOKEN_ENDED);
+
+    close_storage();
+    open_storage();
+    assert_string_equal(with(STORAGE_LIST_DEVICES, "alice", NULL)->json,
+                        "{\"devices\":[]}");
+    assert_int_equal(call(&touch)->status, STORAGE_TOKEN_ENDED);
+    touch.number = 0;
+    touch.flags = STORAGE_KNOWN;
+    assert_int_equal(call(&touch)->status, STORAGE_OK);
+    assert_string_equal(with(STORAGE_LIST_DEVICES, "alice", NULL)->json,
+                        "{\"devices\":[]}");
+    touch.number = now + 2;
+    touch.flags = 0;
+    assert_int_equal(call(&touch)->status, STORAGE_OK);
+}
+
+
+/* "user":"U","online":B at the start of a row */
+static bool
+is_online(const struct answer *a)
+{
+    assert_int_equal(a->status, STORAGE_OK);
+    return strstr(a->json, "\"online\":true") != NULL;
+}
+
+
+static void
+only_those_who_may_see_presence(void **state)
+{
+    (void) state;
+    subscribe("alice");
+    subscribe("bob");
+    assert_true(is_online(presence(STORAGE_PRESENCE_GET, "bob", "bob")));
+    assert_false(is_online(presence(STORAGE_PRESENCE_GET, "bob", "alice")));
+    with(STORAGE_REQUEST_CONTACT, "alice", "bob");
+    assert_false(is_online(presence(STORAGE_PRESENCE_GET, "bob", "alice")));
+    with(STORAGE_ACCEPT_CONTACT, "bob", "alice");
+    assert_true(is_online(presence(STORAGE_PRESENCE_GET, "bob", "alice")));
+    with(STORAGE_BLOCK_CONTACT, "alice", "bob");
+    assert_string_equal(presence(STORAGE_PRESENCE_GET, "bob", "alice")->json,
+                        "{\"users\":[{\"user\":\"alice\",\"online\":false,"
+                        "\"last_active_at\":null}]}");
+    assert_true(is_online(presence(STORAGE_PRESENCE_GET, "alice", "bob")));
+}
+
+
+static void
+going_is_told_after_the_timeout_and_coming_back_not_at_all(void **state)
+{
+    struct storage_op first = {.type = STORAGE_PRESENCE_START, .limit = 2};
+    struct storage_op leave = {.type = STORAGE_UNSUBSCRIBE, .number = 2};
+
+    (void) state;
+    call(&first);
+    subscribe("alice");
+    subscribe("bob");
+    with(STORAGE_REQUEST_CONTACT, "alice", "bob");
+    with(STORAGE_ACCEPT_CONTACT, "bob", "alice");
+    run_for(50);
+    told[0] = '\0';
+    call(&leave);
+    subscribe("bob");
+    call(&leave);
+    run_for(1500);
+    assert_string_equal(told, "");
+    assert_true(is_online(presence(STORAGE_PRESENCE_GET, "alice", "bob")));
+
+    /* a restart begins the timeout anew, and tells nobody */
+    close_storage();
+    open_storage();
+    call(&first);
+    subscribe("alice");
+    assert_true(is_online(presence(STORAGE_PRESENCE_GET, "alice", "bob")));
+    told[0] = '\0';
+    run_for(1500);
+    assert_string_equal(told, "");
+    run_for(2000);
+    assert_non_null(strstr(told, "1:\"user\":\"bob\",\"online\":false"));
+    assert_false(is_online(presence(STORAGE_PRESENCE_GET, "alice", "bob")));
+}
+
+
+static void
+the_users_of_a_worker_that_is_gone_are_away(void **state)
+{
+    struct storage_op first = {.type = STORAGE_PRESENCE_START, .limit = 0};
+    struct storage_op left = {
+        .type = STORAGE_LEFT,
+        .text = {"\0\0\0\0\0\0\0\2"
+                 "\0\0\0\0\0\0\0\3", 16}
+    };
+
+    (void) state;
+    call(&first);
+    subscribe("alice");
+    subscribe("bob");
+    with(STORAGE_REQUEST_CONTACT, "alice", "bob");
+    with(STORAGE_ACCEPT_CONTACT, "bob", "alice");
+    run_for(20);
+    told[0] = '\0';
+    call(&left);
+    run_for(1200);
+    assert_non_null(strstr(told, "1:\"user\":\"bob\",\"online\":false"));
+    subscribe("bob");
+    run_for(20);
+    assert_non_null(strstr(told, "1:\"user\":\"bob\",\"online\":true"));
+}
+
+
+static void
+expect_fold(struct str text, size_t max, const char *folded)
+{
+    struct buf b = {0};
+
+    fold_put(&b, text, max);
+    assert_false(buf_failed(&b));
+    assert_int_equal(b.len, strlen(folded));
+    assert_memory_equal(b.data, folded, b.len);
+    buf_clear(&b);
+}
+
+
+static void
+texts_fold_and_are_cut_between_code_points(void **state)
+{
+    (void) state;
+    expect_fold(STR("AbC_9"), 64, "abc_9");
+    expect_fold(STR("AbC"), 2, "ab");
+    expect_fold(STR("Stra\xc3\x9f"
+                    "e"),
+                64, "strasse");
+    expect_fold(STR("\xc3\x84x"), 1, "");
+    expect_fold(STR("a\xc3\x84x"), 2, "a");
+    expect_fold(STR("\xef\xbc\xa1"), 64, "a");
+    expect_fold(STR("\xc2\xad"), 64, "");
+}
+
+
+#define ON_BOTH(f)                                                             \
+    cmocka_unit_test_setup_teardown(f, setup_memory, teardown),                \
+        cmocka_unit_test_setup_teardown(f, setup_leveldb, teardown)
+
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_fold_and_are_cut_between_code_points),
+        ON_BOTH(a_request_and_its_answer_change_both_sides),
+        ON_BOTH(what_is_not_there_is_not_accepted),
+        ON_BOTH(a_block_lies_over_what_is_there_and_tells_one_side),
+        ON_BOTH(a_repeat_gets_the_first_answer),
+        ON_BOTH(contact_pages_go_on_where_they_ended),
+        ON_BOTH(profiles_are_found_by_their_folds),
+        ON_BOTH(a_removed_device_ends_older_tokens),
+        ON_BOTH(only_those_who_may_see_presence),
+        ON_BOTH(going_is_told_after_the_timeout_and_coming_back_not_at_all),
+        ON_BOTH(the_users_of_a_worker_that_is_gone_are_away),
+    };
+    char command[160];
+    int failed;
+
+    snprintf(dir, sizeof(dir), "/tmp/test-people-%d-", (int) getpid());
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    snprintf(command, sizeof(command), "rm -rf %s*", dir);
+    return system(command) != 0 || failed != 0;
+}
