@@ -48,7 +48,8 @@ PRELOAD     := $(patsubst tests/preload/%.c,$(O)/preload/%.so,$(wildcard tests/p
 TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX_BIN)
 
 .PHONY: all module chatd run token test asan valgrind soak lint format fuzz mutate \
-        install clean help deps check-deps nginx-asan tests-built
+        install clean help deps check-deps nginx-asan tests-built \
+        bench bench-quick bench-full bench-idle bench-storm bench-built
 .DELETE_ON_ERROR:
 
 all: module chatd
@@ -62,6 +63,8 @@ help:
 	@echo 'make valgrind            a short run of chatd under memcheck'
 	@echo 'make soak                the crash test for SECONDS=600'
 	@echo 'make fuzz                libFuzzer on every decoder; FUZZ_SECONDS=30'
+	@echo 'make bench               compares with a bare program and with nchan; also bench-quick,'
+	@echo '                         bench-full, bench-idle, bench-storm; BENCH=options'
 	@echo 'make mutate              breaks the code in ten ways; each has to be noticed'
 	@echo 'make lint                clang-tidy, cppcheck, format and include checks, gcc and clang'
 	@echo 'make format              clang-format on our side of the code'
@@ -222,6 +225,31 @@ mutate:
 	@tools/mutate $(ONLY)
 
 
+# --- measurements -----------------------------------------------------------
+
+BENCH_LOAD  := $(patsubst %.c,$(O)/%.o,$(wildcard bench/load/*.c))
+BENCH       ?=
+
+$(O)/bench-load: $(BENCH_LOAD) $(O)/common/buf.o
+	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcrypto
+
+$(O)/bench-limit: $(addprefix $(O)/,bench/limit.o bench/load/conn.o bench/load/frame.o common/buf.o)
+	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcrypto -lleveldb
+
+-include $(BENCH_LOAD:.o=.d) $(O)/bench/limit.d
+
+bench-built: all $(O)/bench-load $(O)/bench-limit
+
+bench-quick: MODE := quick
+bench: MODE := standard
+bench-full: MODE := full
+bench-idle: MODE := idle
+bench-storm: MODE := storm
+bench bench-quick bench-full bench-idle bench-storm: $(O)/deps-build $(O)/deps-run
+	@$(MAKE) --no-print-directory -j$$(nproc) bench-built
+	@$(TEST_ENV) bench/run $(MODE) $(BENCH)
+
+
 # --- the rest ---------------------------------------------------------------
 
 lint: $(O)/deps-build $(O)/deps-test $(O)/deps-lint
@@ -229,7 +257,7 @@ lint: $(O)/deps-build $(O)/deps-test $(O)/deps-lint
 
 format:
 	clang-format -i $(wildcard wire/*.[ch] common/*.[ch] storage/*.[ch] workers/*.[ch] \
-	   tests/unit/test_*.c tests/lib/*.c tests/preload/*.c tests/process/*.c fuzz/*.c)
+	   bench/*.c bench/load/*.[ch] tests/unit/test_*.c tests/lib/*.c tests/preload/*.c tests/process/*.c fuzz/*.c)
 
 install: all
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(SBIN_DIR)
