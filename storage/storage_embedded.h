@@ -119,6 +119,9 @@ struct lru {
 /* Memory that a scratch buffer keeps. */
 #define EMBEDDED_SCRATCH 65536
 
+TAILQ_HEAD(away_list, away);
+TAILQ_HEAD(presence_write_list, presence_write);
+
 struct embedded {
     uv_loop_t *loop;
     const struct engine_ops *ops;
@@ -191,9 +194,9 @@ struct embedded {
     uint64_t presence_timeout_ms;
     bool presence_started;
     struct map away, watched;
-    TAILQ_HEAD(, away) away_list;
+    struct away_list away_list;
     struct map presence_writes; /* to be written behind */
-    TAILQ_HEAD(, presence_write) presence_write_list;
+    struct presence_write_list presence_write_list;
 
     uint8_t *subscribed; /* a bit a user number */
     size_t n_subscribed; /* bytes               */
@@ -203,9 +206,9 @@ struct embedded {
     struct storage_target *targets;
     uint32_t n_targets;
 
-    struct storage_stats stats;
+    unsigned ticks;       /* seconds                             */
     uint64_t stall_us[2]; /* of this minute and the one before */
-    unsigned ticks;
+    struct storage_stats stats;
 };
 
 /* Milliseconds since the epoch. */

@@ -110,19 +110,19 @@ static int
 load_user_room(void *array, size_t size, uint32_t n, uint32_t *cap)
 {
     uint32_t more = *cap == 0 ? 2 : *cap * 2;
-    void *p;
+    void *old, *grown;
 
     if (n < *cap) {
         return 0;
     }
 
-    memcpy(&p, array, sizeof(p));
-    p = realloc(p, more * size);
-    if (p == NULL) {
+    memcpy(&old, array, sizeof(old));
+    grown = realloc(old, more * size);
+    if (grown == NULL) {
         return -1;
     }
 
-    memcpy(array, &p, sizeof(p));
+    memcpy(array, &grown, sizeof(grown));
     *cap = more;
     return 0;
 }
