@@ -105,26 +105,24 @@ load_user_newest(struct load_user *l, const struct reader *r,
 }
 
 
-/* Room for one more in an array on the heap. */
-static int
+/* The array on the heap, with room for one more; NULL: no memory, and the
+ * array is as it was. */
+static void *
 load_user_room(void *array, size_t size, uint32_t n, uint32_t *cap)
 {
     uint32_t more = *cap == 0 ? 2 : *cap * 2;
-    void *old, *grown;
 
     if (n < *cap) {
-        return 0;
+        return array;
     }
 
-    memcpy(&old, array, sizeof(old));
-    grown = realloc(old, more * size);
-    if (grown == NULL) {
-        return -1;
+    array = realloc(array, more * size);
+
+    if (array != NULL) {
+        *cap = more;
     }
 
-    memcpy(array, &grown, sizeof(grown));
-    *cap = more;
-    return 0;
+    return array;
 }
 
 
@@ -135,6 +133,7 @@ load_user_devices(struct load_user *l, const struct reader *r,
     struct key prefix;
     struct key_parts parts;
     struct record_device value;
+    void *room;
 
     key_prefix_number(&prefix, KEY_DEVICE, l->number);
 
@@ -146,11 +145,14 @@ load_user_devices(struct load_user *l, const struct reader *r,
             return -1;
         }
 
-        if (l->n_devices < STATE_DEVICES_MAX
-            && load_user_room(&l->devices, sizeof(*l->devices), l->n_devices,
-                              &l->devices_cap)
-                   != 0) {
-            return -1;
+        if (l->n_devices < STATE_DEVICES_MAX) {
+            room = load_user_room(l->devices, sizeof(*l->devices), l->n_devices,
+                                  &l->devices_cap);
+            if (room == NULL) {
+                return -1;
+            }
+
+            l->devices = room;
         }
 
         load_user_device(l, &parts, &value);
@@ -168,6 +170,7 @@ load_user_removals(struct load_user *l, const struct reader *r,
     struct key_parts parts;
     struct removal *w;
     uint64_t at;
+    void *room;
 
     key_prefix_number(&prefix, KEY_REMOVAL, l->number);
 
@@ -176,12 +179,17 @@ load_user_removals(struct load_user *l, const struct reader *r,
          && l->n_removals < STATE_REMOVALS_MAX;
          r->ops->iter_next(i)) {
         if (key_parse(r->ops->iter_key(i), &parts) != 0
-            || record_get_u64(r->ops->iter_value(i), &at) != 0
-            || load_user_room(&l->removals, sizeof(*w), l->n_removals,
-                              &l->removals_cap)
-                   != 0) {
+            || record_get_u64(r->ops->iter_value(i), &at) != 0) {
             return -1;
         }
+
+        room = load_user_room(l->removals, sizeof(*w), l->n_removals,
+                              &l->removals_cap);
+        if (room == NULL) {
+            return -1;
+        }
+
+        l->removals = room;
 
         w = &l->removals[l->n_removals++];
         memset(w, 0, sizeof(*w));
@@ -228,6 +236,7 @@ load_user_contacts(struct load_user *l, const struct reader *r,
     struct key_parts parts;
     struct record_contact value;
     struct contact *c;
+    void *room;
 
     key_prefix_number(&prefix, KEY_CONTACT, l->number);
 
@@ -239,11 +248,13 @@ load_user_contacts(struct load_user *l, const struct reader *r,
             return -1;
         }
 
-        if (load_user_room(&l->contacts, sizeof(*c), l->n_contacts,
-                           &l->contacts_cap)
-            != 0) {
+        room = load_user_room(l->contacts, sizeof(*c), l->n_contacts,
+                              &l->contacts_cap);
+        if (room == NULL) {
             return -1;
         }
+
+        l->contacts = room;
 
         c = &l->contacts[l->n_contacts++];
         *c = (struct contact){parts.second, value.state, value.flags};
