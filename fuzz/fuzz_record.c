@@ -158,8 +158,15 @@ fuzz_value(unsigned which, struct str in, struct buf *b)
         fuzz_text(&r.message);
     } else if (which == 6 && record_get_event(in, &r.tail) == 0) {
         record_put_event(b, r.tail);
-    } else if (which == 7 && record_get_inbox(in, &r.inbox) == 0) {
-        record_put_inbox(b, &r.inbox);
+    } else if (which == 7) {
+        for (uint32_t i = 0; record_get_inbox(in, i, &r.inbox) == 0; i++) {
+            record_put_inbox(b, &r.inbox);
+        }
+
+        /* one bad entry does not spoil the others */
+        if (b->len != in.len) {
+            buf_reset(b, 0);
+        }
     } else if (which == 8 && record_get_membership(in) == 0) {
         record_put_membership(b);
     } else if (which == 9 && record_get_markers(in, &r.markers) == 0) {

@@ -29,6 +29,8 @@ struct ack_look {
 static void ack_look(struct embedded *e, struct user *u, uint64_t after,
                      uint64_t upto);
 static int ack_look_run(struct read_job *job, const struct reader *r);
+static uint32_t ack_look_at(struct ack_look *l, struct str key,
+                            struct str value, uint32_t max);
 static void ack_look_note(struct ack_look *l, const struct record_inbox *to);
 static void ack_look_done(struct embedded *e, struct read_job *job);
 static void ack_deliver(struct embedded *e, const struct ack_look *l,
@@ -108,9 +110,8 @@ ack_look_run(struct read_job *job, const struct reader *r)
 {
     struct ack_look *l = (struct ack_look *) job;
     struct engine_iter *i;
-    struct record_inbox to;
-    struct key key, prefix;
-    uint32_t n;
+    struct key key;
+    uint32_t n = 0, taken;
     int rc;
 
     i = r->ops->iter_open(r->engine);
@@ -118,22 +119,48 @@ ack_look_run(struct read_job *job, const struct reader *r)
         return -1;
     }
 
-    key_prefix_number(&prefix, KEY_INBOX, l->number);
-    key_inbox(&key, l->number, l->upto + 1);
-    r->ops->iter_seek_before(i, key_str(&key));
+    key_inbox(&key, l->number, l->upto);
 
-    for (n = 0; n < ACK_PAGE && l->upto > l->after && r->ops->iter_valid(i)
-                && key_has_prefix(r->ops->iter_key(i), &prefix);
-         n++, l->upto--, r->ops->iter_prev(i)) {
-        if (record_get_inbox(r->ops->iter_value(i), &to) == 0
-            && to.method == STORAGE_EVENT_MESSAGE_NEW) {
-            ack_look_note(l, &to);
+    for (r->ops->iter_seek(i, key_str(&key));
+         n < ACK_PAGE && l->upto > l->after && r->ops->iter_valid(i);
+         r->ops->iter_prev(i)) {
+        taken = ack_look_at(l, r->ops->iter_key(i), r->ops->iter_value(i),
+                            ACK_PAGE - n);
+        if (taken == 0) {
+            break;
         }
+
+        n += taken;
     }
 
     rc = r->ops->iter_error(i);
     r->ops->iter_close(i);
     return n == 0 ? -1 : rc;
+}
+
+
+/* At most max entries of one run; how many they were. */
+static uint32_t
+ack_look_at(struct ack_look *l, struct str key, struct str value, uint32_t max)
+{
+    struct record_inbox_run run;
+    struct record_inbox to;
+    uint32_t n;
+
+    if (record_get_inbox_run(key, value, l->number, &run) != 0
+        || l->upto > run.last) {
+        return 0;
+    }
+
+    for (n = 0; n < max && l->upto > l->after && l->upto >= run.first;
+         n++, l->upto--) {
+        if (record_get_inbox(value, (uint32_t) (l->upto - run.first), &to) == 0
+            && to.method == STORAGE_EVENT_MESSAGE_NEW) {
+            ack_look_note(l, &to);
+        }
+    }
+
+    return n;
 }
 
 

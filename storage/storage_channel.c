@@ -5,11 +5,9 @@
 
 #include "storage_channel.h"
 
+#include "storage_inbox.h"
 #include "storage_marker.h"
 #include "storage_outcome.h"
-
-static void channel_put_inbox(struct embedded *e, struct user *u,
-                              const struct buf *value, struct fan *fan);
 
 
 enum entry
@@ -91,15 +89,12 @@ void
 channel_fan_out(struct embedded *e, const struct channel *ch,
                 struct event *event, uint64_t id)
 {
-    struct record_inbox record = {event->method, ch->number, id, event->rev};
-    struct buf *value = embedded_record(e);
+    struct record_inbox to = {event->method, ch->number, id, event->rev};
     uint32_t i;
 
-    /* The same reference for each of them. */
-    record_put_inbox(value, &record);
-
     for (i = 0; i < ch->n_members; i++) {
-        channel_put_inbox(e, ch->members[i].user, value, &event->fans[i]);
+        event->fans[i].user = ch->members[i].user;
+        event->fans[i].inbox_id = inbox_add(e, ch->members[i].user, &to);
     }
 }
 
@@ -108,28 +103,13 @@ void
 channel_fan_out_to(struct embedded *e, const struct channel *ch,
                    struct event *event, uint64_t id, struct user **users)
 {
-    struct record_inbox record = {event->method, ch->number, id, event->rev};
-    struct buf *value = embedded_record(e);
+    struct record_inbox to = {event->method, ch->number, id, event->rev};
     uint32_t i;
 
-    record_put_inbox(value, &record);
-
     for (i = 0; i < event->n_fans; i++) {
-        channel_put_inbox(e, users[i], value, &event->fans[i]);
+        event->fans[i].user = users[i];
+        event->fans[i].inbox_id = inbox_add(e, users[i], &to);
     }
-}
-
-
-static void
-channel_put_inbox(struct embedded *e, struct user *u, const struct buf *value,
-                  struct fan *fan)
-{
-    struct key key;
-
-    fan->user = u;
-    fan->inbox_id = ++u->newest;
-    key_inbox(&key, u->number, fan->inbox_id);
-    embedded_put(e, &key, value);
 }
 
 

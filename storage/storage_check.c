@@ -30,6 +30,8 @@ static check_record check_format, check_sequence, check_user_name,
 static void check_members(struct check *c);
 static void check_direct_id(struct check *c);
 static void check_outcome(struct check *c, struct str value, uint64_t user);
+static bool check_get_inbox(struct check *c, uint64_t user, uint64_t inbox_id,
+                            struct record_inbox *i);
 
 static const struct {
     enum key_kind kind;
@@ -139,6 +141,31 @@ check_get_message(struct check *c, uint64_t channel, uint64_t id,
     key_message(&k, channel, id);
     return check_get(c, &k, &c->value)
            && record_get_message(buf_str(&c->value), m) == 0;
+}
+
+
+static bool
+check_get_inbox(struct check *c, uint64_t user, uint64_t inbox_id,
+                struct record_inbox *i)
+{
+    struct record_inbox_run run;
+    struct key k;
+
+    key_inbox(&k, user, inbox_id);
+    c->ops->iter_seek(c->look, key_str(&k));
+
+    if (!c->ops->iter_valid(c->look)) {
+        c->unreadable |= c->ops->iter_error(c->look) != 0;
+        return false;
+    }
+
+    return record_get_inbox_run(c->ops->iter_key(c->look),
+                                c->ops->iter_value(c->look), user, &run)
+               == 0
+           && inbox_id >= run.first
+           && record_get_inbox(c->ops->iter_value(c->look),
+                               (uint32_t) (inbox_id - run.first), i)
+                  == 0;
 }
 
 
@@ -650,7 +677,6 @@ check_outcome(struct check *c, struct str value, uint64_t user)
     struct record_outcome o;
     struct record_message m;
     struct record_inbox i;
-    struct key k;
 
     if (record_get_outcome(value, &o) != 0) {
         check_defect(c, CHECK_VALUE, "damaged");
@@ -673,10 +699,7 @@ check_outcome(struct check *c, struct str value, uint64_t user)
         return;
     }
 
-    key_inbox(&k, m.sender, o.inbox_id);
-
-    if (!check_get(c, &k, &c->value)
-        || record_get_inbox(buf_str(&c->value), &i) != 0
+    if (!check_get_inbox(c, m.sender, o.inbox_id, &i)
         || i.method != STORAGE_EVENT_MESSAGE_NEW || i.channel != o.channel
         || i.id != o.message_id) {
         check_defect(c, CHECK_OUTCOME,

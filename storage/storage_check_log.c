@@ -26,6 +26,7 @@ struct check_run {
     bool absent; /* an event told that he was removed                  */
 };
 
+static void check_inbox_entry(struct check *c, const struct record_inbox *i);
 static bool check_sequel(struct check *c, const char *what);
 static struct check_run *check_run_find(struct check *c, uint64_t channel);
 static void check_run_message(struct check *c, struct check_run *run,
@@ -112,51 +113,77 @@ check_event(struct check *c, struct str value)
 }
 
 
+/* A run of entries: each is judged under its own id. */
 void
 check_inbox(struct check *c, struct str value)
 {
     struct record_inbox i;
+    uint64_t last = c->at.second;
+    uint32_t k, n = record_count_inbox(value);
 
     if (c->log_kind == KEY_INBOX && c->log_number != c->at.first) {
         check_inbox_end(c);
     }
 
+    c->at.second = n == 0 || n > last ? last : last - n + 1;
+
     if (check_sequel(c, "inbox") && check_user(c, c->at.first) == NULL) {
         check_defect(c, CHECK_USER, "an inbox of nobody");
     }
 
-    if (record_get_inbox(value, &i) != 0) {
+    c->log_next = last + 1;
+
+    if (n == 0 || n > last) {
         check_defect(c, CHECK_VALUE, "damaged");
         return;
     }
 
-    if (i.method == STORAGE_EVENT_CONTACT_UPDATED) {
-        if (check_user(c, i.channel) == NULL) {
+    c->keys[KEY_INBOX] += n - 1; /* entries are what is counted */
+
+    for (k = 0; k < n; k++) {
+        c->at.second = last - n + 1 + k;
+
+        if (record_get_inbox(value, k, &i) != 0) {
+            check_defect(c, CHECK_VALUE, "damaged");
+        } else {
+            check_inbox_entry(c, &i);
+        }
+    }
+}
+
+
+static void
+check_inbox_entry(struct check *c, const struct record_inbox *i)
+{
+    struct check_run *run;
+
+    if (i->method == STORAGE_EVENT_CONTACT_UPDATED) {
+        if (check_user(c, i->channel) == NULL) {
             check_defect(c, CHECK_REFERENCE, "there is no user %" PRIu64,
-                         i.channel);
+                         i->channel);
         }
 
         return;
     }
 
-    struct check_run *run = check_run_find(c, i.channel);
+    run = check_run_find(c, i->channel);
 
     if (run == NULL) {
         return;
     }
 
-    if (i.method == STORAGE_EVENT_CHANNEL_UPDATED) {
-        check_run_event(c, run, i.id);
-    } else if (i.method == STORAGE_EVENT_MESSAGE_NEW) {
-        check_run_message(c, run, i.id);
-    } else if (i.method == STORAGE_EVENT_MESSAGE_REACTED) {
-        check_run_reaction(c, run, i.id);
-    } else if (i.id > run->newest_message) {
+    if (i->method == STORAGE_EVENT_CHANNEL_UPDATED) {
+        check_run_event(c, run, i->id);
+    } else if (i->method == STORAGE_EVENT_MESSAGE_NEW) {
+        check_run_message(c, run, i->id);
+    } else if (i->method == STORAGE_EVENT_MESSAGE_REACTED) {
+        check_run_reaction(c, run, i->id);
+    } else if (i->id > run->newest_message) {
         check_defect(c, CHECK_REFERENCE,
                      "there is no message %" PRIu64 " in channel %" PRIu64,
-                     i.id, i.channel);
+                     i->id, i->channel);
     } else {
-        check_inbox_revision(c, &i);
+        check_inbox_revision(c, i);
     }
 }
 

@@ -90,6 +90,7 @@ commit_clear(struct commit *c, const struct engine_ops *ops)
     c->writes = false;
     c->n_results = 0;
     c->n_messages = 0;
+    c->inbox_runs = NULL;
     c->outputs = NULL;
     c->outputs_last = &c->outputs;
 }
@@ -377,7 +378,7 @@ commit_start_read(const struct engine_ops *ops, struct engine *e,
         return -1;
     }
 
-    s->fresh = rc == 1;
+    s->write_format = rc != 0;
     *error = "cannot be read: the log says why; restore it from a backup";
 
     key_sequence(&key);

@@ -15,6 +15,7 @@
 #include "storage_engine.h"
 
 struct committer;
+struct inbox_run;
 struct output;
 struct readers;
 struct uv_async_s;
@@ -31,12 +32,13 @@ struct commit {
     uint32_t n_messages;
     struct arena arena;
     struct output *outputs, **outputs_last;
+    struct inbox_run *inbox_runs; /* in the arena, still to be written */
     struct commit *next;
 };
 
 /* Where the sequencer goes on: derived from the last keys of the store. */
 struct commit_start {
-    bool fresh; /* nothing in it, not even its format */
+    bool write_format; /* nothing in it, or of an older format */
     uint64_t sequence;
     uint64_t next_user;
     uint64_t next_channel;

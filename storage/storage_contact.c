@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "storage_inbox.h"
 #include "storage_outcome.h"
 #include "storage_watch.h"
 
@@ -406,10 +407,9 @@ static struct event *
 contact_event(struct embedded *e, struct user *u, const struct user *other,
               unsigned state)
 {
-    struct record_inbox record = {STORAGE_EVENT_CONTACT_UPDATED, other->number,
-                                  state, 0};
+    struct record_inbox to = {STORAGE_EVENT_CONTACT_UPDATED, other->number,
+                              state, 0};
     struct event *event = embedded_event_create(e, 1);
-    struct key key;
 
     (void) embedded_text(e);
     contact_tail(&e->text, user_name(other), state);
@@ -424,11 +424,7 @@ contact_event(struct embedded *e, struct user *u, const struct user *other,
         return NULL;
     }
 
-    event->fans[0] = (struct fan){u, ++u->newest};
-    key_inbox(&key, u->number, u->newest);
-    (void) embedded_record(e);
-    record_put_inbox(&e->record, &record);
-    embedded_put(e, &key, &e->record);
+    event->fans[0] = (struct fan){u, inbox_add(e, u, &to)};
     return event;
 }
 

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "storage_erase.h"
 #include "storage_format.h"
+#include "storage_inbox.h"
 #include "storage_marker.h"
 #include "storage_message.h"
 #include "storage_outcome.h"
@@ -219,7 +220,7 @@ embedded_open_failed(struct embedded *e)
 void
 embedded_start(struct embedded *e, const struct commit_start *start)
 {
-    e->fresh = start->fresh;
+    e->write_format = start->write_format;
     e->sequence = start->sequence;
     e->next_user = start->next_user;
     e->next_channel = start->next_channel;
@@ -486,7 +487,7 @@ embedded_committed(struct embedded *e, const struct committer_news *news)
     struct commit *c = news->commit;
 
     e->committing = NULL;
-    e->fresh = false;
+    e->write_format = false;
     e->reopen_delay_ms = EMBEDDED_REOPEN_DELAY_MS;
     e->stats.commits++;
     e->stats.commit_messages += c->n_messages;
@@ -522,13 +523,14 @@ embedded_hand_over(struct embedded *e)
     }
 
     c->sequence = ++e->sequence;
+    inbox_write(e);
 
     key_sequence(&key);
     value = embedded_record(e);
     record_put_u64(value, c->sequence);
     embedded_put(e, &key, value);
 
-    if (e->fresh) {
+    if (e->write_format) {
         key_format(&key);
         value = embedded_record(e);
         record_put_u32(value, STORAGE_FORMAT);

@@ -147,7 +147,7 @@ struct embedded {
     uint64_t sequence; /* last handed over */
     uint64_t published;
     uint64_t next_user, next_channel;
-    bool fresh;
+    bool write_format;
     unsigned reopen_delay_ms;
 
     struct request *open, **open_last; /* every request that has not ended */

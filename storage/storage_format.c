@@ -55,7 +55,7 @@ storage_format_check(const struct engine_ops *ops, struct engine *e,
         return -1;
     }
 
-    return 0;
+    return format < STORAGE_FORMAT ? 2 : 0;
 }
 
 

@@ -37,6 +37,9 @@ static int subscribe_room(struct embedded *e, uint64_t number);
 static int inbox_read_run(struct read_job *job, const struct reader *r);
 static int inbox_read_refs(struct inbox_read *l, const struct reader *r,
                            struct engine_iter *i, uint32_t n);
+static int inbox_read_run_of(struct inbox_read *l, const struct reader *r,
+                             struct engine_iter *i, uint64_t wanted,
+                             uint32_t n);
 static int inbox_read_tails(struct inbox_read *l, const struct reader *r,
                             struct engine_iter *i, uint32_t from);
 static bool inbox_refers_to_event(const struct inbox_ref *ref);
@@ -197,35 +200,74 @@ inbox_read_run(struct read_job *job, const struct reader *r)
 }
 
 
-/* Inbox ids are gapless: the next n have to be there. */
+/* Inbox ids are gapless: the next n have to be there, in runs. */
 static int
 inbox_read_refs(struct inbox_read *l, const struct reader *r,
                 struct engine_iter *i, uint32_t n)
 {
+    uint64_t wanted = l->after + l->n + 1;
     struct key key;
-    struct inbox_ref *ref;
+    int taken;
 
-    key_inbox(&key, l->user, l->after + l->n + 1);
+    key_inbox(&key, l->user, wanted);
 
-    for (r->ops->iter_seek(i, key_str(&key)); n > 0;
-         n--, r->ops->iter_next(i)) {
-        ref = &l->refs[l->n];
-        ref->inbox_id = l->after + l->n + 1;
-        key_inbox(&key, l->user, ref->inbox_id);
+    for (r->ops->iter_seek(i, key_str(&key)); n > 0; r->ops->iter_next(i)) {
+        wanted = l->after + l->n + 1;
+        taken = inbox_read_run_of(l, r, i, wanted, n);
 
-        if (!r->ops->iter_valid(i)
-            || !str_eq(r->ops->iter_key(i), key_str(&key))
-            || record_get_inbox(r->ops->iter_value(i), &ref->to) != 0) {
+        if (taken < 0) {
             log_error("store: inbox entry %llu of user %llu is damaged",
-                      (unsigned long long) ref->inbox_id,
+                      (unsigned long long) wanted,
                       (unsigned long long) l->user);
+            return -1;
+        }
+
+        n -= (uint32_t) taken;
+    }
+
+    return 0;
+}
+
+
+/* Up to n entries of the run at i, from the wanted one on; -1: not in it. */
+static int
+inbox_read_run_of(struct inbox_read *l, const struct reader *r,
+                  struct engine_iter *i, uint64_t wanted, uint32_t n)
+{
+    struct record_inbox_run run;
+    struct inbox_ref *ref;
+    struct str value;
+    uint32_t k;
+
+    if (!r->ops->iter_valid(i)) {
+        return -1;
+    }
+
+    value = r->ops->iter_value(i);
+
+    if (record_get_inbox_run(r->ops->iter_key(i), value, l->user, &run) != 0
+        || wanted < run.first || wanted > run.last) {
+        return -1;
+    }
+
+    if (n > run.last - wanted + 1) {
+        n = (uint32_t) (run.last - wanted + 1);
+    }
+
+    for (k = 0; k < n; k++) {
+        ref = &l->refs[l->n];
+        ref->inbox_id = wanted + k;
+
+        if (record_get_inbox(value, (uint32_t) (ref->inbox_id - run.first),
+                             &ref->to)
+            != 0) {
             return -1;
         }
 
         l->n++;
     }
 
-    return 0;
+    return (int) n;
 }
 
 

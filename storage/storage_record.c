@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "storage_field.h"
+#include "storage_key.h"
+
+#define INBOX_ENTRY (1 + 8 + 8 + 4) /* bytes */
 
 static void record_put_changed_message(struct buf *b,
                                        const struct record_message *m);
@@ -325,7 +328,10 @@ record_get_revision(struct str value, struct str *json)
 void
 record_put_inbox(struct buf *b, const struct record_inbox *i)
 {
-    record_put_start(b);
+    if (b->len == 0) {
+        record_put_start(b);
+    }
+
     record_put_number(b, i->method, 1);
     record_put_number(b, i->channel, 8);
     record_put_number(b, i->id, 8);
@@ -333,12 +339,35 @@ record_put_inbox(struct buf *b, const struct record_inbox *i)
 }
 
 
+uint32_t
+record_count_inbox(struct str value)
+{
+    struct record_reader r;
+    size_t n;
+
+    record_read(&r, value);
+    n = record_get_rest(&r).len;
+
+    if (n % INBOX_ENTRY != 0 || n > (size_t) INBOX_ENTRY * RECORD_INBOX_MAX
+        || record_end(&r) != 0) {
+        return 0;
+    }
+
+    return (uint32_t) (n / INBOX_ENTRY);
+}
+
+
 int
-record_get_inbox(struct str value, struct record_inbox *i)
+record_get_inbox(struct str value, uint32_t index, struct record_inbox *i)
 {
     struct record_reader r;
 
+    if (index >= record_count_inbox(value)) {
+        return -1;
+    }
+
     record_read(&r, value);
+    r.pos += (size_t) index * INBOX_ENTRY;
     i->method = (enum storage_event_method) record_get_number(&r, 1);
     i->channel = record_get_number(&r, 8);
     i->id = record_get_number(&r, 8);
@@ -352,7 +381,25 @@ record_get_inbox(struct str value, struct record_inbox *i)
         return -1;
     }
 
-    return record_end(&r);
+    return 0;
+}
+
+
+int
+record_get_inbox_run(struct str key, struct str value, uint64_t user,
+                     struct record_inbox_run *run)
+{
+    struct key_parts at;
+    uint32_t n = record_count_inbox(value);
+
+    if (key_parse(key, &at) != 0 || at.kind != KEY_INBOX || at.first != user
+        || n == 0 || n > at.second) {
+        return -1;
+    }
+
+    run->first = at.second - n + 1;
+    run->last = at.second;
+    return 0;
 }
 
 

@@ -190,8 +190,23 @@ int record_get_event(struct str value, struct str *tail);
 void record_put_revision(struct buf *b, struct str json);
 int record_get_revision(struct str value, struct str *json);
 
+/*
+ * 'I': the entries that one commit gave a user, the last of which has the id
+ * that the key names.  Puts one behind those in b, gets the one at index (from
+ * 0); the count is 0 for what is no run of entries.
+ */
+#define RECORD_INBOX_MAX 512 /* entries of a run */
 void record_put_inbox(struct buf *b, const struct record_inbox *i);
-int record_get_inbox(struct str value, struct record_inbox *i);
+int record_get_inbox(struct str value, uint32_t index, struct record_inbox *i);
+uint32_t record_count_inbox(struct str value);
+
+/* The ids that a run has; -1 when key and value are not one of this user's. */
+struct record_inbox_run {
+    uint64_t first, last;
+};
+
+int record_get_inbox_run(struct str key, struct str value, uint64_t user,
+                         struct record_inbox_run *run);
 
 /* 'L', 'S': only the version */
 void record_put_membership(struct buf *b);

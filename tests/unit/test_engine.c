@@ -486,6 +486,8 @@ the_format_is_looked_at(void **state)
     assert_int_equal(storage_format_check(f->ops, f->e, &error), 1);
     put_format(f, STORAGE_FORMAT);
     assert_int_equal(storage_format_check(f->ops, f->e, &error), 0);
+    put_format(f, STORAGE_FORMAT - 1);
+    assert_int_equal(storage_format_check(f->ops, f->e, &error), 2);
     put_format(f, STORAGE_FORMAT + 1);
     assert_int_equal(storage_format_check(f->ops, f->e, &error), -1);
     assert_non_null(strstr(error, "newer"));

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "storage_key.h"
 #include "storage_record.h"
 
 typedef int get_fn(struct str value);
@@ -351,7 +352,7 @@ get_inbox(struct str value)
 {
     struct record_inbox i;
 
-    return record_get_inbox(value, &i);
+    return record_get_inbox(value, 0, &i);
 }
 
 
@@ -366,24 +367,67 @@ inbox(void **state)
 
     record_put_inbox(&b, &in);
     assert_in_range(b.len, 1, 32);
-    assert_int_equal(record_get_inbox(buf_str(&b), &out), 0);
+    assert_int_equal(record_get_inbox(buf_str(&b), 0, &out), 0);
     assert_int_equal(out.method, in.method);
     assert_int_equal(out.channel, 7);
     assert_int_equal(out.id, 8);
     assert_int_equal(out.rev, 9);
 
     b.data[1] = STORAGE_EVENT_RECEIPT;
-    assert_int_equal(record_get_inbox(buf_str(&b), &out), -1);
+    assert_int_equal(record_get_inbox(buf_str(&b), 0, &out), -1);
     b.data[1] = 0;
-    assert_int_equal(record_get_inbox(buf_str(&b), &out), -1);
+    assert_int_equal(record_get_inbox(buf_str(&b), 0, &out), -1);
     b.data[1] = STORAGE_EVENT_MESSAGE_NEW;
     b.data[9] = 0; /* channel 0 */
-    assert_int_equal(record_get_inbox(buf_str(&b), &out), -1);
+    assert_int_equal(record_get_inbox(buf_str(&b), 0, &out), -1);
     b.data[9] = 7;
     b.data[17] = 0; /* id 0 */
-    assert_int_equal(record_get_inbox(buf_str(&b), &out), -1);
+    assert_int_equal(record_get_inbox(buf_str(&b), 0, &out), -1);
     b.data[17] = 8;
     check_bounds(&b, get_inbox, 0);
+}
+
+
+static void
+inbox_runs(void **state)
+{
+    struct record_inbox in = {STORAGE_EVENT_MESSAGE_NEW, 7, 1, 0}, out;
+    struct record_inbox_run run;
+    struct buf b = {0};
+    struct key key;
+
+    (void) state;
+    key_inbox(&key, 3, 9);
+    assert_int_equal(record_get_inbox_run(key_str(&key), STR("\001"), 3, &run),
+                     -1);
+
+    for (in.id = 1; in.id <= RECORD_INBOX_MAX; in.id++) {
+        record_put_inbox(&b, &in);
+        assert_int_equal(record_count_inbox(buf_str(&b)), in.id);
+    }
+
+    assert_int_equal(record_get_inbox(buf_str(&b), RECORD_INBOX_MAX - 1, &out),
+                     0);
+    assert_int_equal(out.id, RECORD_INBOX_MAX);
+    assert_int_equal(record_get_inbox(buf_str(&b), RECORD_INBOX_MAX, &out), -1);
+
+    /* more entries than ids up to the key's */
+    assert_int_equal(record_get_inbox_run(key_str(&key), buf_str(&b), 3, &run),
+                     -1);
+    key_inbox(&key, 3, RECORD_INBOX_MAX + 4);
+    assert_int_equal(record_get_inbox_run(key_str(&key), buf_str(&b), 4, &run),
+                     -1);
+    assert_int_equal(record_get_inbox_run(key_str(&key), buf_str(&b), 3, &run),
+                     0);
+    assert_int_equal(run.first, 5);
+    assert_int_equal(run.last, RECORD_INBOX_MAX + 4);
+    key_event(&key, 3, RECORD_INBOX_MAX + 4);
+    assert_int_equal(record_get_inbox_run(key_str(&key), buf_str(&b), 3, &run),
+                     -1);
+
+    record_put_inbox(&b, &in);
+    assert_int_equal(record_count_inbox(buf_str(&b)), 0);
+    buf_clear(&b);
 }
 
 
@@ -561,6 +605,7 @@ main(void)
         cmocka_unit_test(a_changed_message),
         cmocka_unit_test(event),
         cmocka_unit_test(inbox),
+        cmocka_unit_test(inbox_runs),
         cmocka_unit_test(membership_markers_device),
         cmocka_unit_test(contact_profile),
         cmocka_unit_test(outcome),

@@ -19,11 +19,13 @@
 
 #include "storage.h"
 #include "storage_engine.h"
+#include "storage_format.h"
 #include "storage_key.h"
 #include "storage_memory.h"
 #include "storage_record.h"
 
-#define EVENTS_MAX 4096
+#define EVENTS_MAX  4096
+#define ANSWERS_MAX 1024
 
 struct answer {
     bool done;
@@ -55,7 +57,7 @@ struct world {
     unsigned lost;
     unsigned n_events;
     struct seen_event events[EVENTS_MAX];
-    struct answer answers[512]; /* of one test */
+    struct answer answers[ANSWERS_MAX]; /* of one test */
     unsigned n_answers;
 };
 
@@ -245,7 +247,7 @@ submit(const struct storage_op *op)
 {
     struct answer *a = &w.answers[w.n_answers++];
 
-    assert_true(w.n_answers <= 512);
+    assert_true(w.n_answers <= ANSWERS_MAX);
     storage_submit(w.s, op, on_done, a);
     assert_false(a->done);
     return a;
@@ -1660,6 +1662,175 @@ assert_one_outcome(struct engine *e)
 }
 
 
+/* One commit's entries of a user, and how many keys they take. */
+
+static unsigned n_runs;
+
+static void
+count_runs(struct engine *e)
+{
+    struct engine_iter *i = engine_memory.iter_open(e);
+    struct key key;
+
+    key_prefix_number(&key, KEY_INBOX, 1);
+    n_runs = 0;
+
+    for (engine_memory.iter_seek(i, key_str(&key));
+         engine_memory.iter_valid(i)
+         && key_has_prefix(engine_memory.iter_key(i), &key);
+         engine_memory.iter_next(i)) {
+        n_runs++;
+    }
+
+    engine_memory.iter_close(i);
+}
+
+
+static void
+send_in_one_commit(unsigned n)
+{
+    struct answer *last;
+    char id[16];
+    unsigned i;
+
+    engine_memory_hold_writes(path(), true);
+    start_send("ann", "ann", "first");
+    wait_until_waiting(1);
+
+    for (i = 2; i <= n; i++) {
+        snprintf(id, sizeof(id), "%u", i);
+        last = start_send("ann", "ann", id);
+    }
+
+    wait_until_waiting(n);
+    engine_memory_hold_writes(path(), false);
+    wait_for(last);
+}
+
+
+static void
+entries_of_one_commit_are_one_record(void **state)
+{
+    struct answer *a;
+    uint64_t after;
+
+    (void) state;
+    subscribe("ann");
+    send_in_one_commit(101);
+
+    for (after = 0; after <= 100; after++) {
+        a = read_inbox("ann", after, 1 + after % 80);
+        assert_int_equal(a->status, STORAGE_OK);
+        assert_int_equal(a->first_id, after + 1);
+        assert_int_equal(number_in(a->tails, "message_id"), after + 1);
+        assert_int_equal(a->n_entries, 1 + after % 80 < 101 - after
+                                           ? 1 + after % 80
+                                           : 101 - after);
+    }
+
+    reopen();
+    assert_int_equal(do_send("ann", "ann", "behind")->inbox_id, 102);
+    assert_int_equal(read_inbox("ann", 0, 1000)->n_entries, 102);
+    world_close();
+    with_engine(count_runs);
+    assert_int_equal(n_runs, 3);
+    world_open();
+}
+
+
+static void
+a_run_of_entries_is_bounded(void **state)
+{
+    struct answer *a;
+
+    (void) state;
+    subscribe("ann");
+    send_in_one_commit(2 + RECORD_INBOX_MAX);
+    a = read_inbox("ann", 0, 1000);
+    assert_int_equal(a->n_entries, 2 + RECORD_INBOX_MAX);
+    world_close();
+    with_engine(count_runs);
+    assert_int_equal(n_runs, 3);
+    world_open();
+}
+
+
+static void
+acknowledging_within_a_run_delivers_up_to_there(void **state)
+{
+    struct storage_op op = {.type = STORAGE_ACK,
+                            .user = s("bob"),
+                            .device = s("phone"),
+                            .inbox_id = 5};
+    struct answer *a = NULL;
+    char id[16];
+    unsigned i;
+
+    (void) state;
+    subscribe("bob");
+    engine_memory_hold_writes(path(), true);
+    start_send("ann", "bob", "first");
+    wait_until_waiting(1);
+
+    for (i = 2; i <= 9; i++) {
+        snprintf(id, sizeof(id), "%u", i);
+        a = start_send("ann", "bob", id);
+    }
+
+    wait_until_waiting(9);
+    engine_memory_hold_writes(path(), false);
+    wait_for(a);
+    call(&op);
+
+    do {
+        a = on_channel(STORAGE_GET_CHANNEL, "bob", "d.ann~bob");
+    } while (strstr(a->json, "\"user\":\"bob\",\"role\":\"member\","
+                             "\"delivered\":5,")
+             == NULL);
+}
+
+
+static void
+put_older_format(struct engine *e)
+{
+    struct engine_batch *b = engine_memory.batch_create();
+    struct buf value = {0};
+    struct key key;
+
+    key_format(&key);
+    record_put_u32(&value, 1);
+    engine_memory.batch_put(b, key_str(&key), buf_str(&value));
+    assert_int_equal(engine_memory.write(e, b, true), 0);
+    engine_memory.batch_free(b);
+    buf_clear(&value);
+}
+
+
+static void
+assert_newest_format(struct engine *e)
+{
+    const char *error;
+
+    assert_int_equal(storage_format_check(&engine_memory, e, &error), 0);
+}
+
+
+static void
+a_store_of_an_older_format_is_raised(void **state)
+{
+    (void) state;
+    do_send("ann", "bob", "1");
+    world_close();
+    with_engine(put_older_format);
+    world_open();
+    do_send("ann", "bob", "2");
+    assert_int_equal(read_inbox("bob", 0, 10)->n_entries, 2);
+    world_close();
+    with_engine(assert_newest_format);
+    world_open();
+}
+
+
 static void
 outcomes_of_old_days_are_deleted(void **state)
 {
@@ -1772,6 +1943,10 @@ main(void)
         ON(a_failed_write_fails_all_that_follows, memory),
         ON(it_tries_until_it_can_be_opened, memory),
         ON(it_closes_while_it_cannot_be_opened, memory),
+        ON(entries_of_one_commit_are_one_record, memory),
+        ON(a_run_of_entries_is_bounded, memory),
+        ON(acknowledging_within_a_run_delivers_up_to_there, memory),
+        ON(a_store_of_an_older_format_is_raised, memory),
         ON(outcomes_of_old_days_are_deleted, memory),
         ON_BOTH(an_unusable_store_is_refused),
         cmocka_unit_test(names_of_operations_and_events),
