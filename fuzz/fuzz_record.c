@@ -126,6 +126,21 @@ fuzz_text(const struct record_message *m)
 }
 
 
+/* The ids are what is put back: an outcome need not be a good one. */
+static void
+fuzz_clients(struct str in)
+{
+    struct record_clients c = {STR("x"), in, 0};
+    struct record_outcome o;
+    struct str id, outcome;
+
+    while (record_next_client(&c, &id, &outcome) == 1) {
+        expect(id.len > 0 && id.len <= STORAGE_ID_MAX);
+        (void) record_get_outcome(outcome, &o);
+    }
+}
+
+
 /* Puts into *b what was got; nothing when it was refused. */
 static void
 fuzz_value(unsigned which, struct str in, struct buf *b)
@@ -179,6 +194,8 @@ fuzz_value(unsigned which, struct str in, struct buf *b)
         record_put_contact(b, &r.contact);
     } else if (which == 13 && record_get_profile(in, &r.profile) == 0) {
         record_put_profile(b, &r.profile);
+    } else if (which == 14) {
+        fuzz_clients(in);
     }
 }
 
@@ -207,10 +224,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct str in = {copy, len};
 
-    if (data[0] % 14 == 0) {
+    if (data[0] % 15 == 0) {
         fuzz_key(in);
     } else {
-        fuzz_value(data[0] % 14, in, &b);
+        fuzz_value(data[0] % 15, in, &b);
 
         if (b.len > 0) {
             expect(!buf_failed(&b) && str_eq(buf_str(&b), in));

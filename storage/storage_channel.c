@@ -5,7 +5,7 @@
 
 #include "storage_channel.h"
 
-#include "storage_inbox.h"
+#include "storage_gather.h"
 #include "storage_marker.h"
 #include "storage_outcome.h"
 
@@ -94,7 +94,7 @@ channel_fan_out(struct embedded *e, const struct channel *ch,
 
     for (i = 0; i < ch->n_members; i++) {
         event->fans[i].user = ch->members[i].user;
-        event->fans[i].inbox_id = inbox_add(e, ch->members[i].user, &to);
+        event->fans[i].inbox_id = gather_inbox(e, ch->members[i].user, &to);
     }
 }
 
@@ -108,7 +108,7 @@ channel_fan_out_to(struct embedded *e, const struct channel *ch,
 
     for (i = 0; i < event->n_fans; i++) {
         event->fans[i].user = users[i];
-        event->fans[i].inbox_id = inbox_add(e, users[i], &to);
+        event->fans[i].inbox_id = gather_inbox(e, users[i], &to);
     }
 }
 
@@ -252,7 +252,7 @@ channel_json_muted(struct buf *b, uint64_t muted)
 
 
 enum step
-channel_answer(struct embedded *e, struct request *r, const struct user *u,
+channel_answer(struct embedded *e, struct request *r, struct user *u,
                struct str json)
 {
     if (json.data == NULL) {

@@ -74,7 +74,7 @@ struct str channel_result_own(struct embedded *e, const struct channel *ch,
 void channel_json_muted(struct buf *b, uint64_t muted);
 
 /* Ends a change by user u: keeps the outcome and answers. */
-enum step channel_answer(struct embedded *e, struct request *r,
-                         const struct user *u, struct str json);
+enum step channel_answer(struct embedded *e, struct request *r, struct user *u,
+                         struct str json);
 
 #endif

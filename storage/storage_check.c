@@ -659,7 +659,22 @@ check_device(struct check *c, struct str value)
 static void
 check_client(struct check *c, struct str value)
 {
-    check_outcome(c, value, c->at.second);
+    struct record_clients clients = {c->at.name, value, 0};
+    struct str id, outcome;
+    uint64_t n = 0;
+    int rc;
+
+    while ((rc = record_next_client(&clients, &id, &outcome)) == 1) {
+        c->at.name = id;
+        check_outcome(c, outcome, c->at.second);
+        n++;
+    }
+
+    if (rc != 0) {
+        check_defect(c, CHECK_VALUE, "damaged");
+    }
+
+    c->keys[KEY_CLIENT] += n == 0 ? 0 : n - 1; /* ids are what is counted */
 }
 
 

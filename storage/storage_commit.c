@@ -90,7 +90,7 @@ commit_clear(struct commit *c, const struct engine_ops *ops)
     c->writes = false;
     c->n_results = 0;
     c->n_messages = 0;
-    c->inbox_runs = NULL;
+    c->gathered = NULL;
     c->outputs = NULL;
     c->outputs_last = &c->outputs;
 }

@@ -15,7 +15,7 @@
 #include "storage_engine.h"
 
 struct committer;
-struct inbox_run;
+struct gathered;
 struct output;
 struct readers;
 struct uv_async_s;
@@ -32,7 +32,7 @@ struct commit {
     uint32_t n_messages;
     struct arena arena;
     struct output *outputs, **outputs_last;
-    struct inbox_run *inbox_runs; /* in the arena, still to be written */
+    struct gathered *gathered; /* in the arena, still to be written */
     struct commit *next;
 };
 

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "storage_inbox.h"
+#include "storage_gather.h"
 #include "storage_outcome.h"
 #include "storage_watch.h"
 
@@ -424,7 +424,7 @@ contact_event(struct embedded *e, struct user *u, const struct user *other,
         return NULL;
     }
 
-    event->fans[0] = (struct fan){u, inbox_add(e, u, &to)};
+    event->fans[0] = (struct fan){u, gather_inbox(e, u, &to)};
     return event;
 }
 

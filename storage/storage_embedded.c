@@ -11,7 +11,7 @@
 #include "log.h"
 #include "storage_erase.h"
 #include "storage_format.h"
-#include "storage_inbox.h"
+#include "storage_gather.h"
 #include "storage_marker.h"
 #include "storage_message.h"
 #include "storage_outcome.h"
@@ -522,8 +522,8 @@ embedded_hand_over(struct embedded *e)
         return;
     }
 
+    gather_write(e);
     c->sequence = ++e->sequence;
-    inbox_write(e);
 
     key_sequence(&key);
     value = embedded_record(e);

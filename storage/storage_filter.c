@@ -14,8 +14,8 @@
 
 #define FILTER_BLOCK_BITS    512
 #define FILTER_BLOCK_WORDS   (FILTER_BLOCK_BITS / 64)
-#define FILTER_BITS_PER_HASH 20
-#define FILTER_PROBES        8
+#define FILTER_BITS_PER_HASH 32
+#define FILTER_PROBES        10
 #define FILTER_FIRST_BLOCKS  512                /* 32 KiB */
 #define FILTER_LAST_BLOCKS   ((size_t) 1 << 22) /* 256 MiB */
 #define FILTER_GROWTH        4

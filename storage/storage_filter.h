@@ -1,6 +1,6 @@
 /*
  * Answers "was this client_id seen on that day?" without asking the disk: a
- * `no` is certain, a `maybe` is wrong about once in a thousand.  A filter is
+ * `no` is certain, a `maybe` is wrong less than once in ten thousand.  A filter is
  * one period's set of hashes, which grows; a window is the filters of the
  * last few periods (days for client_ids, ten-minute slots for request ids).
  *

@@ -33,7 +33,7 @@ static void group_hand_over(struct channel *ch);
 static struct event *group_event(struct embedded *e, struct channel *ch,
                                  uint32_t n_fans, bool removed);
 static enum step group_changed(struct embedded *e, struct request *r,
-                               struct channel *ch, const struct user *u,
+                               struct channel *ch, struct user *u,
                                struct user **gone, uint32_t n_gone);
 static struct str group_left_result(struct embedded *e,
                                     const struct channel *ch);
@@ -478,7 +478,7 @@ group_hand_over(struct channel *ch)
  * answers the one who did it. */
 static enum step
 group_changed(struct embedded *e, struct request *r, struct channel *ch,
-              const struct user *u, struct user **gone, uint32_t n_gone)
+              struct user *u, struct user **gone, uint32_t n_gone)
 {
     struct event *members = NULL, *others = NULL;
     struct str json;

@@ -192,9 +192,24 @@ key_contact(struct key *k, uint64_t user, uint64_t other)
 void
 key_client(struct key *k, uint32_t day, uint64_t user, struct str client_id)
 {
+    key_prefix_clients(k, day, user);
+    key_put_name(k, client_id, STORAGE_ID_MAX);
+}
+
+
+void
+key_clients(struct key *k, uint32_t day, uint64_t user, uint64_t sequence)
+{
+    key_prefix_clients(k, day, user);
+    key_put(k, sequence, 8);
+}
+
+
+void
+key_prefix_clients(struct key *k, uint32_t day, uint64_t user)
+{
     key_prefix_period(k, KEY_CLIENT, day);
     key_put(k, user, 8);
-    key_put_name(k, client_id, STORAGE_ID_MAX);
 }
 
 

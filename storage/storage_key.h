@@ -10,7 +10,7 @@
  *   'c' channel(8)                     channel with its members
  *   'M' channel(8) message_id(8)       message
  *   'E' channel(8) event(8)            a channel.updated
- *   'I' user(8) inbox_id(8)            inbox entry
+ *   'I' user(8) inbox_id(8)            inbox entries, up to this one
  *   'L' user(8) channel(8)             membership, by user
  *   'K' channel(8) user(8)             markers
  *   'V' user(8) device                 device's cursor
@@ -20,7 +20,9 @@
  *   'A' user(8)                        when he was last active
  *   'O' user(8)                        mark of one who is online
  *   'S' text 0 user(8)                 a user id or name, folded
- *   'D' day(4) user(8) client_id       outcome of a client_id
+ *   'D' day(4) user(8) sequence(8)     outcomes of client_ids in one batch
+ *   'D' day(4) user(8) client_id       of one, in stores of format 1; also
+ *                                      what the filters know it by
  *   'Q' slot(4) request_id             outcome of a request
  *   'R' channel(8) message_id(8) rev(4)  revision of a message, as pushed
  *   'x' channel(8) message_id(8)       deleted, still to leave the disk
@@ -114,6 +116,8 @@ void key_search(struct key *k, struct str text, uint64_t user);
 void key_contact(struct key *k, uint64_t user, uint64_t other);
 void key_client(struct key *k, uint32_t day, uint64_t user,
                 struct str client_id);
+void key_clients(struct key *k, uint32_t day, uint64_t user, uint64_t sequence);
+void key_prefix_clients(struct key *k, uint32_t day, uint64_t user);
 void key_request(struct key *k, uint32_t slot, struct str request_id);
 void key_revision(struct key *k, uint64_t channel, uint64_t message_id,
                   uint32_t rev);

@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "storage_filter.h"
+#include "storage_gather.h"
 #include "storage_load.h"
 #include "storage_text.h"
 
@@ -40,6 +41,12 @@ static uint32_t outcome_periods(const struct filter_window *w,
 static void outcome_period_key(struct key *k, const struct request *r,
                                const struct user *u, uint32_t period);
 static int outcome_look_run(struct read_job *job, const struct reader *r);
+static int outcome_look_clients(struct outcome_look *l, const struct reader *r,
+                                struct engine_iter *i, uint32_t day);
+static int outcome_look_client(struct outcome_look *l, const struct reader *r,
+                               struct record_clients *c);
+static int outcome_look_request(struct outcome_look *l, const struct reader *r,
+                                struct engine_iter *i, uint32_t slot);
 static int outcome_look_json(struct outcome_look *l, const struct reader *r,
                              struct str value);
 static int outcome_send_json(struct outcome_look *l, const struct reader *r,
@@ -266,19 +273,25 @@ outcome_periods(const struct filter_window *w, const struct request *r,
 
 
 void
-outcome_put(struct embedded *e, struct request *r, const struct user *u,
+outcome_put(struct embedded *e, struct request *r, struct user *u,
             const struct record_outcome *o)
 {
     bool client = r->op.client_id.len != 0;
     struct filter_window *w = client ? e->days : e->slots;
+    uint32_t period = filter_window_newest(w);
     struct key key;
 
     if (r->outcome_key.len == 0) {
         return;
     }
 
-    outcome_period_key(&key, r, u, filter_window_newest(w));
-    filter_window_add(w, filter_window_newest(w), filter_hash(key_str(&key)));
+    outcome_period_key(&key, r, u, period);
+    filter_window_add(w, period, filter_hash(key_str(&key)));
+
+    if (client) {
+        gather_outcome(e, u, period, r->op.client_id, o);
+        return;
+    }
 
     (void) embedded_record(e);
     record_put_outcome(&e->record, o);
@@ -287,7 +300,7 @@ outcome_put(struct embedded *e, struct request *r, const struct user *u,
 
 
 void
-outcome_put_json(struct embedded *e, struct request *r, const struct user *u,
+outcome_put_json(struct embedded *e, struct request *r, struct user *u,
                  struct str json)
 {
     struct record_outcome o = {.kind = RECORD_OUTCOME_JSON, .json = json};
@@ -313,31 +326,98 @@ static int
 outcome_look_run(struct read_job *job, const struct reader *r)
 {
     struct outcome_look *l = (struct outcome_look *) job;
-    struct str id = {l->id, l->id_len};
-    struct buf value = {0};
-    struct key key;
+    struct engine_iter *i;
     uint32_t n;
     int rc = 0;
 
-    for (n = 0; n < l->n_periods && rc == 0; n++) {
-        if (l->user != 0) {
-            key_client(&key, l->periods[n], l->user, id);
+    i = r->ops->iter_open(r->engine);
+    if (i == NULL) {
+        return -1;
+    }
 
-        } else {
-            key_request(&key, l->periods[n], id);
+    for (n = 0; n < l->n_periods && rc == 0 && !l->found; n++) {
+        rc = l->user != 0 ? outcome_look_clients(l, r, i, l->periods[n])
+                          : outcome_look_request(l, r, i, l->periods[n]);
+    }
+
+    r->ops->iter_close(i);
+    return rc;
+}
+
+
+/*
+ * Newest first, for most repeats come soon.  A user's whole day is only read
+ * when the filter was wrong, which it seldom is.
+ */
+static int
+outcome_look_clients(struct outcome_look *l, const struct reader *r,
+                     struct engine_iter *i, uint32_t day)
+{
+    struct record_clients c;
+    struct key_parts parts;
+    struct key prefix, end;
+    int rc;
+
+    key_prefix_clients(&prefix, day, l->user);
+    key_prefix_end(&end, &prefix);
+
+    for (r->ops->iter_seek_before(i, key_str(&end));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
+         r->ops->iter_prev(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0) {
+            return -1;
         }
 
-        rc = r->ops->get(r->engine, key_str(&key), &value);
+        c = (struct record_clients){parts.name, r->ops->iter_value(i), 0};
+        rc = outcome_look_client(l, r, &c);
 
-        if (rc == 1) {
-            l->found = true;
-            rc = outcome_look_json(l, r, buf_str(&value));
-            break;
+        if (rc != 0 || l->found) {
+            return rc;
         }
     }
 
-    buf_clear(&value);
+    return r->ops->iter_error(i);
+}
+
+
+static int
+outcome_look_client(struct outcome_look *l, const struct reader *r,
+                    struct record_clients *c)
+{
+    struct str id, outcome;
+    int rc;
+
+    while ((rc = record_next_client(c, &id, &outcome)) == 1) {
+        if (str_eq(id, (struct str){l->id, l->id_len})) {
+            l->found = true;
+            return outcome_look_json(l, r, outcome);
+        }
+    }
+
+    if (rc != 0) {
+        log_error("store: the client_ids of user %llu are damaged",
+                  (unsigned long long) l->user);
+    }
+
     return rc;
+}
+
+
+static int
+outcome_look_request(struct outcome_look *l, const struct reader *r,
+                     struct engine_iter *i, uint32_t slot)
+{
+    struct key key;
+
+    key_request(&key, slot, (struct str){l->id, l->id_len});
+    r->ops->iter_seek(i, key_str(&key));
+
+    if (!r->ops->iter_valid(i) || !str_eq(r->ops->iter_key(i), key_str(&key))) {
+        return r->ops->iter_error(i);
+    }
+
+    l->found = true;
+    return outcome_look_json(l, r, r->ops->iter_value(i));
 }
 
 

@@ -47,12 +47,12 @@ enum step outcome_check(struct embedded *e, struct request *r,
                         const struct user *u, bool *answered);
 
 /* Adds the outcome to the commit being collected, by the user. */
-void outcome_put(struct embedded *e, struct request *r, const struct user *u,
+void outcome_put(struct embedded *e, struct request *r, struct user *u,
                  const struct record_outcome *o);
 
 /* outcome_put() of the finished JSON. */
-void outcome_put_json(struct embedded *e, struct request *r,
-                      const struct user *u, struct str json);
+void outcome_put_json(struct embedded *e, struct request *r, struct user *u,
+                      struct str json);
 
 /* The batch of deletes was written: the next one. */
 void outcome_dropped(struct embedded *e);

@@ -32,6 +32,9 @@ struct outcome_drop {
 
 static void outcome_build(struct embedded *e);
 static int outcome_build_run(struct read_job *job, const struct reader *r);
+static void outcome_build_clients(struct outcome_build *s,
+                                  const struct reader *r,
+                                  struct engine_iter *i);
 static void outcome_build_done(struct embedded *e, struct read_job *job);
 static void outcome_drop_old(struct embedded *e);
 static int outcome_drop_run(struct read_job *job, const struct reader *r);
@@ -144,12 +147,43 @@ outcome_build_run(struct read_job *job, const struct reader *r)
          r->ops->iter_valid(i) && !readers_hurry(r->pool)
          && key_has_prefix(r->ops->iter_key(i), &prefix);
          r->ops->iter_next(i)) {
-        filter_add(s->filter, filter_hash(r->ops->iter_key(i)));
+        if (s->kind == KEY_CLIENT) {
+            outcome_build_clients(s, r, i);
+
+        } else {
+            filter_add(s->filter, filter_hash(r->ops->iter_key(i)));
+        }
     }
 
     rc = readers_hurry(r->pool) ? -1 : r->ops->iter_error(i);
     r->ops->iter_close(i);
     return rc;
+}
+
+
+/* What is damaged is found, and told, by who looks for it. */
+static void
+outcome_build_clients(struct outcome_build *s, const struct reader *r,
+                      struct engine_iter *i)
+{
+    struct record_clients c = {
+        {NULL, 0},
+        r->ops->iter_value(i), 0
+    };
+    struct key_parts parts;
+    struct str id, outcome;
+    struct key key;
+
+    if (key_parse(r->ops->iter_key(i), &parts) != 0) {
+        return;
+    }
+
+    c.name = parts.name;
+
+    while (record_next_client(&c, &id, &outcome) == 1) {
+        key_client(&key, s->period, parts.second, id);
+        filter_add(s->filter, filter_hash(key_str(&key)));
+    }
 }
 
 

@@ -30,7 +30,7 @@ static int profile_change(struct embedded *e, struct user *u,
 static void profile_json(struct buf *b, struct str user,
                          const struct record_profile *p);
 static enum step profile_answer(struct embedded *e, struct request *r,
-                                const struct user *u, bool keep);
+                                struct user *u, bool keep);
 static int profile_search_run(struct read_job *job, const struct reader *r);
 static void profile_search_add(struct profile_search *l, uint64_t user);
 static int profile_search_row(struct profile_search *l, const struct reader *r,
@@ -164,8 +164,7 @@ profile_change(struct embedded *e, struct user *u,
 
 
 static enum step
-profile_answer(struct embedded *e, struct request *r, const struct user *u,
-               bool keep)
+profile_answer(struct embedded *e, struct request *r, struct user *u, bool keep)
 {
     struct record_profile p;
     struct str json = {NULL, 0};

@@ -618,3 +618,65 @@ record_get_members(struct record_reader *r, struct record_channel *c)
 
     c->n_members = (uint32_t) n;
 }
+
+
+void
+record_put_client(struct buf *b, struct str client_id,
+                  const struct record_outcome *o)
+{
+    size_t at, len;
+    unsigned i;
+
+    if (b->len == 0) {
+        record_put_number(b, RECORD_VERSION_2, 1);
+    }
+
+    record_put_bytes(b, client_id, 1, STORAGE_ID_MAX);
+    at = b->len;
+    record_put_number(b, 0, 4);
+    record_put_outcome(b, o);
+
+    if (buf_failed(b)) {
+        return;
+    }
+
+    len = b->len - at - 4;
+
+    for (i = 0; i < 4; i++) {
+        b->data[at + i] = (char) (len >> (8 * (3 - i)));
+    }
+}
+
+
+int
+record_next_client(struct record_clients *c, struct str *client_id,
+                   struct str *outcome)
+{
+    struct record_reader r;
+    unsigned version = record_read_either(&r, c->value);
+
+    if (c->at == c->value.len) {
+        return c->at == 0 ? -1 : 0;
+    }
+
+    if (version == RECORD_VERSION) {
+        c->at = c->value.len;
+        *client_id = c->name;
+        *outcome = c->value;
+        return 1;
+    }
+
+    if (c->at != 0) {
+        r.pos = (const unsigned char *) c->value.data + c->at;
+    }
+
+    *client_id = record_get_bytes(&r, 1, STORAGE_ID_MAX);
+    *outcome = record_get_bytes(&r, 4, UINT32_MAX);
+
+    if (r.failed || client_id->len == 0) {
+        return -1;
+    }
+
+    c->at = (size_t) ((const char *) r.pos - c->value.data);
+    return 1;
+}

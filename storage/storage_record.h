@@ -227,4 +227,25 @@ int record_get_contact(struct str value, struct record_contact *c);
 void record_put_outcome(struct buf *b, const struct record_outcome *o);
 int record_get_outcome(struct str value, struct record_outcome *o);
 
+/*
+ * 'D': client_ids of a user with what they did, those of one commit.  Puts one
+ * behind those in b.
+ */
+void record_put_client(struct buf *b, struct str client_id,
+                       const struct record_outcome *o);
+
+/*
+ * The next client_id of a record, and the value of its outcome: 1, 0 when
+ * there is none left, -1 when the record is damaged.  Begin with what is
+ * behind the user in the key, the value, and 0.
+ */
+struct record_clients {
+    struct str name; /* in a store of format 1: the only client_id */
+    struct str value;
+    size_t at;
+};
+
+int record_next_client(struct record_clients *c, struct str *client_id,
+                       struct str *outcome);
+
 #endif

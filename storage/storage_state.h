@@ -52,7 +52,7 @@ struct user {
     struct lru lru; /* in it while refs is 0 */
     struct request_queue waiters;
     struct user *dirty_next, *writing_next;
-    struct inbox_run *inbox_run; /* of the commit being collected, or NULL */
+    struct gathered *gathered; /* of the commit being collected, or NULL */
     uint64_t number;
     uint64_t newest;    /* inbox id, sequenced  */
     uint64_t published; /* inbox id, told       */

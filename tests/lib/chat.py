@@ -12,6 +12,7 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -44,9 +45,19 @@ BAD_LOG = re.compile(r'\[(alert|emerg|crit)\]|runtime error:|Sanitizer|exited on
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """One that no connection of another test gets by chance before it is listened on:
+    below those that the kernel hands out."""
+    with open('/proc/sys/net/ipv4/ip_local_port_range') as f:
+        first = int(f.read().split()[0])
+    low = 10000 if first > 11000 else 1024
+    while True:
+        port = random.SystemRandom().randrange(low, max(first, low + 1000))
+        with socket.socket() as s:
+            try:
+                s.bind(('', port))
+                return port
+            except OSError:
+                pass
 
 
 def alive(pid):

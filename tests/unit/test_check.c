@@ -1025,6 +1025,40 @@ revisions_that_do_not_agree(void **state)
 
 
 static void
+client_ids_in_one_record(void **state)
+{
+    struct record_outcome o = {
+        .kind = RECORD_OUTCOME_MESSAGE, .channel = DIRECT, .message_id = 1};
+    struct key k;
+
+    (void) state;
+    record_put_client(&value, STR("r1"), &o);
+    o.message_id = 9;
+    record_put_client(&value, STR("r2"), &o);
+    key_clients(&k, DAY, ALICE, 7);
+    put(&k);
+    finds_only("DEFECT: 1 outcomes that refer to nothing",
+               "D 20000 1 r2: there is no such message 9 in channel 1");
+    check_says("client ids     3\n");
+}
+
+
+static void
+client_ids_cut_short(void **state)
+{
+    struct record_outcome o = {.kind = RECORD_OUTCOME_EMPTY};
+    struct key k;
+
+    (void) state;
+    record_put_client(&value, STR("r1"), &o);
+    value.len--;
+    key_clients(&k, DAY, ALICE, 7);
+    put(&k);
+    finds_only("DEFECT: 1 ", "damaged");
+}
+
+
+static void
 entries_and_outcomes_of_no_revision(void **state)
 {
     struct key k;
@@ -1146,6 +1180,8 @@ main(void)
         CHECK_TEST(changed_messages_are_sound),
         CHECK_TEST(revisions_that_do_not_agree),
         CHECK_TEST(entries_and_outcomes_of_no_revision),
+        CHECK_TEST(client_ids_in_one_record),
+        CHECK_TEST(client_ids_cut_short),
         CHECK_TEST(a_deleted_text_that_is_there),
         CHECK_TEST(only_the_first_of_a_kind_are_shown),
         CHECK_TEST(what_cannot_be_checked_is_2),

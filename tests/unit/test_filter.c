@@ -54,7 +54,7 @@ what_was_added_is_always_maybe_and_else_seldom(void **state)
             assert_true(filter_maybe(f, hash_of(1, i)));
         }
 
-        assert_true(wrong(f, n + 1, 200000) < 0.003);
+        assert_true(wrong(f, n + 1, 200000) < 0.0002);
         assert_true(filter_memory(f) < (size_t) n * 16);
         filter_free(f);
     }

@@ -389,6 +389,60 @@ inbox(void **state)
 
 
 static void
+clients(void **state)
+{
+    struct record_outcome in = {.kind = RECORD_OUTCOME_JSON,
+                                .json = STR("{\"a\":1}")};
+    struct record_outcome out;
+    struct record_clients c;
+    struct str id, outcome;
+    struct buf b = {0};
+    size_t len;
+
+    (void) state;
+    record_put_client(&b, STR("one"), &in);
+    in.kind = RECORD_OUTCOME_EMPTY;
+    record_put_client(&b, STR("two"), &in);
+
+    c = (struct record_clients){STR("x"), buf_str(&b), 0};
+    assert_int_equal(record_next_client(&c, &id, &outcome), 1);
+    assert_true(str_eq(id, STR("one")));
+    assert_int_equal(record_get_outcome(outcome, &out), 0);
+    assert_true(str_eq(out.json, STR("{\"a\":1}")));
+    assert_int_equal(record_next_client(&c, &id, &outcome), 1);
+    assert_true(str_eq(id, STR("two")));
+    assert_int_equal(record_get_outcome(outcome, &out), 0);
+    assert_int_equal(out.kind, RECORD_OUTCOME_EMPTY);
+    assert_int_equal(record_next_client(&c, &id, &outcome), 0);
+
+    for (len = 0; len < b.len; len++) {
+        int rc;
+
+        c = (struct record_clients){
+            STR("x"), {b.data, len},
+             0
+        };
+
+        while ((rc = record_next_client(&c, &id, &outcome)) == 1) {
+        }
+
+        /* cut between the two it is a whole one */
+        assert_int_equal(rc, len == 1 + 4 + 4 + 9 ? 0 : -1);
+    }
+
+    /* a store of format 1 */
+    buf_reset(&b, 0);
+    record_put_outcome(&b, &in);
+    c = (struct record_clients){STR("x"), buf_str(&b), 0};
+    assert_int_equal(record_next_client(&c, &id, &outcome), 1);
+    assert_true(str_eq(id, STR("x")));
+    assert_int_equal(record_get_outcome(outcome, &out), 0);
+    assert_int_equal(record_next_client(&c, &id, &outcome), 0);
+    buf_clear(&b);
+}
+
+
+static void
 inbox_runs(void **state)
 {
     struct record_inbox in = {STORAGE_EVENT_MESSAGE_NEW, 7, 1, 0}, out;
@@ -606,6 +660,7 @@ main(void)
         cmocka_unit_test(event),
         cmocka_unit_test(inbox),
         cmocka_unit_test(inbox_runs),
+        cmocka_unit_test(clients),
         cmocka_unit_test(membership_markers_device),
         cmocka_unit_test(contact_profile),
         cmocka_unit_test(outcome),

@@ -1662,8 +1662,9 @@ assert_one_outcome(struct engine *e)
 }
 
 
-/* One commit's entries of a user, and how many keys they take. */
+/* What one commit writes for a user, and how many keys it takes. */
 
+static enum key_kind counted;
 static unsigned n_runs;
 
 static void
@@ -1672,7 +1673,7 @@ count_runs(struct engine *e)
     struct engine_iter *i = engine_memory.iter_open(e);
     struct key key;
 
-    key_prefix_number(&key, KEY_INBOX, 1);
+    key_prefix(&key, counted);
     n_runs = 0;
 
     for (engine_memory.iter_seek(i, key_str(&key));
@@ -1683,6 +1684,17 @@ count_runs(struct engine *e)
     }
 
     engine_memory.iter_close(i);
+}
+
+
+static void
+assert_runs(enum key_kind kind, unsigned n)
+{
+    counted = kind;
+    world_close();
+    with_engine(count_runs);
+    assert_int_equal(n_runs, n);
+    world_open();
 }
 
 
@@ -1731,10 +1743,7 @@ entries_of_one_commit_are_one_record(void **state)
     reopen();
     assert_int_equal(do_send("ann", "ann", "behind")->inbox_id, 102);
     assert_int_equal(read_inbox("ann", 0, 1000)->n_entries, 102);
-    world_close();
-    with_engine(count_runs);
-    assert_int_equal(n_runs, 3);
-    world_open();
+    assert_runs(KEY_INBOX, 3);
 }
 
 
@@ -1748,10 +1757,34 @@ a_run_of_entries_is_bounded(void **state)
     send_in_one_commit(2 + RECORD_INBOX_MAX);
     a = read_inbox("ann", 0, 1000);
     assert_int_equal(a->n_entries, 2 + RECORD_INBOX_MAX);
-    world_close();
-    with_engine(count_runs);
-    assert_int_equal(n_runs, 3);
-    world_open();
+    assert_runs(KEY_INBOX, 3);
+}
+
+
+static void
+client_ids_of_one_commit_are_one_record(void **state)
+{
+    struct answer *a;
+    char id[16];
+    unsigned i;
+
+    (void) state;
+    subscribe("ann");
+    send_in_one_commit(101);
+    reopen();
+
+    for (i = 2; i <= 101; i++) {
+        snprintf(id, sizeof(id), "%u", i);
+        a = do_send("ann", "ann", id);
+        assert_true(a->duplicate);
+        assert_int_equal(number_in(a->json, "message_id"), i);
+        assert_int_equal(number_in(a->json, "inbox_id"), i);
+    }
+
+    /* another user's, and another one */
+    assert_false(do_send("bob", "ann", "2")->duplicate);
+    assert_false(do_send("ann", "ann", "102")->duplicate);
+    assert_runs(KEY_CLIENT, 4);
 }
 
 
@@ -1945,6 +1978,7 @@ main(void)
         ON(it_closes_while_it_cannot_be_opened, memory),
         ON(entries_of_one_commit_are_one_record, memory),
         ON(a_run_of_entries_is_bounded, memory),
+        ON(client_ids_of_one_commit_are_one_record, memory),
         ON(acknowledging_within_a_run_delivers_up_to_there, memory),
         ON(a_store_of_an_older_format_is_raised, memory),
         ON(outcomes_of_old_days_are_deleted, memory),
