@@ -134,12 +134,12 @@ def _():
 @test('a client that leaves while it waits is forgotten')
 def _():
     fake = Fake('--open-delay', '700')
-    for _ in range(5):
+    for n in range(5):
         w = WebSocket('127.0.0.1', fake.server.port, handshake=False)
         w.send_bytes(('GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n'
                       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
                       'Authorization: Bearer %s\r\n\r\n' % fake.server.token('alice')).encode())
-        time.sleep(0.05)
+        until(lambda: len(fake.events('OPEN')) > n, what='OPEN')
         w.abort()
     until(lambda: len(fake.events('CLOSED')) == 5, what='CLOSED')
     equal(fake.server.client('bob').call('echo')['user'], 'bob')
