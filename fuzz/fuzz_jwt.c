@@ -3,11 +3,13 @@
  * its first NUL byte into header and claims, as the JSON of a token that is
  * encoded and signed here, so that what stands behind the signature is
  * reached; and the claims alone, in memory of exactly their size.  A token
- * that is accepted must hold what its user promises.
+ * that is accepted must hold what its user promises.  The input is tried as a
+ * JWK Set too, whose keys then verify one signature each.
  */
 
 #include "ngx_chat_jwt.h"
 #include "ngx_chat_claims.h"
+#include "ngx_chat_jwks.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -49,6 +51,7 @@ encode(u_char *dst, const u_char *src, size_t len)
 static void
 verify(const u_char *data, size_t len)
 {
+    ngx_chat_jwk_t keys = {.alg = ngx_chat_jwk_hs256, .secret = key};
     ngx_chat_jwt_result_e result;
     ngx_pool_t pool = {0};
     ngx_chat_jwt_t jwt;
@@ -62,7 +65,7 @@ verify(const u_char *data, size_t len)
         memcpy(token.data, data, len);
     }
 
-    result = ngx_chat_jwt_verify(&token, &key, NOW, &pool, &jwt);
+    result = ngx_chat_jwt_verify(&token, &keys, NOW, &pool, &jwt);
 
     require(result != ngx_chat_jwt_failed);
     require((ngx_chat_jwt_reason(result)->len == 0)
@@ -133,6 +136,59 @@ parse_claims(const u_char *data, size_t len)
 }
 
 
+static void
+on_note(void *data, ngx_uint_t n, ngx_uint_t skipped, const char *text)
+{
+    unsigned *refused = data;
+
+    require(text[0] != '\0' && (n > 0 || !skipped));
+
+    if (!skipped) {
+        ++*refused;
+    }
+}
+
+
+static void
+parse_set(const u_char *data, size_t len)
+{
+    static u_char bytes[NGX_CHAT_JWK_SIGNATURE];
+    static ngx_str_t input = ngx_string("header.claims");
+    ngx_str_t text, sig;
+    ngx_chat_jwk_t *keys = NULL, *k;
+    ngx_pool_t pool = {0};
+    unsigned refused = 0;
+    ngx_chat_jwks_t jwks = {
+        .pool = &pool, .keys = &keys, .note = on_note, .data = &refused};
+
+    text.data = malloc(len);
+    require(text.data != NULL || len == 0);
+    text.len = len;
+
+    if (len) {
+        memcpy(text.data, data, len);
+    }
+
+    if (ngx_chat_jwks_parse(&jwks, &text) == NGX_OK) {
+        require(refused == 0 && keys != NULL);
+
+    } else {
+        require(refused == 1);
+    }
+
+    free(text.data);
+
+    for (k = keys; k; k = k->next) {
+        require(k->alg != ngx_chat_jwk_hs256 && k->pkey != NULL);
+        sig.data = bytes;
+        sig.len = k->alg == ngx_chat_jwk_rs256 ? 256 : 64;
+        require(ngx_chat_jwk_verify(k, &input, &sig) == NGX_DECLINED);
+    }
+
+    nginx_shim_clear_pool(&pool);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -145,6 +201,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     verify(data, size);
     parse_claims(data, size);
+    parse_set(data, size);
     verify_signed((const u_char *) header, sizeof(header) - 1, data, size);
 
     cut = size ? memchr(data, 0, size) : NULL;

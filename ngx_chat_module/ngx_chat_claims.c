@@ -11,21 +11,31 @@
 
 
 typedef struct {
-    u_char      *pos;
-    u_char      *last;
-    ngx_uint_t   depth;
-    ngx_uint_t   nnames;
-    ngx_str_t    names[NGX_CHAT_CLAIMS_NAMES_MAX];
+    u_char                  *pos;
+    u_char                  *last;
+    ngx_uint_t               depth;
+    ngx_chat_claims_list_t  *list;      /* not read yet */
+    ngx_uint_t               nnames;
+    ngx_str_t                names[NGX_CHAT_CLAIMS_NAMES_MAX];
 } ngx_chat_claims_json_t;
 
 
+static ngx_int_t ngx_chat_claims_text(u_char *p, u_char *last,
+    ngx_chat_claims_list_t *list, const ngx_str_t *names,
+    ngx_chat_claim_t *claims);
 static ngx_int_t ngx_chat_claims_value(ngx_chat_claims_json_t *json,
     ngx_chat_claim_t *claim);
 static ngx_int_t ngx_chat_claims_object(ngx_chat_claims_json_t *json,
     const ngx_str_t *names, ngx_chat_claim_t *claims);
+static void ngx_chat_claims_clear(const ngx_str_t *names,
+    ngx_chat_claim_t *claims);
 static ngx_int_t ngx_chat_claims_name(ngx_chat_claims_json_t *json,
     ngx_uint_t base, ngx_str_t *name);
-static ngx_int_t ngx_chat_claims_array(ngx_chat_claims_json_t *json);
+static ngx_uint_t ngx_chat_claims_equal(const ngx_str_t *a,
+    const ngx_str_t *b);
+static ngx_int_t ngx_chat_claims_array(ngx_chat_claims_json_t *json,
+    ngx_str_t *strings);
+static ngx_int_t ngx_chat_claims_list(ngx_chat_claims_json_t *json);
 static ngx_int_t ngx_chat_claims_string(ngx_chat_claims_json_t *json,
     ngx_str_t *text);
 static ngx_int_t ngx_chat_claims_escape(ngx_chat_claims_json_t *json,
@@ -45,8 +55,23 @@ ngx_int_t
 ngx_chat_claims_parse(u_char *p, u_char *last, const ngx_str_t *names,
     ngx_chat_claim_t *claims)
 {
+    return ngx_chat_claims_text(p, last, NULL, names, claims);
+}
+
+
+ngx_int_t
+ngx_chat_claims_parse_list(u_char *p, u_char *last,
+    ngx_chat_claims_list_t *list)
+{
+    return ngx_chat_claims_text(p, last, list, NULL, NULL);
+}
+
+
+static ngx_int_t
+ngx_chat_claims_text(u_char *p, u_char *last, ngx_chat_claims_list_t *list,
+    const ngx_str_t *names, ngx_chat_claim_t *claims)
+{
     u_char                  utf8;
-    ngx_uint_t              i;
     ngx_chat_claims_json_t  json;
 
     utf8 = 0;
@@ -55,18 +80,16 @@ ngx_chat_claims_parse(u_char *p, u_char *last, const ngx_str_t *names,
         return NGX_ERROR;
     }
 
-    for (i = 0; names[i].len; i++) {
-        ngx_memzero(&claims[i], sizeof(ngx_chat_claim_t));
-    }
-
     json.pos = p;
     json.last = last;
     json.depth = 0;
+    json.list = list;
     json.nnames = 0;
 
     if (ngx_chat_claims_next(&json) != '{'
         || ngx_chat_claims_object(&json, names, claims) != NGX_OK
-        || ngx_chat_claims_next(&json) != NGX_AGAIN)
+        || ngx_chat_claims_next(&json) != NGX_AGAIN
+        || json.list)
     {
         return NGX_ERROR;
     }
@@ -86,7 +109,7 @@ ngx_chat_claims_value(ngx_chat_claims_json_t *json, ngx_chat_claim_t *claim)
 
     case '[':
         claim->type = ngx_chat_claim_array;
-        return ngx_chat_claims_array(json);
+        return ngx_chat_claims_array(json, &claim->text);
 
     case '"':
         claim->type = ngx_chat_claim_string;
@@ -109,7 +132,7 @@ static ngx_int_t
 ngx_chat_claims_object(ngx_chat_claims_json_t *json, const ngx_str_t *names,
     ngx_chat_claim_t *claims)
 {
-    ngx_int_t         ch;
+    ngx_int_t         ch, rc;
     ngx_str_t         name;
     ngx_uint_t        i, base;
     ngx_chat_claim_t  unused, *claim;
@@ -117,6 +140,8 @@ ngx_chat_claims_object(ngx_chat_claims_json_t *json, const ngx_str_t *names,
     if (++json->depth > NGX_CHAT_CLAIMS_DEPTH_MAX) {
         return NGX_ERROR;
     }
+
+    ngx_chat_claims_clear(names, claims);
 
     base = json->nnames;
     json->pos++;
@@ -133,15 +158,22 @@ ngx_chat_claims_object(ngx_chat_claims_json_t *json, const ngx_str_t *names,
 
         for (i = 0; names && names[i].len; i++) {
 
-            if (name.len == names[i].len
-                && ngx_memcmp(name.data, names[i].data, name.len) == 0)
-            {
+            if (ngx_chat_claims_equal(&name, &names[i])) {
                 claim = &claims[i];
                 break;
             }
         }
 
-        if (ngx_chat_claims_value(json, claim) != NGX_OK) {
+        if (json->list && json->depth == 1
+            && ngx_chat_claims_equal(&name, &json->list->name))
+        {
+            rc = ngx_chat_claims_list(json);
+
+        } else {
+            rc = ngx_chat_claims_value(json, claim);
+        }
+
+        if (rc != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -160,6 +192,17 @@ ngx_chat_claims_object(ngx_chat_claims_json_t *json, const ngx_str_t *names,
     json->depth--;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_chat_claims_clear(const ngx_str_t *names, ngx_chat_claim_t *claims)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; names && names[i].len; i++) {
+        ngx_memzero(&claims[i], sizeof(ngx_chat_claim_t));
+    }
 }
 
 
@@ -182,9 +225,7 @@ ngx_chat_claims_name(ngx_chat_claims_json_t *json, ngx_uint_t base,
 
     for (i = base; i < json->nnames; i++) {
 
-        if (name->len == json->names[i].len
-            && ngx_memcmp(name->data, json->names[i].data, name->len) == 0)
-        {
+        if (ngx_chat_claims_equal(name, &json->names[i])) {
             return NGX_ERROR;
         }
     }
@@ -199,23 +240,89 @@ ngx_chat_claims_name(ngx_chat_claims_json_t *json, ngx_uint_t base,
 }
 
 
-static ngx_int_t
-ngx_chat_claims_array(ngx_chat_claims_json_t *json)
+static ngx_uint_t
+ngx_chat_claims_equal(const ngx_str_t *a, const ngx_str_t *b)
 {
-    ngx_int_t         ch;
-    ngx_chat_claim_t  unused;
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+}
+
+
+/* the strings move down to where the array began, over what was read */
+
+static ngx_int_t
+ngx_chat_claims_array(ngx_chat_claims_json_t *json, ngx_str_t *strings)
+{
+    u_char            *dst;
+    ngx_int_t          ch;
+    ngx_chat_claim_t   element;
 
     if (++json->depth > NGX_CHAT_CLAIMS_DEPTH_MAX) {
         return NGX_ERROR;
     }
 
+    dst = json->pos++;
+    strings->data = dst;
+
+    ch = ngx_chat_claims_next(json);
+
+    while (ch != ']') {
+
+        if (ngx_chat_claims_value(json, &element) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (element.type == ngx_chat_claim_string
+            && memchr(element.text.data, '\0', element.text.len) == NULL)
+        {
+            ngx_memmove(dst, element.text.data, element.text.len);
+            dst += element.text.len;
+            *dst++ = '\0';
+        }
+
+        ch = ngx_chat_claims_next(json);
+
+        if (ch == ',') {
+            json->pos++;
+
+        } else if (ch != ']') {
+            return NGX_ERROR;
+        }
+    }
+
+    strings->len = dst - strings->data;
+
+    json->pos++;
+    json->depth--;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_chat_claims_list(ngx_chat_claims_json_t *json)
+{
+    ngx_int_t                ch;
+    ngx_chat_claims_list_t  *list;
+
+    list = json->list;
+    json->list = NULL;
+
+    if (ngx_chat_claims_next(json) != '[') {
+        return NGX_ERROR;
+    }
+
+    json->depth++;
     json->pos++;
 
     ch = ngx_chat_claims_next(json);
 
     while (ch != ']') {
 
-        if (ngx_chat_claims_value(json, &unused) != NGX_OK) {
+        if (ngx_chat_claims_next(json) != '{'
+            || ngx_chat_claims_object(json, list->names, list->claims)
+               != NGX_OK
+            || list->handler(list->claims, list->data) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -533,4 +640,32 @@ ngx_chat_claims_next(ngx_chat_claims_json_t *json)
     }
 
     return NGX_AGAIN;
+}
+
+
+ngx_uint_t
+ngx_chat_claim_has(ngx_chat_claim_t *claim, const u_char *word, size_t len)
+{
+    u_char  *p, *last, *end;
+
+    if (claim->type == ngx_chat_claim_string) {
+        return claim->text.len == len
+               && ngx_memcmp(claim->text.data, word, len) == 0;
+    }
+
+    if (claim->type != ngx_chat_claim_array) {
+        return 0;
+    }
+
+    last = claim->text.data + claim->text.len;
+
+    for (p = claim->text.data; p < last; p = end + 1) {
+        end = memchr(p, '\0', last - p);
+
+        if ((size_t) (end - p) == len && ngx_memcmp(p, word, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -31,7 +31,10 @@ typedef enum {
 } ngx_chat_claim_e;
 
 
-/* text: a string's characters, decoded; a number as it stands */
+/*
+ * text: a string's characters, decoded; a number as it stands; of an array
+ * its strings, each with a NUL behind it, without those that have one inside
+ */
 
 typedef struct {
     ngx_chat_claim_e  type;
@@ -51,6 +54,33 @@ typedef struct {
 
 ngx_int_t ngx_chat_claims_parse(u_char *p, u_char *last,
     const ngx_str_t *names, ngx_chat_claim_t *claims);
+
+
+/*
+ * The same for an object with a list: its member of this name must be there
+ * and be an array of objects.  Of each the members are put into the claims,
+ * then the handler is called, of which anything but NGX_OK ends all with
+ * NGX_ERROR.
+ */
+
+typedef ngx_int_t (*ngx_chat_claims_pt)(ngx_chat_claim_t *claims, void *data);
+
+typedef struct {
+    ngx_str_t            name;
+    const ngx_str_t     *names;
+    ngx_chat_claim_t    *claims;
+    ngx_chat_claims_pt   handler;
+    void                *data;
+} ngx_chat_claims_list_t;
+
+ngx_int_t ngx_chat_claims_parse_list(u_char *p, u_char *last,
+    ngx_chat_claims_list_t *list);
+
+
+/* 1: it is this string, or an array that has it; without a NUL in it */
+
+ngx_uint_t ngx_chat_claim_has(ngx_chat_claim_t *claim, const u_char *word,
+    size_t len);
 
 
 #endif /* _NGX_CHAT_CLAIMS_H_INCLUDED_ */

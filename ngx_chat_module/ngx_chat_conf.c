@@ -13,16 +13,11 @@
 
 #define NGX_CHAT_WORKERS_MAX   64
 
-#define NGX_CHAT_KEY_MIN       32
-#define NGX_CHAT_KEY_MAX       4096
-
 #define NGX_CHAT_MESSAGE_MIN   1024
 #define NGX_CHAT_QUEUE_MIN     4096
 #define NGX_CHAT_RATE_MAX      1000000
 
 
-static char *ngx_chat_conf_key_read(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *key);
 static ngx_uint_t ngx_chat_conf_origin_valid(ngx_str_t *origin);
 
 
@@ -131,87 +126,6 @@ ngx_chat_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     cmcf->store.len = ngx_sprintf(cmcf->store.data, "leveldb:%V%Z", &path)
                       - cmcf->store.data - 1;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_chat_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_chat_loc_conf_t *chcf = conf;
-
-    ngx_str_t  *value, name;
-
-    if (chcf->jwt_key.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    name = value[1];
-
-    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_chat_conf_key_read(cf, &name, &chcf->jwt_key);
-}
-
-
-static char *
-ngx_chat_conf_key_read(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *key)
-{
-    ssize_t     n;
-    ngx_fd_t    fd;
-    ngx_file_t  file;
-
-    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" of \"chat_jwt_key\" "
-                           "failed", name);
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-
-    file.fd = fd;
-    file.name = *name;
-    file.log = cf->log;
-
-    key->data = ngx_pnalloc(cf->pool, NGX_CHAT_KEY_MAX + 1);
-
-    n = key->data ? ngx_read_file(&file, key->data, NGX_CHAT_KEY_MAX + 1, 0)
-                  : NGX_ERROR;
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", name);
-    }
-
-    if (n == NGX_ERROR) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (n && key->data[n - 1] == LF) {
-        n--;
-
-        if (n && key->data[n - 1] == CR) {
-            n--;
-        }
-    }
-
-    if (n < NGX_CHAT_KEY_MIN || n > NGX_CHAT_KEY_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "key \"%V\" of \"chat_jwt_key\" must have %d to %d "
-                           "bytes: make one with "
-                           "\"openssl rand -hex 32 > %V\"", name,
-                           NGX_CHAT_KEY_MIN, NGX_CHAT_KEY_MAX, name);
-        return NGX_CONF_ERROR;
-    }
-
-    key->len = n;
 
     return NGX_CONF_OK;
 }

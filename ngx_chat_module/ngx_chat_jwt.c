@@ -7,43 +7,38 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_chat_jwt.h"
+#include "ngx_chat_base64url.h"
 #include "ngx_chat_claims.h"
-
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 
 /* of the header and of the claims, as bytes of JSON */
 
 #define NGX_CHAT_JWT_JSON_MAX       (NGX_CHAT_JWT_TOKEN_MAX / 4 * 3)
 
-#define NGX_CHAT_JWT_SIGNATURE_MAX  512
+/* characters of a signature */
+
+#define NGX_CHAT_JWT_SIGNATURE_MAX  ((NGX_CHAT_JWK_SIGNATURE + 2) / 3 * 4)
 
 /* a larger number is not finite as a double */
 
 #define NGX_CHAT_JWT_DIGITS_MAX     309
 
 
-/* NGX_OK, NGX_DECLINED when the signature is another, NGX_ERROR */
-
-typedef ngx_int_t (*ngx_chat_jwt_verify_pt)(ngx_str_t *key, ngx_str_t *input,
-    ngx_str_t *signature);
-
+/* what the header tells about the key */
 
 typedef struct {
-    ngx_str_t                  name;
-    ngx_chat_jwt_verify_pt     verify;
-} ngx_chat_jwt_algorithm_t;
+    ngx_chat_jwk_alg_e         alg;
+    ngx_str_t                  kid;          /* data NULL: none */
+} ngx_chat_jwt_header_t;
 
 
 static ngx_chat_jwt_result_e ngx_chat_jwt_check_header(ngx_str_t *part,
-    u_char *buf, const ngx_chat_jwt_algorithm_t **algorithm);
+    u_char *buf, ngx_chat_jwt_header_t *header);
 static ngx_chat_jwt_result_e ngx_chat_jwt_check_signature(
-    const ngx_chat_jwt_algorithm_t *algorithm, ngx_str_t *key,
-    ngx_str_t *input, ngx_str_t *part);
-static ngx_int_t ngx_chat_jwt_hs256(ngx_str_t *key, ngx_str_t *input,
-    ngx_str_t *signature);
+    ngx_chat_jwt_header_t *header, ngx_chat_jwk_t *keys, ngx_str_t *input,
+    ngx_str_t *part, ngx_chat_jwk_t **key);
+static ngx_uint_t ngx_chat_jwt_addressed(ngx_chat_claim_t *claims,
+    ngx_chat_jwk_t *key);
 static ngx_chat_jwt_result_e ngx_chat_jwt_check_claims(
     ngx_chat_claim_t *claims, time_t now, ngx_chat_jwt_t *jwt);
 static ngx_uint_t ngx_chat_jwt_printable(ngx_str_t *text);
@@ -56,24 +51,13 @@ static ngx_chat_jwt_result_e ngx_chat_jwt_copy(ngx_pool_t *pool,
 static ngx_int_t ngx_chat_jwt_split(ngx_str_t *token, ngx_str_t parts[3]);
 static ngx_int_t ngx_chat_jwt_parse_part(ngx_str_t *part, u_char *buf,
     const ngx_str_t *names, ngx_chat_claim_t *claims);
-static ngx_int_t ngx_chat_jwt_base64url(u_char *dst, size_t *len,
-    ngx_str_t *src);
-
-
-/* RS256, ES256 and EdDSA will be rows with keys of their own kinds */
-
-static const ngx_chat_jwt_algorithm_t  ngx_chat_jwt_algorithms[] = {
-
-    { ngx_string("HS256"), ngx_chat_jwt_hs256 },
-
-    { ngx_null_string, NULL }
-};
 
 
 /* the order of the arrays of names and of the enums is the same */
 
 enum {
     ngx_chat_jwt_header_alg = 0,
+    ngx_chat_jwt_header_kid,
     ngx_chat_jwt_header_crit,
     ngx_chat_jwt_header_n
 };
@@ -81,6 +65,7 @@ enum {
 
 static const ngx_str_t  ngx_chat_jwt_header_names[] = {
     ngx_string("alg"),
+    ngx_string("kid"),
     ngx_string("crit"),
     ngx_null_string
 };
@@ -93,6 +78,8 @@ enum {
     ngx_chat_jwt_claim_iat,
     ngx_chat_jwt_claim_dev,
     ngx_chat_jwt_claim_jti,
+    ngx_chat_jwt_claim_iss,
+    ngx_chat_jwt_claim_aud,
     ngx_chat_jwt_claim_n
 };
 
@@ -104,21 +91,9 @@ static const ngx_str_t  ngx_chat_jwt_claim_names[] = {
     ngx_string("iat"),
     ngx_string("dev"),
     ngx_string("jti"),
+    ngx_string("iss"),
+    ngx_string("aud"),
     ngx_null_string
-};
-
-
-/* the value of a base64url character plus 1; 0: it is none */
-
-static const u_char  ngx_chat_jwt_sextets[128] = {
-     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
-     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
-     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, 63,  0,  0,
-    53, 54, 55, 56, 57, 58, 59, 60, 61, 62,  0,  0,  0,  0,  0,  0,
-     0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15,
-    16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,  0,  0,  0,  0, 64,
-     0, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41,
-    42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,  0,  0,  0,  0,  0
 };
 
 
@@ -128,6 +103,7 @@ static ngx_str_t  ngx_chat_jwt_reasons[] = {
     ngx_null_string,
     ngx_string("token_malformed"),
     ngx_string("token_algorithm"),
+    ngx_string("token_key"),
     ngx_string("token_signature"),
     ngx_string("token_claims"),
     ngx_string("token_expired"),
@@ -137,14 +113,15 @@ static ngx_str_t  ngx_chat_jwt_reasons[] = {
 
 
 ngx_chat_jwt_result_e
-ngx_chat_jwt_verify(ngx_str_t *token, ngx_str_t *key, time_t now,
+ngx_chat_jwt_verify(ngx_str_t *token, ngx_chat_jwk_t *keys, time_t now,
     ngx_pool_t *pool, ngx_chat_jwt_t *jwt)
 {
-    u_char                           buf[NGX_CHAT_JWT_JSON_MAX];
-    ngx_str_t                        parts[3], input;
-    ngx_chat_claim_t                 claims[ngx_chat_jwt_claim_n];
-    ngx_chat_jwt_result_e            rc;
-    const ngx_chat_jwt_algorithm_t  *algorithm;
+    u_char                  buf[NGX_CHAT_JWT_JSON_MAX];
+    ngx_str_t               parts[3], input;
+    ngx_chat_jwk_t         *key;
+    ngx_chat_claim_t        claims[ngx_chat_jwt_claim_n];
+    ngx_chat_jwt_header_t   header;
+    ngx_chat_jwt_result_e   rc;
 
     if (token->len > NGX_CHAT_JWT_TOKEN_MAX
         || ngx_chat_jwt_split(token, parts) != NGX_OK)
@@ -152,7 +129,7 @@ ngx_chat_jwt_verify(ngx_str_t *token, ngx_str_t *key, time_t now,
         return ngx_chat_jwt_malformed;
     }
 
-    rc = ngx_chat_jwt_check_header(&parts[0], buf, &algorithm);
+    rc = ngx_chat_jwt_check_header(&parts[0], buf, &header);
 
     if (rc != ngx_chat_jwt_good) {
         return rc;
@@ -161,7 +138,7 @@ ngx_chat_jwt_verify(ngx_str_t *token, ngx_str_t *key, time_t now,
     input.data = token->data;
     input.len = parts[0].len + 1 + parts[1].len;
 
-    rc = ngx_chat_jwt_check_signature(algorithm, key, &input, &parts[2]);
+    rc = ngx_chat_jwt_check_signature(&header, keys, &input, &parts[2], &key);
 
     if (rc != ngx_chat_jwt_good) {
         return rc;
@@ -172,6 +149,10 @@ ngx_chat_jwt_verify(ngx_str_t *token, ngx_str_t *key, time_t now,
         != NGX_OK)
     {
         return ngx_chat_jwt_malformed;
+    }
+
+    if (!ngx_chat_jwt_addressed(claims, key)) {
+        return ngx_chat_jwt_claims;
     }
 
     rc = ngx_chat_jwt_check_claims(claims, now, jwt);
@@ -193,10 +174,9 @@ ngx_chat_jwt_reason(ngx_chat_jwt_result_e result)
 
 static ngx_chat_jwt_result_e
 ngx_chat_jwt_check_header(ngx_str_t *part, u_char *buf,
-    const ngx_chat_jwt_algorithm_t **algorithm)
+    ngx_chat_jwt_header_t *header)
 {
-    ngx_chat_claim_t                 values[ngx_chat_jwt_header_n], *alg;
-    const ngx_chat_jwt_algorithm_t  *a;
+    ngx_chat_claim_t  values[ngx_chat_jwt_header_n], *alg, *kid;
 
     if (ngx_chat_jwt_parse_part(part, buf, ngx_chat_jwt_header_names, values)
         != NGX_OK)
@@ -205,6 +185,14 @@ ngx_chat_jwt_check_header(ngx_str_t *part, u_char *buf,
     }
 
     alg = &values[ngx_chat_jwt_header_alg];
+    kid = &values[ngx_chat_jwt_header_kid];
+
+    if (kid->type != ngx_chat_claim_none && kid->type != ngx_chat_claim_string)
+    {
+        return ngx_chat_jwt_malformed;
+    }
+
+    header->kid = kid->text;
 
     /* RFC 7515, 4.1.11: what crit names must be understood; we know none */
 
@@ -214,66 +202,87 @@ ngx_chat_jwt_check_header(ngx_str_t *part, u_char *buf,
         return ngx_chat_jwt_algorithm;
     }
 
-    for (a = ngx_chat_jwt_algorithms; a->verify; a++) {
+    header->alg = ngx_chat_jwk_alg(&alg->text);
 
-        if (alg->text.len == a->name.len
-            && ngx_memcmp(alg->text.data, a->name.data, a->name.len) == 0)
-        {
-            *algorithm = a;
-            return ngx_chat_jwt_good;
-        }
-    }
-
-    return ngx_chat_jwt_algorithm;
+    return (header->alg < ngx_chat_jwk_alg_n) ? ngx_chat_jwt_good
+                                              : ngx_chat_jwt_algorithm;
 }
 
 
-static ngx_chat_jwt_result_e
-ngx_chat_jwt_check_signature(const ngx_chat_jwt_algorithm_t *algorithm,
-    ngx_str_t *key, ngx_str_t *input, ngx_str_t *part)
-{
-    u_char     buf[NGX_CHAT_JWT_SIGNATURE_MAX];
-    ngx_int_t  rc;
-    ngx_str_t  signature;
+/* the kid still lies where the header was decoded to */
 
-    if (part->len > sizeof(buf)) {
+static ngx_chat_jwt_result_e
+ngx_chat_jwt_check_signature(ngx_chat_jwt_header_t *header,
+    ngx_chat_jwk_t *keys, ngx_str_t *input, ngx_str_t *part,
+    ngx_chat_jwk_t **key)
+{
+    u_char           buf[ngx_chat_base64url_len(NGX_CHAT_JWT_SIGNATURE_MAX)];
+    ngx_int_t        rc;
+    ngx_str_t        signature, none;
+    ngx_chat_jwk_t  *k;
+
+    none.len = 0;
+    none.data = NULL;
+
+    if (ngx_chat_jwk_next(keys, NULL, header->alg, &none) == NULL) {
+        return ngx_chat_jwt_algorithm;
+    }
+
+    k = ngx_chat_jwk_next(keys, NULL, header->alg, &header->kid);
+
+    if (k == NULL) {
+        return ngx_chat_jwt_key;
+    }
+
+    if (part->len > NGX_CHAT_JWT_SIGNATURE_MAX) {
         return ngx_chat_jwt_signature;
     }
 
     signature.data = buf;
 
-    if (ngx_chat_jwt_base64url(buf, &signature.len, part) != NGX_OK) {
+    if (ngx_chat_base64url_decode(buf, &signature.len, part) != NGX_OK) {
         return ngx_chat_jwt_malformed;
     }
 
-    rc = algorithm->verify(key, input, &signature);
+    do {
+        rc = ngx_chat_jwk_verify(k, input, &signature);
 
-    return (rc == NGX_OK) ? ngx_chat_jwt_good
-           : (rc == NGX_DECLINED) ? ngx_chat_jwt_signature
-           : ngx_chat_jwt_failed;
+        if (rc == NGX_OK) {
+            *key = k;
+            return ngx_chat_jwt_good;
+        }
+
+        if (rc == NGX_ERROR) {
+            return ngx_chat_jwt_failed;
+        }
+
+        k = ngx_chat_jwk_next(keys, k, header->alg, &header->kid);
+
+    } while (k);
+
+    return ngx_chat_jwt_signature;
 }
 
 
-static ngx_int_t
-ngx_chat_jwt_hs256(ngx_str_t *key, ngx_str_t *input, ngx_str_t *signature)
+/* RFC 8725, 3.8, 3.9: what its issuer signed for us */
+
+static ngx_uint_t
+ngx_chat_jwt_addressed(ngx_chat_claim_t *claims, ngx_chat_jwk_t *key)
 {
-    u_char        md[EVP_MAX_MD_SIZE];
-    unsigned int  len;
+    ngx_chat_claim_t  *iss, *aud;
 
-    if (HMAC(EVP_sha256(), key->data, (int) key->len, input->data, input->len,
-             md, &len)
-        == NULL)
+    iss = &claims[ngx_chat_jwt_claim_iss];
+    aud = &claims[ngx_chat_jwt_claim_aud];
+
+    if (key->issuer.len
+        && (iss->type != ngx_chat_claim_string
+            || !ngx_chat_claim_has(iss, key->issuer.data, key->issuer.len)))
     {
-        return NGX_ERROR;
+        return 0;
     }
 
-    if (signature->len != len
-        || CRYPTO_memcmp(signature->data, md, len) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
+    return key->audience.len == 0
+           || ngx_chat_claim_has(aud, key->audience.data, key->audience.len);
 }
 
 
@@ -565,74 +574,9 @@ ngx_chat_jwt_parse_part(ngx_str_t *part, u_char *buf, const ngx_str_t *names,
 {
     size_t  len;
 
-    if (ngx_chat_jwt_base64url(buf, &len, part) != NGX_OK) {
+    if (ngx_chat_base64url_decode(buf, &len, part) != NGX_OK) {
         return NGX_ERROR;
     }
 
     return ngx_chat_claims_parse(buf, buf + len, names, claims);
-}
-
-
-/*
- * RFC 7515, 2: no padding, no other characters; and only the one form of
- * given bytes: the bits that are left over are 0.
- */
-
-static ngx_int_t
-ngx_chat_jwt_base64url(u_char *dst, size_t *len, ngx_str_t *src)
-{
-    u_char    *p, *last, *d, sextet;
-    uint32_t   bits;
-    size_t     n;
-
-    d = dst;
-    n = 0;
-    bits = 0;
-    last = src->data + src->len;
-
-    for (p = src->data; p < last; p++) {
-
-        sextet = (*p < 128) ? ngx_chat_jwt_sextets[*p] : 0;
-
-        if (sextet == 0) {
-            return NGX_ERROR;
-        }
-
-        bits = (bits << 6) | (sextet - 1);
-
-        if (++n == 4) {
-            *d++ = (u_char) (bits >> 16);
-            *d++ = (u_char) (bits >> 8);
-            *d++ = (u_char) bits;
-            bits = 0;
-            n = 0;
-        }
-    }
-
-    switch (n) {
-
-    case 1:
-        return NGX_ERROR;
-
-    case 2:
-        if (bits & 0x0f) {
-            return NGX_ERROR;
-        }
-
-        *d++ = (u_char) (bits >> 4);
-        break;
-
-    case 3:
-        if (bits & 0x03) {
-            return NGX_ERROR;
-        }
-
-        *d++ = (u_char) (bits >> 10);
-        *d++ = (u_char) (bits >> 2);
-        break;
-    }
-
-    *len = d - dst;
-
-    return NGX_OK;
 }

@@ -10,6 +10,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include "ngx_chat_jwk.h"
 
 
 #define NGX_CHAT_JWT_TOKEN_MAX  8192
@@ -27,7 +28,8 @@
 typedef enum {
     ngx_chat_jwt_good = 0,
     ngx_chat_jwt_malformed,        /* not a compact JWS of JSON objects */
-    ngx_chat_jwt_algorithm,        /* alg is not ours, or crit is there */
+    ngx_chat_jwt_algorithm,        /* no key is for alg, or crit is there */
+    ngx_chat_jwt_key,              /* no key has this kid */
     ngx_chat_jwt_signature,
     ngx_chat_jwt_claims,           /* sub or exp missing, a claim is bad */
     ngx_chat_jwt_expired,
@@ -49,13 +51,13 @@ typedef struct {
 
 
 /*
- * Verifies a token (RFC 7515 compact form, HS256) with the key's bytes at the
- * time `now` in seconds.  Fills *jwt when ngx_chat_jwt_good is returned; its
- * strings are from the pool.  The token is not changed.
+ * Verifies a token (RFC 7515 compact form) with the keys at the time `now` in
+ * seconds.  Fills *jwt when ngx_chat_jwt_good is returned; its strings are
+ * from the pool.  The token is not changed.
  */
 
-ngx_chat_jwt_result_e ngx_chat_jwt_verify(ngx_str_t *token, ngx_str_t *key,
-    time_t now, ngx_pool_t *pool, ngx_chat_jwt_t *jwt);
+ngx_chat_jwt_result_e ngx_chat_jwt_verify(ngx_str_t *token,
+    ngx_chat_jwk_t *keys, time_t now, ngx_pool_t *pool, ngx_chat_jwt_t *jwt);
 
 
 /* the stable word of a result for clients: token_expired, ...; "internal"

@@ -92,8 +92,15 @@ static ngx_command_t  ngx_chat_commands[] = {
       NULL },
 
     { ngx_string("chat_jwt_key"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_chat_conf_key,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_jwks"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_chat_conf_jwks,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -318,6 +325,7 @@ ngx_chat_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     conf->jwt_keys = NULL;
      *     conf->jwt_key = { 0, NULL };
      *     conf->token = 0;
      *     conf->handler = { 0, NULL };
@@ -344,7 +352,6 @@ ngx_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_chat_loc_conf_t *conf = child;
 
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
-    ngx_conf_merge_str_value(conf->jwt_key, prev->jwt_key, "");
     ngx_conf_merge_msec_value(conf->heartbeat, prev->heartbeat, 30000);
     ngx_conf_merge_uint_value(conf->rate, prev->rate, 0);
     ngx_conf_merge_uint_value(conf->burst, prev->burst, 0);
@@ -352,6 +359,11 @@ ngx_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               1024 * 1024);
     ngx_conf_merge_msec_value(conf->send_timeout, prev->send_timeout, 60000);
     ngx_conf_merge_uint_value(conf->unknown_users, prev->unknown_users, 0);
+
+    if (conf->jwt_keys == NULL) {
+        conf->jwt_keys = prev->jwt_keys;
+        conf->jwt_key = prev->jwt_key;
+    }
 
     if (conf->token == 0) {
         conf->token = prev->token ? prev->token
@@ -422,10 +434,11 @@ ngx_chat_check_loc(ngx_conf_t *cf, ngx_chat_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->jwt_key.len == 0) {
+    if (conf->jwt_keys == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" needs the key of its tokens: write "
-                           "\"chat_jwt_key FILE;\"", &conf->handler);
+                           "\"chat_jwt_key FILE;\" or \"chat_jwks FILE;\"",
+                           &conf->handler);
         return NGX_CONF_ERROR;
     }
 

@@ -11,6 +11,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include <ngx_chat_jwk.h>
 
 
 typedef struct ngx_chat_client_s  ngx_chat_client_t;
@@ -55,7 +56,10 @@ typedef struct {
 
 typedef struct {
     ngx_array_t               *origins;      /* of ngx_str_t; NULL: any */
-    ngx_str_t                  jwt_key;      /* the key's bytes */
+    ngx_chat_jwk_t            *jwt_keys;     /* chat_jwt_key, chat_jwks */
+    ngx_str_t                  jwt_key;      /* bytes of the first HS256 key:
+                                                what nginx itself signs with;
+                                                empty: none */
     ngx_uint_t                 token;        /* NGX_CHAT_TOKEN_*, bits */
     ngx_msec_t                 heartbeat;
     size_t                     message_max;

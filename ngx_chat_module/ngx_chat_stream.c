@@ -245,7 +245,7 @@ ngx_chat_client_verify(ngx_chat_client_t *cl, ngx_str_t *token,
         return NGX_ERROR;
     }
 
-    rc = ngx_chat_jwt_verify(token, &cl->conf->jwt_key, ngx_time(), pool,
+    rc = ngx_chat_jwt_verify(token, cl->conf->jwt_keys, ngx_time(), pool,
                              &jwt);
 
     if (rc != ngx_chat_jwt_good) {

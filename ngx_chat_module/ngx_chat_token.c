@@ -326,7 +326,7 @@ ngx_chat_identify(ngx_http_request_t *r, ngx_chat_identity_t *id,
                ? NGX_HTTP_UNAUTHORIZED : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    result = ngx_chat_jwt_verify(&token, &chcf->jwt_key, ngx_time(), r->pool,
+    result = ngx_chat_jwt_verify(&token, chcf->jwt_keys, ngx_time(), r->pool,
                                  &jwt);
 
     if (result != ngx_chat_jwt_good) {

@@ -1121,3 +1121,159 @@ GET /x
 --- must_die: 1
 --- error_log eval
 [q{"chat_echo" must stand in a location of its own: a directive behind it handles location "/echo"}]
+
+
+
+=== TEST 74: chat_jwt_key with a parameter that is none
+--- http_config
+# bare
+    chat_jwt_key $TEST_NGINX_CHAT_KEY foo=bar;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "foo=bar" of "chat_jwt_key": write after the file "alg=ALGORITHM"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 75: chat_jwt_key with an empty kid
+--- http_config
+# bare
+    chat_jwt_key $TEST_NGINX_CHAT_KEY kid=;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "kid=" of "chat_jwt_key"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 76: chat_jwt_key with two kids
+--- http_config
+# bare
+    chat_jwt_key $TEST_NGINX_CHAT_KEY kid=a kid=b;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "kid=b" of "chat_jwt_key"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 77: chat_jwt_key with an algorithm that is none
+--- http_config
+# bare
+    chat_jwt_key $TEST_NGINX_CHAT_KEY alg=none;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid algorithm "none" in "chat_jwt_key": write "HS256", "RS256", "ES256" or "EdDSA"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 78: chat_jwt_key RS256 with a secret
+--- http_config
+# bare
+    chat_jwt_key $TEST_NGINX_CHAT_KEY alg=RS256;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{is one for HS256: "alg=RS256" does not fit}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 79: chat_jwt_key with one kid for two keys
+--- http_config
+# bare
+    chat_jwt_key $TEST_NGINX_CHAT_KEY kid=a; chat_jwt_key $TEST_NGINX_CHAT_KEY kid=a;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{of "chat_jwt_key" has the kid of another key}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 80: chat_jwks without an argument
+--- http_config
+# bare
+    chat_jwks;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid number of arguments in "chat_jwks" directive}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 81: chat_jwks of a file that is not there
+--- http_config
+# bare
+    chat_jwks /nonexistent/jwks;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"/nonexistent/jwks" of "chat_jwks" failed (2: No such file}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 82: chat_jwks of a file that is none
+--- http_config
+# bare
+    chat_jwks $TEST_NGINX_CHAT_KEY;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{of "chat_jwks" is not a JWK Set, one JSON object}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 83: chat_jwks with a kid
+--- http_config
+# bare
+    chat_jwks $TEST_NGINX_CHAT_KEY kid=a;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "kid=a" of "chat_jwks": write after the file "iss=ISSUER" or "aud=AUDIENCE"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 84: several keys, with and without parameters
+--- http_config
+# bare
+    chat_workers unix:$TEST_NGINX_CHAT_RUN;
+    chat_jwt_key $TEST_NGINX_CHAT_KEY;
+    chat_jwt_key $TEST_NGINX_CHAT_KEY alg=HS256 kid=a iss=https://id.example aud=chat;
+    chat_jwt_key $TEST_NGINX_CHAT_KEY kid=b;
+--- config
+    location = /ws { chat_websocket; }
+    location = /x { return 200 "plain"; }
+--- request
+GET /x
+--- response_body: plain

@@ -104,6 +104,7 @@ static const char *
 verify_bytes(const char *bytes, size_t len)
 {
     static char reason[32];
+    ngx_chat_jwk_t keys = {.alg = ngx_chat_jwk_hs256, .secret = key};
     ngx_str_t text, *word;
 
     text.len = len;
@@ -111,8 +112,8 @@ verify_bytes(const char *bytes, size_t len)
     assert_non_null(text.data);
     memcpy(text.data, bytes, len);
 
-    word =
-        ngx_chat_jwt_reason(ngx_chat_jwt_verify(&text, &key, NOW, &pool, &jwt));
+    word = ngx_chat_jwt_reason(
+        ngx_chat_jwt_verify(&text, &keys, NOW, &pool, &jwt));
     assert_memory_equal(text.data, bytes, len);
     free(text.data);
 

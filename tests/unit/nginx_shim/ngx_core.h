@@ -18,6 +18,7 @@
 
 #define ngx_memcpy(d, s, n) ((void) memcpy(d, s, n))
 #define ngx_cpymem(d, s, n) (((u_char *) memcpy(d, s, n)) + (n))
+#define ngx_memmove(d, s, n) ((void) memmove(d, s, n))
 #define ngx_memzero(p, n)   ((void) memset(p, 0, n))
 #define ngx_memcmp(a, b, n) memcmp(a, b, n)
 
@@ -40,10 +41,19 @@ struct nginx_shim_block {
     unsigned char data[];
 };
 
+typedef struct ngx_pool_cleanup_s ngx_pool_cleanup_t;
+
+struct ngx_pool_cleanup_s {
+    void (*handler)(void *data);
+    void *data;
+    ngx_pool_cleanup_t *next;
+};
+
 /* `fail` makes every allocation fail. */
 typedef struct {
     struct nginx_shim_block *blocks;
     int fail;
+    ngx_pool_cleanup_t *cleanup;
 } ngx_pool_t;
 
 static inline void *
@@ -63,10 +73,47 @@ ngx_pnalloc(ngx_pool_t *pool, size_t size)
     return b->data;
 }
 
+static inline void *
+ngx_pcalloc(ngx_pool_t *pool, size_t size)
+{
+    void *p;
+
+    p = ngx_pnalloc(pool, size);
+
+    return p ? memset(p, 0, size) : NULL;
+}
+
+static inline ngx_pool_cleanup_t *
+ngx_pool_cleanup_add(ngx_pool_t *pool, size_t size)
+{
+    ngx_pool_cleanup_t *c;
+
+    c = ngx_pcalloc(pool, sizeof(*c) + size);
+
+    if (c == NULL) {
+        return NULL;
+    }
+
+    c->data = size ? c + 1 : NULL;
+    c->next = pool->cleanup;
+    pool->cleanup = c;
+
+    return c;
+}
+
 static inline void
 nginx_shim_clear_pool(ngx_pool_t *pool)
 {
     struct nginx_shim_block *b;
+    ngx_pool_cleanup_t *c;
+
+    for (c = pool->cleanup; c != NULL; c = c->next) {
+        if (c->handler) {
+            c->handler(c->data);
+        }
+    }
+
+    pool->cleanup = NULL;
 
     while ((b = pool->blocks) != NULL) {
         pool->blocks = b->next;
