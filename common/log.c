@@ -132,6 +132,12 @@ write_line(const char *line, size_t len)
     } while (n == -1 && errno == EINTR);
 }
 
+bool
+log_wanted(enum log_level level)
+{
+    return level <= state.max;
+}
+
 void
 log_line(enum log_level level, const char *format, ...)
 {

@@ -8,6 +8,8 @@
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+#include <stdbool.h>
+
 enum log_level {
     LOG_ERROR = 1,
     LOG_WARN = 2,
@@ -27,10 +29,14 @@ void log_set_hook(log_hook *hook, void *data);
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+bool log_wanted(enum log_level level);
+
 #define log_error(...)  log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)   log_line(LOG_WARN, __VA_ARGS__)
 #define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...)   log_line(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)  log_line(LOG_DEBUG, __VA_ARGS__)
+/* There are several for each message: what is not wanted is not made. */
+#define log_debug(...)                                                         \
+    (log_wanted(LOG_DEBUG) ? log_line(LOG_DEBUG, __VA_ARGS__) : (void) 0)
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "map.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,10 +66,8 @@ load_le64(const unsigned char *p, size_t len)
 {
     uint64_t v = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        v |= (uint64_t) p[i] << (8 * i);
-    }
-    return v;
+    memcpy(&v, p, len);
+    return le64toh(v);
 }
 
 uint64_t

@@ -1,14 +1,15 @@
 #include "chat_wire.h"
 
+#include <endian.h>
 #include <string.h>
 
 
+/* by type; from is NULL where there is none */
 static const struct {
-    unsigned type;
     const char *name;
     const char *from;
 } frames[] = {
-#define FRAME_ROW(name, number, from) {number, #name, from},
+#define FRAME_ROW(name, number, from) [number] = {#name, from},
     CHAT_WIRE_FRAMES(FRAME_ROW)
 #undef FRAME_ROW
 };
@@ -16,18 +17,17 @@ static const struct {
 #define NFRAMES (sizeof(frames) / sizeof(frames[0]))
 
 
+static int
+frame_known(unsigned type)
+{
+    return type < NFRAMES && frames[type].from != NULL;
+}
+
+
 const char *
 chat_wire_type_name(unsigned type)
 {
-    size_t i;
-
-    for (i = 0; i < NFRAMES; i++) {
-        if (frames[i].type == type) {
-            return frames[i].name;
-        }
-    }
-
-    return "unknown";
+    return frame_known(type) ? frames[type].name : "unknown";
 }
 
 
@@ -35,19 +35,13 @@ int
 chat_wire_may_send(enum chat_wire_role role, unsigned type)
 {
     static const char letters[] = {0, 'N', 'W', 'S'};
-    size_t i;
 
-    if (role < CHAT_WIRE_NGINX || role > CHAT_WIRE_STORE) {
+    if (role < CHAT_WIRE_NGINX || role > CHAT_WIRE_STORE
+        || !frame_known(type)) {
         return 0;
     }
 
-    for (i = 0; i < NFRAMES; i++) {
-        if (frames[i].type == type) {
-            return strchr(frames[i].from, letters[role]) != NULL;
-        }
-    }
-
-    return 0;
+    return strchr(frames[type].from, letters[role]) != NULL;
 }
 
 
@@ -79,28 +73,23 @@ chat_wire_home(const void *user, size_t len, unsigned n_workers)
 }
 
 
-static void
+/* n is a constant up to 8 wherever they are called */
+static inline void
 store_le(unsigned char *p, uint64_t v, size_t n)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        p[i] = (unsigned char) (v >> (8 * i));
-    }
+    v = htole64(v);
+    memcpy(p, &v, n);
 }
 
 
-static uint64_t
+static inline uint64_t
 load_le(const unsigned char *p, size_t n)
 {
     uint64_t v = 0;
-    size_t i;
 
-    for (i = 0; i < n; i++) {
-        v |= (uint64_t) p[i] << (8 * i);
-    }
+    memcpy(&v, p, n);
 
-    return v;
+    return le64toh(v);
 }
 
 
@@ -120,8 +109,6 @@ int
 chat_wire_read_header(const unsigned char *data, size_t len,
                       struct chat_wire_header *h)
 {
-    size_t i;
-
     if (len < CHAT_WIRE_HEADER_LEN) {
         return 0;
     }
@@ -136,13 +123,7 @@ chat_wire_read_header(const unsigned char *data, size_t len,
         return -1;
     }
 
-    for (i = 0; i < NFRAMES; i++) {
-        if (frames[i].type == h->type) {
-            return 1;
-        }
-    }
-
-    return -1;
+    return frame_known(h->type) ? 1 : -1;
 }
 
 
@@ -156,7 +137,7 @@ chat_wire_writer_init(struct chat_wire_writer *w, void *mem, size_t size)
 }
 
 
-static void
+static inline void
 put_le(struct chat_wire_writer *w, uint64_t v, size_t n)
 {
     if (w->failed || (size_t) (w->end - w->pos) < n) {
@@ -242,7 +223,7 @@ chat_wire_reader_init(struct chat_wire_reader *r, const void *data, size_t len)
 }
 
 
-static uint64_t
+static inline uint64_t
 get_le(struct chat_wire_reader *r, size_t n)
 {
     uint64_t v;
