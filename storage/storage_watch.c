@@ -64,6 +64,7 @@ static bool watch_wrote(const struct reader *r, uint64_t channel, uint64_t a,
                         uint64_t b);
 static void watch_look_done(struct embedded *e, struct read_job *job);
 static void watch_answer(struct embedded *e, struct watch_look *l);
+static void watch_again(struct embedded *e, struct watch_look *l);
 static void watch_emit(struct embedded *e, const struct watch_look *l);
 
 
@@ -281,7 +282,7 @@ presence_get_step(struct embedded *e, struct request *r)
         }
 
         o->number = u->number;
-        o->online = presence_online(e, u->number);
+        o->online = presence_online(e, u->number, user_name(u));
         o->at = presence_active_at(e, u);
         watch_judge(asker, u, o);
         open |= o->open;
@@ -544,7 +545,11 @@ watch_look_done(struct embedded *e, struct read_job *job)
 
     if (l->request == NULL) {
         /* What was true before the look may be so no longer. */
-        if (job->status == 0 && presence_online(e, l->number) == l->online) {
+        if (job->status == 0
+            && presence_online(e, l->number,
+                               (struct str){l->name, l->name_len})
+                   == l->online) {
+            watch_again(e, l);
             watch_emit(e, l);
         }
 
@@ -556,6 +561,26 @@ watch_look_done(struct embedded *e, struct read_job *job)
 
     } else {
         watch_answer(e, l);
+    }
+}
+
+
+/* Who was blocked while the reader looked is told nothing any more. */
+static void
+watch_again(struct embedded *e, struct watch_look *l)
+{
+    struct map_entry *entry =
+        map_find(&e->users_by_number, &l->number, sizeof(l->number));
+    const struct contact *c;
+    uint32_t i;
+
+    for (i = 0; entry != NULL && i < l->n; i++) {
+        c = contact_find(map_container(entry, struct user, by_number),
+                         l->others[i].number);
+
+        if (c != NULL && (c->flags & RECORD_CONTACT_BLOCKS) != 0) {
+            l->others[i].visible = false;
+        }
     }
 }
 

@@ -19,7 +19,7 @@ void watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at);
 void watch_json(struct buf *b, struct str user, bool online, uint64_t at);
 
 /* storage_presence.c */
-bool presence_online(struct embedded *e, uint64_t number);
+bool presence_online(struct embedded *e, uint64_t number, struct str name);
 uint64_t presence_active_at(struct embedded *e, const struct user *u);
 
 #endif
