@@ -224,7 +224,7 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_LIST_DEVICES:
     case STORAGE_PRESENCE_START:
     case STORAGE_LEFT:
-    case STORAGE_PRESENCE_ELSEWHERE:
+    case STORAGE_ELSEWHERE:
         return STORAGE_OK;
 
     case STORAGE_GET_USER:

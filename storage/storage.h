@@ -110,8 +110,7 @@ struct storage;
  *                   brings back who was online at the end of the last run.
  *   LEFT            no user; text: user numbers, 8 bytes each, big-endian.
  *                   They are not subscribed any more: their worker is gone.
- *   PRESENCE_ELSEWHERE
- *                   limit: 1 when the user is now online at another machine,
+ *   ELSEWHERE       limit: 1 when the user is now online at another machine,
  *                   0 when he is at none any more; after: last active, in ms.
  *                   Who may see him is told, unless he is online here.
  */
@@ -156,7 +155,7 @@ struct storage;
     X(PRESENCE_UNWATCH, 45, false)                                             \
     X(PRESENCE_START, 46, false)                                               \
     X(LEFT, 47, false)                                                         \
-    X(PRESENCE_ELSEWHERE, 70, false)
+    X(ELSEWHERE, 70, false)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,

@@ -390,9 +390,9 @@ presence_present(struct embedded *e, uint64_t number, struct str name,
 }
 
 
-/* PRESENCE_ELSEWHERE: here he may be online as well, or unknown. */
+/* ELSEWHERE: here he may be online as well, or unknown. */
 enum step
-presence_elsewhere_step(struct embedded *e, struct request *r)
+elsewhere_step(struct embedded *e, struct request *r)
 {
     bool online = r->op.limit != 0;
     struct user *u;
@@ -401,8 +401,7 @@ presence_elsewhere_step(struct embedded *e, struct request *r)
         return STEP_WAIT;
     }
 
-    if (u != NULL && u->state == OBJECT_READY
-        && !presence_here(e, u->number)) {
+    if (u != NULL && u->state == OBJECT_READY && !presence_here(e, u->number)) {
         if (r->op.after > u->active_at) {
             presence_write(e, u->number, r->op.after, false);
         }

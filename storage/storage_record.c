@@ -129,8 +129,7 @@ record_get_channel(struct str value, struct record_channel *c)
     c->wrote_known = version == RECORD_VERSION_2;
     c->wrote = c->wrote_known ? (uint8_t) record_get_number(&r, 1) : 0;
 
-    if ((c->kind != RECORD_DIRECT && c->kind != RECORD_GROUP)
-        || c->id.len == 0
+    if ((c->kind != RECORD_DIRECT && c->kind != RECORD_GROUP) || c->id.len == 0
         || (c->wrote_known
             && (c->kind != RECORD_DIRECT || c->n_members > 2
                 || c->wrote >> c->n_members != 0))) {

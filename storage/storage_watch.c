@@ -503,15 +503,9 @@ watch_shares(const struct reader *r, uint64_t channel, uint64_t a, uint64_t b)
 
     if (r->ops->get(r->engine, key_str(&key), &value) == 1
         && record_get_channel(buf_str(&value), &record) == 0) {
-        if (record.kind == RECORD_GROUP) {
-            shares = true;
-
-        } else if (record.wrote_known) {
-            shares = record.wrote == 3;
-
-        } else {
-            shares = watch_wrote(r, channel, a, b);
-        }
+        shares = record.kind == RECORD_GROUP
+                 || (record.wrote_known ? record.wrote == 3
+                                        : watch_wrote(r, channel, a, b));
     }
 
     buf_clear(&value);

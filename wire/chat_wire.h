@@ -119,7 +119,8 @@ enum chat_wire_level {
     X(redis, gauge, "1 where chat_redis is set")                               \
     X(redis_up, gauge, "1 while presence goes through Redis")                  \
     X(redis_connects, counter, "connections to Redis made")                    \
-    X(redis_failures, counter, "connections and commands of Redis that failed") \
+    X(redis_failures, counter,                                                 \
+      "connections and commands of Redis that failed")                         \
     X(redis_lag_us, gauge, "from a message to Redis until it came back in us") \
     X(redis_users, gauge, "users online at other machines")
 

@@ -237,8 +237,8 @@ send_key(struct local *l, struct redis *r, struct entry *e)
 {
     char key[PRESENCE_KEY_MAX];
     char ttl[24];
-    size_t len =
-        presence_key(key, (struct str){e->name, e->name_len}, l->config.machine);
+    size_t len = presence_key(key, (struct str){e->name, e->name_len},
+                              l->config.machine);
     struct presence_row row = {.version = e->version, .at = e->at};
 
     if (!e->online) {
@@ -300,8 +300,10 @@ begin_frame(struct local *l)
 static void
 put_row(struct local *l, struct redis *r, const struct entry *e)
 {
-    struct presence_row row = {{e->name, e->name_len}, e->online, e->version,
-                               e->at};
+    struct presence_row row = {
+        {e->name, e->name_len},
+        e->online, e->version, e->at
+    };
 
     if (!l->rows) {
         begin_frame(l);
@@ -343,8 +345,7 @@ pump_written(struct local *l, struct redis *r, unsigned *budget)
 {
     struct entry *e;
 
-    while ((e = TAILQ_FIRST(&l->written)) != NULL && *budget != 0
-           && room(r)) {
+    while ((e = TAILQ_FIRST(&l->written)) != NULL && *budget != 0 && room(r)) {
         if (e->life == l->life) {
             if (l->refresh == 0 || l->now - e->written < l->ttl_ms / 6) {
                 return;

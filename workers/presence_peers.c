@@ -356,8 +356,8 @@ machine_gap(struct peers *p, struct machine *m)
 }
 
 static void
-machine_heard(struct peers *p, struct machine *m,
-              const struct presence_head *h, uint64_t now)
+machine_heard(struct peers *p, struct machine *m, const struct presence_head *h,
+              uint64_t now)
 {
     if (h->epoch != m->epoch || h->number != m->number + 1
         || h->whole != m->whole || m->dead) {
@@ -387,7 +387,8 @@ peers_frame(struct peers *p, struct str frame, uint64_t now)
         return 0;
     }
     m = machine_find(p, head.machine);
-    if (m == NULL && (m = machine_make(p, head.machine, head.ttl_s, now)) == NULL) {
+    if (m == NULL
+        && (m = machine_make(p, head.machine, head.ttl_s, now)) == NULL) {
         return 0;
     }
     machine_heard(p, m, &head, now);
@@ -496,8 +497,9 @@ machine_work(struct peers *p, struct machine *m, unsigned *budget)
 {
     struct holding *h;
 
-    while ((h = TAILQ_FIRST(&m->holdings)) != NULL
-           && (m->dead || (p->sweeping && m->judged && h->seen != p->reading))) {
+    while (
+        (h = TAILQ_FIRST(&m->holdings)) != NULL
+        && (m->dead || (p->sweeping && m->judged && h->seen != p->reading))) {
         if ((*budget)-- == 0) {
             *budget = 0;
             return true;

@@ -22,16 +22,16 @@
 #include "redis_config.h"
 #include "redis_conn.h"
 
-#define BEAT_TICKS     4 /* of LOCAL_TICK_MS: a second          */
-#define DEAF_MS        5000
-#define TELLING_MAX    256
-#define PAGE_KEYS      "500" /* of one SCAN, about                  */
-#define PAGE_MAX       REDIS_ARGS_MAX
-#define READ_EVERY_MS  1000 /* so often at most all keys are read  */
-#define WORK_MS        1
-#define CHANNEL_MAX    32
-#define CURSOR_MAX     24
-#define MACHINE_BYTES  (PRESENCE_MACHINE / 2)
+#define BEAT_TICKS    4 /* of LOCAL_TICK_MS: a second          */
+#define DEAF_MS       5000
+#define TELLING_MAX   256
+#define PAGE_KEYS     "500" /* of one SCAN, about                  */
+#define PAGE_MAX      REDIS_ARGS_MAX
+#define READ_EVERY_MS 1000 /* so often at most all keys are read  */
+#define WORK_MS       1
+#define CHANNEL_MAX   32
+#define CURSOR_MAX    24
+#define MACHINE_BYTES (PRESENCE_MACHINE / 2)
 
 struct presence_redis {
     uv_loop_t *loop;
@@ -77,8 +77,8 @@ write_machine(struct presence_redis *p, const char *path)
     for (size_t i = 0; i < sizeof(random); i++) {
         snprintf(p->machine + 2 * i, 3, "%02x", random[i]);
     }
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-              0640);
+    fd =
+        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd != -1) {
         rc = write(fd, p->machine, PRESENCE_MACHINE) == PRESENCE_MACHINE ? 0
                                                                          : -1;
@@ -238,7 +238,7 @@ on_keys(const redisReply *reply, void *data)
 static void
 read_page(struct presence_redis *p)
 {
-    const char *const argv[] = {"SCAN",         p->cursor, "MATCH",
+    const char *const argv[] = {"SCAN",        p->cursor, "MATCH",
                                 PRESENCE_KEYS, "COUNT",   PAGE_KEYS};
     size_t lens[6];
 
@@ -302,9 +302,9 @@ on_subscribed(const redisReply *reply, void *data)
         return;
     }
     if (!is_array(reply)) {
-        redis_drop(p->subscriber,
-                   reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                    : "no subscription");
+        redis_drop(p->subscriber, reply->type == REDIS_REPLY_ERROR
+                                      ? reply->str
+                                      : "no subscription");
         return;
     }
     p->subscribed = true;
@@ -552,8 +552,8 @@ presence_redis_stats(const struct presence_redis *p,
     redis_stats(p->subscriber, &subscriber);
     out->up = commands.up && subscriber.up && p->subscribed;
     out->connects = commands.connects + subscriber.connects;
-    out->failures = commands.failures + subscriber.failures
-                    + local_failures(p->local);
+    out->failures =
+        commands.failures + subscriber.failures + local_failures(p->local);
     out->lag_us = lag_us(p);
     out->users = peers_users(p->peers);
 }

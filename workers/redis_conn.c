@@ -16,10 +16,10 @@
 #include "log.h"
 #include "redis_config.h"
 
-#define TICK_MS     250
-#define WHY_MAX     160
-#define READ_BYTES  65536
-#define OUT_KEEP    65536
+#define TICK_MS    250
+#define WHY_MAX    160
+#define READ_BYTES 65536
+#define OUT_KEEP   65536
 
 enum conn_state {
     CONN_PAUSE,     /* the timer connects again                       */
@@ -340,8 +340,7 @@ take_all(struct redis *r)
 
     r->reading = true;
     r->broken = false;
-    while (!r->broken
-           && redisReaderGetReply(r->reader, &reply) == REDIS_OK
+    while (!r->broken && redisReaderGetReply(r->reader, &reply) == REDIS_OK
            && reply != NULL) {
         take(r, reply);
         freeReplyObject(reply);

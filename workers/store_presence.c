@@ -43,7 +43,7 @@ static void
 on_tell(struct str user, bool online, uint64_t at, void *data)
 {
     struct store_presence *p = data;
-    struct storage_op op = {.type = STORAGE_PRESENCE_ELSEWHERE,
+    struct storage_op op = {.type = STORAGE_ELSEWHERE,
                             .user = user,
                             .limit = online,
                             .after = at};
@@ -70,9 +70,9 @@ store_presence_open(struct store_presence *p, uv_loop_t *loop,
     if (config->settings.redis[0] == '\0') {
         return 0;
     }
-    p->redis = presence_redis_open(loop, config->settings.redis,
-                                   config->run_dir,
-                                   config->settings.presence_timeout_s, &redis);
+    p->redis =
+        presence_redis_open(loop, config->settings.redis, config->run_dir,
+                            config->settings.presence_timeout_s, &redis);
     if (p->redis == NULL) {
         return -1;
     }

@@ -78,8 +78,8 @@ static void
 server_remove(void)
 {
     char path[PATH_MAX];
-    static const char *const files[] = {"a/machine", "b/machine", "a", "b",
-                                        "secret",    "f"};
+    static const char *const files[] = {"a/machine", "b/machine", "a",
+                                        "b",         "secret",    "f"};
 
     server_kill();
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -90,7 +90,10 @@ read_nothing(void)
 static void
 read_row(const char *machine, const char *user, uint64_t version)
 {
-    struct presence_row row = {{user, strlen(user)}, true, version, 5};
+    struct presence_row row = {
+        {user, strlen(user)},
+        true, version, 5
+    };
 
     peers_read(peers, machine, &row, 15, 0);
 }
@@ -99,7 +102,8 @@ static void
 changes_are_told_once_and_taken_back_unseen(void **state)
 {
     (void) state;
-    assert_int_equal(frame("1 " ONE " 9 1 15 1\n+bob 10 77\n+eve 11 1\n", 1), 0);
+    assert_int_equal(frame("1 " ONE " 9 1 15 1\n+bob 10 77\n+eve 11 1\n", 1),
+                     0);
     assert_true(online("bob"));
     assert_false(online("bo"));
     expect_change("bob", true, 77);

@@ -127,9 +127,23 @@ static void
 addresses(void **state)
 {
     static const char *const bad[] = {
-        "",        "x",     ":1",      "h:0",     "h:65536",     "h:1x",
-        "unix:",   "unix:x", "a:b:1",  "[::1]",   "h:1  db=1",   "h:1 db=",
-        "h:1 db=65536", "h:1 password_file=x", "h:1 x=1", "h:1\n", "[]:1",
+        "",
+        "x",
+        ":1",
+        "h:0",
+        "h:65536",
+        "h:1x",
+        "unix:",
+        "unix:x",
+        "a:b:1",
+        "[::1]",
+        "h:1  db=1",
+        "h:1 db=",
+        "h:1 db=65536",
+        "h:1 password_file=x",
+        "h:1 x=1",
+        "h:1\n",
+        "[]:1",
     };
     struct redis_config c;
     char text[REDIS_CONFIG_MAX + 2];
@@ -189,8 +203,8 @@ password_files(void **state)
     assert_int_equal(redis_password_read(&p, secret_file("\np", 2)), -1);
     assert_int_equal(redis_password_read(&p, secret_file("a\0b", 3)), -1);
     memset(text, 'x', sizeof(text));
-    assert_int_equal(
-        redis_password_read(&p, secret_file(text, sizeof(text))), -1);
+    assert_int_equal(redis_password_read(&p, secret_file(text, sizeof(text))),
+                     -1);
     assert_int_equal(errno, 0);
     assert_int_equal(redis_password_read(&p, "/nowhere/at/all"), -1);
     assert_int_equal(errno, ENOENT);
