@@ -31,7 +31,7 @@
 
 #define PRESENCE_MACHINE    16 /* bytes of a machine's name */
 #define PRESENCE_KEY_PREFIX "chat:on:"
-#define PRESENCE_KEYS       PRESENCE_KEY_PREFIX "*"
+#define PRESENCE_KEYS       "chat:on:*"
 #define PRESENCE_KEY_MAX    (8 + 64 + 1 + PRESENCE_MACHINE)
 #define PRESENCE_TTL_MAX_S  1000000 /* longer is not believed */
 

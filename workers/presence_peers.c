@@ -2,8 +2,9 @@
  * Users by name; each has a holding for each machine that he is online at,
  * which also stands in a list of that machine.  A reading moves what it finds
  * to the end of that list, so that afterwards what it did not find stands in
- * front.  While a reading is under way, a holding that ended is kept until
- * its end: its version tells an older answer that comes late.
+ * front.  A holding that ended is freed by peers_work(), while a reading is
+ * under way not before its end: its version tells an older answer that comes
+ * late.
  */
 
 #include "presence_peers.h"
@@ -63,7 +64,7 @@ struct peers {
     struct holding_list ended;
     struct machine machines[PEERS_MACHINES_MAX];
     unsigned n_machines; /* slots in use or used once */
-    size_t n_holdings;
+    size_t n_holdings, n_online;
     uint64_t reading; /* its number */
     bool is_reading;
     bool sweeping; /* it has ended; what it left is done in parts */
@@ -215,11 +216,8 @@ holding_end(struct peers *p, struct holding *h, uint64_t at)
     r->n_online--;
     r->at = at;
     remote_changed(p, r);
-    if (p->is_reading) {
-        TAILQ_INSERT_TAIL(&p->ended, h, link);
-    } else {
-        holding_free(p, h);
-    }
+    p->n_online--;
+    TAILQ_INSERT_TAIL(&p->ended, h, link);
 }
 
 static struct holding *
@@ -277,6 +275,7 @@ holding_start(struct peers *p, struct holding *h)
     h->online = true;
     h->seen = p->reading;
     h->remote->n_online++;
+    p->n_online++;
     TAILQ_INSERT_TAIL(&h->machine->holdings, h, link);
 }
 
@@ -506,9 +505,6 @@ machine_work(struct peers *p, struct machine *m, unsigned *budget)
         }
         holding_end(p, h, m->at);
     }
-    if (m->dead && m->n_holdings == 0) {
-        m->used = false;
-    }
     return false;
 }
 
@@ -523,7 +519,7 @@ peers_work(struct peers *p)
             return true;
         }
     }
-    if (!p->sweeping) {
+    if (p->is_reading && !p->sweeping) {
         return false;
     }
     while ((h = TAILQ_FIRST(&p->ended)) != NULL) {
@@ -533,8 +529,15 @@ peers_work(struct peers *p)
         TAILQ_REMOVE(&p->ended, h, link);
         holding_free(p, h);
     }
-    p->sweeping = false;
-    p->is_reading = false;
+    if (p->sweeping) {
+        p->sweeping = false;
+        p->is_reading = false;
+    }
+    for (unsigned i = 0; i < p->n_machines; i++) {
+        struct machine *m = &p->machines[i];
+
+        m->used = m->used && !(m->dead && m->n_holdings == 0);
+    }
     return false;
 }
 
@@ -571,5 +574,5 @@ peers_online(struct peers *p, struct str user)
 size_t
 peers_users(const struct peers *p)
 {
-    return p->n_holdings;
+    return p->n_online;
 }

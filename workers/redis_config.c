@@ -56,15 +56,14 @@ int
 redis_config_parse(struct redis_config *c, const char *text)
 {
     size_t len = strlen(text);
-    char *rest = c->text;
-    char *word;
+    char *rest, *word;
 
     memset(c, 0, sizeof(*c));
     if (len == 0 || len >= sizeof(c->text) || strchr(text, '\n') != NULL) {
         return -1;
     }
     memcpy(c->text, text, len + 1);
-
+    rest = c->text;
     word = strsep(&rest, " ");
     if (parse_address(c, word) != 0) {
         return -1;
@@ -84,8 +83,7 @@ int
 redis_password_read(struct redis_password *p, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    char *rest = p->text;
-    char *first, *second;
+    char *rest, *first, *second;
     ssize_t n;
     int error;
 
@@ -105,6 +103,7 @@ redis_password_read(struct redis_password *p, const char *path)
         return -1;
     }
 
+    rest = p->text;
     first = strsep(&rest, "\r\n");
     second = rest == NULL ? NULL : rest + strspn(rest, "\r\n");
     if (second != NULL && *second != '\0') {
