@@ -44,6 +44,7 @@ struct local {
     size_t n_written;
     uint64_t epoch, version, number;
     uint64_t ttl_ms;
+    uint64_t whole_at;  /* not before this loop time; 0: not known yet     */
     uint32_t life;      /* of the connection: how often it came up    */
     uint64_t failed_at; /* of the last refusal; 0: none since         */
     uint64_t now;       /* of the last pump, for answers              */
@@ -185,6 +186,14 @@ local_set(struct local *l, uint64_t number, struct str user, bool online,
 }
 
 void
+local_ready(struct local *l, uint64_t now)
+{
+    if (l->whole_at == 0) {
+        l->whole_at = now + LOCAL_START_MS;
+    }
+}
+
+void
 local_up(struct local *l)
 {
     l->life++;
@@ -266,7 +275,8 @@ is_whole(const struct local *l)
 {
     const struct entry *oldest = TAILQ_FIRST(&l->written);
 
-    return TAILQ_EMPTY(&l->due) && (oldest == NULL || oldest->life == l->life)
+    return l->whole_at != 0 && l->now >= l->whole_at && TAILQ_EMPTY(&l->due)
+           && (oldest == NULL || oldest->life == l->life)
            && (l->failed_at == 0 || l->now - l->failed_at > l->ttl_ms);
 }
 
@@ -397,6 +407,12 @@ local_beat(struct local *l, struct redis *r, uint64_t now)
     l->now = now;
     begin_frame(l);
     return send_frame(l, r);
+}
+
+uint64_t
+local_epoch(const struct local *l)
+{
+    return l->epoch;
 }
 
 uint64_t

@@ -41,6 +41,14 @@ uint32_t local_ttl_s(const struct local *l);
 void local_set(struct local *l, uint64_t number, struct str user, bool online,
                uint64_t at);
 
+/*
+ * The storage has said who was online at the end of the last run.  Some time
+ * after it, when workers have brought back their users, all that is here may
+ * be called whole.
+ */
+#define LOCAL_START_MS 5000
+void local_ready(struct local *l, uint64_t now);
+
 /* The connection is there, perhaps with a Redis that has forgotten all. */
 void local_up(struct local *l);
 
@@ -54,6 +62,7 @@ void local_tick(struct local *l, uint64_t now);
 /* A frame in any case: this machine lives.  Its number, or 0. */
 uint64_t local_beat(struct local *l, struct redis *r, uint64_t now);
 
+uint64_t local_epoch(const struct local *l);
 uint64_t local_failures(const struct local *l);
 size_t local_users(const struct local *l);
 

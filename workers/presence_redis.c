@@ -43,6 +43,7 @@ struct presence_redis {
     char channel[CHANNEL_MAX];
     bool subscribed;
     bool closing;
+    bool doubled; /* another machine has this one's name; was logged */
     unsigned n_handles;
     uv_timer_t tick, work;
     uv_prepare_t turn;
@@ -335,6 +336,23 @@ on_subscriber_down(void *data)
 }
 
 static void
+on_own(struct presence_redis *p, const struct presence_head *head)
+{
+    if (head->epoch != local_epoch(p->local)) {
+        if (!p->doubled) {
+            log_error("presence: another machine has this one's name %s: "
+                      "remove the file `machine` from a run directory that "
+                      "was copied and start its pool again",
+                      p->machine);
+            p->doubled = true;
+        }
+    } else if (head->number == p->beat) {
+        p->lag_us = (uv_hrtime() - p->beat_at) / 1000;
+        p->beat = 0;
+    }
+}
+
+static void
 on_message(const char *text, size_t len, void *data)
 {
     struct presence_redis *p = data;
@@ -342,10 +360,8 @@ on_message(const char *text, size_t len, void *data)
     struct presence_head head;
 
     if (presence_get_head(&frame, &head) == 0
-        && memcmp(head.machine, p->machine, PRESENCE_MACHINE) == 0
-        && head.number == p->beat) {
-        p->lag_us = (uv_hrtime() - p->beat_at) / 1000;
-        p->beat = 0;
+        && memcmp(head.machine, p->machine, PRESENCE_MACHINE) == 0) {
+        on_own(p, &head);
     }
     if (peers_frame(p->peers, (struct str){text, len}, uv_now(p->loop)) != 0) {
         log_debug("presence: a message that is no frame");
@@ -521,6 +537,12 @@ presence_redis_open(uv_loop_t *loop, const char *where, const char *run_dir,
     uv_timer_start(&p->tick, on_tick, LOCAL_TICK_MS, LOCAL_TICK_MS);
     uv_prepare_start(&p->turn, on_turn);
     return p;
+}
+
+void
+presence_redis_ready(struct presence_redis *p)
+{
+    local_ready(p->local, uv_now(p->loop));
 }
 
 void

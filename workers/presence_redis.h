@@ -54,6 +54,11 @@ presence_redis_open(uv_loop_t *loop, const char *where, const char *run_dir,
                     unsigned timeout_s,
                     const struct presence_redis_handlers *handlers);
 
+/* The storage has told who was online at the end of the last run: only then
+ * are others to believe that a user of this machine without a key is offline.
+ */
+void presence_redis_ready(struct presence_redis *p);
+
 /* The presence timeout has changed. */
 void presence_redis_timeout(struct presence_redis *p, unsigned timeout_s);
 

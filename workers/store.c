@@ -587,12 +587,22 @@ on_stop(void *data)
 }
 
 static void
+on_presence_started(const struct storage_result *r, void *data)
+{
+    struct store *s = data;
+
+    if (r->status == STORAGE_OK) {
+        store_presence_ready(&s->presence);
+    }
+}
+
+static void
 start_presence(struct store *s, const struct settings *settings)
 {
     struct storage_op op = {.type = STORAGE_PRESENCE_START,
                             .limit = settings->presence_timeout_s};
 
-    storage_submit(s->storage, &op, told, NULL);
+    storage_submit(s->storage, &op, on_presence_started, s);
     store_presence_set_timeout(&s->presence, settings->presence_timeout_s);
 }
 

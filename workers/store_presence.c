@@ -43,10 +43,8 @@ static void
 on_tell(struct str user, bool online, uint64_t at, void *data)
 {
     struct store_presence *p = data;
-    struct storage_op op = {.type = STORAGE_ELSEWHERE,
-                            .user = user,
-                            .limit = online,
-                            .after = at};
+    struct storage_op op = {
+        .type = STORAGE_ELSEWHERE, .user = user, .limit = online, .after = at};
 
     storage_submit(p->storage, &op, on_told, p);
 }
@@ -80,6 +78,14 @@ store_presence_open(struct store_presence *p, uv_loop_t *loop,
     handlers->elsewhere = on_elsewhere;
     handlers->data_presence = p;
     return 0;
+}
+
+void
+store_presence_ready(struct store_presence *p)
+{
+    if (p->redis != NULL) {
+        presence_redis_ready(p->redis);
+    }
 }
 
 void

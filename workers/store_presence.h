@@ -25,6 +25,9 @@ int store_presence_open(struct store_presence *p, uv_loop_t *loop,
                         const struct role_config *config,
                         struct storage_handlers *handlers);
 
+/* The storage has answered its PRESENCE_START. */
+void store_presence_ready(struct store_presence *p);
+
 void store_presence_set_timeout(struct store_presence *p, unsigned s);
 
 /* Fills its counters in the values of a STATS. */

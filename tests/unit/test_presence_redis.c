@@ -375,6 +375,8 @@ pair_set_up(void **state)
     server_start(NULL, NULL);
     open_end(0);
     open_end(1);
+    presence_redis_ready(ends[0].p);
+    presence_redis_ready(ends[1].p);
     turn_until(&loop, stats(0).up && stats(1).up, 10);
     return 0;
 }
@@ -476,6 +478,30 @@ who_is_not_here_any_more_is_found_out(void **state)
     assert_true(sees(1, "u2"));
 }
 
+/* It comes up before its storage has said who was online. */
+static void
+a_machine_that_starts_takes_nobody_offline(void **state)
+{
+    uint64_t start;
+
+    (void) state;
+    for (unsigned i = 0; i < 3; i++) {
+        set(0, i, true);
+    }
+    turn_until(&loop, ends[1].n_online == 3, 10);
+    presence_redis_close(ends[0].p);
+    open_end(0);
+    set(0, 0, true);
+    start = uv_hrtime();
+    turn_until(&loop, uv_hrtime() - start > 3000000000, 10);
+    assert_int_equal(stats(1).users, 3);
+    set(0, 1, true);
+    presence_redis_ready(ends[0].p);
+    turn_until(&loop, !sees(1, "u2"), 15);
+    assert_true(sees(1, "u0") && sees(1, "u1"));
+    assert_int_equal(ends[1].n_offline, 1);
+}
+
 static void
 a_machine_keeps_its_name(void **state)
 {
@@ -509,6 +535,7 @@ main(void)
         P(many_users_a_kill_of_redis_and_all_is_there_again),
         P(no_more_are_told_at_a_time_than_are_answered),
         P(who_is_not_here_any_more_is_found_out),
+        P(a_machine_that_starts_takes_nobody_offline),
         P(a_machine_keeps_its_name),
     };
     int rc;
