@@ -27,7 +27,7 @@ HARDENING   := -fPIC -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURC
 # no header of ours stands in for one of the system's
 INCLUDES    := -iquote wire -iquote common -iquote storage -iquote workers
 override CHAT_CFLAGS := -std=gnu11 -Wall -Wextra $(HARDENING) $(SANITIZE) $(INCLUDES) -MMD -MP
-CHAT_LIBS   := -lleveldb -lyajl -luv -lcrypto -lutf8proc -lpthread
+CHAT_LIBS   := -lleveldb -lyajl -luv -lhiredis -lcrypto -lutf8proc -lpthread
 
 LIB_SRC     := $(sort $(filter-out workers/chatd.c,$(wildcard wire/*.c common/*.c storage/*.c workers/*.c)))
 LIB_OBJ     := $(LIB_SRC:%.c=$(O)/%.o)

@@ -20,6 +20,7 @@
 char *ngx_chat_conf_workers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_chat_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

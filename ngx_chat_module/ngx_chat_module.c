@@ -77,6 +77,13 @@ static ngx_command_t  ngx_chat_commands[] = {
       offsetof(ngx_chat_main_conf_t, program),
       NULL },
 
+    { ngx_string("chat_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_chat_conf_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("chat_drain_time"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_chat_conf_time,
@@ -274,6 +281,15 @@ ngx_chat_init_main_conf(ngx_conf_t *cf, void *conf)
                                "\"chat_workers unix:DIR\" uses a pool that "
                                "others start: remove \"chat_run_dir\", "
                                "\"chat_store\" and \"chat_program\"");
+            return NGX_CONF_ERROR;
+        }
+
+        if (cmcf->redis.len) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"chat_workers unix:DIR\" uses a pool that "
+                               "others start: remove \"chat_redis\" and "
+                               "write \"-r '%V'\" where chatd is started",
+                               &cmcf->redis);
             return NGX_CONF_ERROR;
         }
 

@@ -37,6 +37,7 @@ typedef struct {
     ngx_str_t                  run_dir;      /* chat_run_dir, or DIR */
     ngx_str_t                  store;        /* leveldb:PATH */
     ngx_str_t                  program;      /* chat_program */
+    ngx_str_t                  redis;        /* chat_redis, as in settings */
     ngx_msec_t                 drain_time;
     ngx_msec_t                 presence_timeout;
     ngx_uint_t                 generation;   /* of the settings, init_module */

@@ -224,6 +224,11 @@ ngx_chat_settings_write(ngx_cycle_t *cycle, ngx_chat_main_conf_t *cmcf,
                      cmcf->generation, cmcf->workers, &cmcf->store, owner,
                      (cmcf->presence_timeout + 999) / 1000);
 
+    if (cmcf->redis.len) {
+        p = ngx_slprintf(p, buf + NGX_CHAT_SETTINGS_MAX, "redis %V\n",
+                         &cmcf->redis);
+    }
+
     (void) ngx_snprintf((u_char *) name, NGX_MAX_PATH, "%V/settings%Z",
                         &cmcf->run_dir);
     (void) ngx_snprintf((u_char *) temp, NGX_MAX_PATH, "%V/settings.%P%Z",

@@ -18,7 +18,6 @@ struct storage {
     void *b;
 };
 
-static bool storage_is_id(struct str s);
 static bool storage_is_optional_id(struct str s);
 static enum storage_status storage_check_users(const struct storage_op *op);
 
@@ -137,6 +136,13 @@ storage_sequence(const struct storage *s)
 }
 
 
+bool
+storage_online(struct storage *s, uint64_t number)
+{
+    return s->backend->online != NULL && s->backend->online(s->b, number);
+}
+
+
 struct str
 storage_event_head(enum storage_event_method method)
 {
@@ -218,6 +224,7 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_LIST_DEVICES:
     case STORAGE_PRESENCE_START:
     case STORAGE_LEFT:
+    case STORAGE_ELSEWHERE:
         return STORAGE_OK;
 
     case STORAGE_GET_USER:
@@ -291,7 +298,7 @@ storage_check_users(const struct storage_op *op)
 }
 
 
-static bool
+bool
 storage_is_id(struct str s)
 {
     size_t i;

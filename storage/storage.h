@@ -110,6 +110,9 @@ struct storage;
  *                   brings back who was online at the end of the last run.
  *   LEFT            no user; text: user numbers, 8 bytes each, big-endian.
  *                   They are not subscribed any more: their worker is gone.
+ *   ELSEWHERE       limit: 1 when the user is now online at another machine,
+ *                   0 when he is at none any more; after: last active, in ms.
+ *                   Who may see him is told, unless he is online here.
  */
 #define STORAGE_OPS(X)                                                         \
     X(SUBSCRIBE, 1, false)                                                     \
@@ -151,7 +154,8 @@ struct storage;
     X(PRESENCE_WATCH, 44, false)                                               \
     X(PRESENCE_UNWATCH, 45, false)                                             \
     X(PRESENCE_START, 46, false)                                               \
-    X(LEFT, 47, false)
+    X(LEFT, 47, false)                                                         \
+    X(ELSEWHERE, 70, false)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -298,6 +302,17 @@ struct storage_handlers {
      */
     void (*reset)(void *data);
     void (*lost)(void *data);
+
+    /*
+     * Embedded only, both or neither, where there are other machines.
+     * `present`: a user is now online at this one, or is no longer; at start
+     * also each who still was.  `elsewhere` is asked: is he online at another
+     * one?
+     */
+    void (*present)(uint64_t number, struct str user, bool online, uint64_t at,
+                    void *data);
+    bool (*elsewhere)(struct str user, void *data);
+    void *data_presence; /* of these two */
     void *data;
 };
 
@@ -308,6 +323,8 @@ struct storage_stats {
 
     /* of the store role, by way of the stub; 0 elsewhere */
     uint64_t starts, lost, queue_bytes;
+    uint64_t redis, redis_up, redis_connects, redis_failures, redis_lag_us;
+    uint64_t redis_users;
 };
 
 /*
@@ -336,6 +353,12 @@ void storage_stats(const struct storage *s, struct storage_stats *out);
 
 /* The last committed global sequence number. */
 uint64_t storage_sequence(const struct storage *s);
+
+/* Embedded only: is the user of that number online at this machine? */
+bool storage_online(struct storage *s, uint64_t number);
+
+/* Can these bytes be the id of a user or a device? */
+bool storage_is_id(struct str s);
 
 /* The text of a notification before its inbox id (or before the tail, for
  * live-only ones): `{"jsonrpc":"2.0","method":"M","params":{"inbox_id":`. */

@@ -19,6 +19,7 @@ struct storage_backend {
     void (*close)(void *b, void (*closed)(void *data), void *data);
     void (*stats)(const void *b, struct storage_stats *out);
     uint64_t (*sequence)(const void *b);
+    bool (*online)(void *b, uint64_t number); /* NULL: not known */
 };
 
 /*

@@ -39,6 +39,8 @@ static void check_run_reaction(struct check *c, struct check_run *run,
                                uint64_t id);
 static void check_run_end(struct check *c, const struct check_run *run);
 static void check_unlisted(struct check *c);
+static bool check_has_written(const struct record_channel *channel,
+                              uint64_t user);
 static void check_bucket_add(struct check *c, int sign, uint64_t sender,
                              uint64_t channel, uint64_t id);
 static uint64_t check_bucket_hash(uint64_t sender, uint64_t channel,
@@ -76,12 +78,32 @@ check_message(struct check *c, struct str value)
         return;
     }
 
+    if (channel->wrote_known && !check_has_written(channel, m.sender)) {
+        check_defect(c, CHECK_MEMBER,
+                     "sent by %" PRIu64
+                     ", who is not one of the channel that have written",
+                     m.sender);
+    }
+
     check_message_json(c, m.json, &m, c->at.second);
     check_changed_message(c, &m);
 
     if (!check_is_member(channel, m.sender)) {
         check_bucket_add(c, 1, m.sender, c->at.first, c->at.second);
     }
+}
+
+
+static bool
+check_has_written(const struct record_channel *channel, uint64_t user)
+{
+    for (uint32_t i = 0; i < channel->n_members; i++) {
+        if (channel->members[i].user == user) {
+            return (channel->wrote >> i & 1) != 0;
+        }
+    }
+
+    return false;
 }
 
 

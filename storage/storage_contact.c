@@ -318,7 +318,12 @@ contact_presence(struct embedded *e, struct user *about, struct user *to,
     bool sees = is.state == RECORD_CONTACT_FRIEND && is.flags == 0;
     struct event *event;
 
-    if (saw == sees || !presence_online(e, about->number)) {
+    if (was.flags != is.flags && !saw && !sees
+        && presence_online(e, about->number, user_name(about))) {
+        watch_tell_blocked(e, about, to->number, is.flags != 0);
+    }
+
+    if (saw == sees || !presence_online(e, about->number, user_name(about))) {
         return;
     }
 

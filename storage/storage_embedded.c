@@ -89,6 +89,13 @@ embedded_sequence(const void *b)
 }
 
 
+static bool
+embedded_online(void *b, uint64_t number)
+{
+    return presence_here(b, number);
+}
+
+
 const struct storage_backend storage_backend_leveldb = {
     .scheme = "leveldb",
     .open = embedded_open_leveldb,
@@ -96,6 +103,7 @@ const struct storage_backend storage_backend_leveldb = {
     .close = embedded_close,
     .stats = embedded_stats,
     .sequence = embedded_sequence,
+    .online = embedded_online,
 };
 
 const struct storage_backend storage_backend_memory = {
@@ -105,6 +113,7 @@ const struct storage_backend storage_backend_memory = {
     .close = embedded_close,
     .stats = embedded_stats,
     .sequence = embedded_sequence,
+    .online = embedded_online,
 };
 
 

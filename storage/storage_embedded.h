@@ -332,5 +332,6 @@ enum step touch_step(struct embedded *e, struct request *r);
 enum step presence_get_step(struct embedded *e, struct request *r);
 enum step presence_start_step(struct embedded *e, struct request *r);
 enum step left_step(struct embedded *e, struct request *r);
+enum step elsewhere_step(struct embedded *e, struct request *r);
 
 #endif

@@ -32,6 +32,8 @@ struct presence_write {
 struct presence_mark {
     uint64_t number;
     uint64_t at;
+    uint32_t name_at; /* in the names               */
+    uint8_t name_len; /* 0: nobody wants to know it */
 };
 
 struct presence_scan {
@@ -39,6 +41,8 @@ struct presence_scan {
     struct request *request;
     size_t n, cap;
     struct presence_mark *marks;
+    bool named; /* with their names */
+    struct buf names;
 };
 
 static void away_set(struct embedded *e, uint64_t number, uint64_t at);
@@ -46,6 +50,8 @@ static void away_free(struct embedded *e, struct away *a);
 static void presence_write(struct embedded *e, uint64_t number, uint64_t at,
                            bool online);
 static void presence_write_free(struct embedded *e, struct presence_write *p);
+static void presence_present(struct embedded *e, uint64_t number,
+                             struct str name, bool online, uint64_t at);
 static void presence_changed(struct embedded *e, uint64_t number, bool online,
                              uint64_t at);
 static enum step presence_changed_step(struct embedded *e, struct request *r);
@@ -155,9 +161,24 @@ away_free(struct embedded *e, struct away *a)
 
 
 bool
-presence_online(struct embedded *e, uint64_t number)
+presence_here(struct embedded *e, uint64_t number)
 {
     return embedded_subscribed(e, number) || away_find(e, number) != NULL;
+}
+
+
+static bool
+presence_elsewhere(struct embedded *e, struct str name)
+{
+    return e->handlers.elsewhere != NULL
+           && e->handlers.elsewhere(name, e->handlers.data_presence);
+}
+
+
+bool
+presence_online(struct embedded *e, uint64_t number, struct str name)
+{
+    return presence_here(e, number) || presence_elsewhere(e, name);
 }
 
 
@@ -166,7 +187,8 @@ presence_active_at(struct embedded *e, const struct user *u)
 {
     const struct away *a;
 
-    if (embedded_subscribed(e, u->number)) {
+    if (embedded_subscribed(e, u->number)
+        || presence_elsewhere(e, user_name(u))) {
         return embedded_now();
     }
 
@@ -203,7 +225,7 @@ presence_leave(struct embedded *e, uint64_t number)
 void
 presence_touch(struct embedded *e, uint64_t number)
 {
-    bool online = presence_online(e, number);
+    bool online = presence_here(e, number);
     uint64_t now = embedded_now();
 
     if (embedded_subscribed(e, number)) {
@@ -345,8 +367,48 @@ presence_changed_step(struct embedded *e, struct request *r)
 
     /* Who came back meanwhile was never away for others. */
     if (u != NULL && u->state == OBJECT_READY
-        && presence_online(e, u->number) == online) {
-        watch_tell(e, u, online, r->op.after);
+        && presence_here(e, u->number) == online) {
+        presence_present(e, u->number, user_name(u), online, r->op.after);
+
+        if (!presence_elsewhere(e, user_name(u))) {
+            watch_tell(e, u, online, r->op.after);
+        }
+    }
+
+    return request_answer(e, r, STORAGE_OK);
+}
+
+
+static void
+presence_present(struct embedded *e, uint64_t number, struct str name,
+                 bool online, uint64_t at)
+{
+    if (e->handlers.present != NULL && !e->closing) {
+        e->handlers.present(number, name, online, at,
+                            e->handlers.data_presence);
+    }
+}
+
+
+/* ELSEWHERE: here he may be online as well, or unknown. */
+enum step
+elsewhere_step(struct embedded *e, struct request *r)
+{
+    bool online = r->op.limit != 0;
+    struct user *u;
+
+    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
+        return STEP_WAIT;
+    }
+
+    if (u != NULL && u->state == OBJECT_READY && !presence_here(e, u->number)) {
+        if (r->op.after > u->active_at) {
+            presence_write(e, u->number, r->op.after, false);
+        }
+
+        if (presence_online(e, u->number, user_name(u)) == online) {
+            watch_tell(e, u, online, r->op.after);
+        }
     }
 
     return request_answer(e, r, STORAGE_OK);
@@ -407,8 +469,32 @@ presence_scan(struct embedded *e, struct request *r)
     l->job.run = presence_scan_run;
     l->job.done = presence_scan_done;
     l->request = r;
+    l->named = e->handlers.present != NULL;
     readers_submit(e->readers, &l->job);
     (void) request_detach(e, r);
+}
+
+
+/* Without a name he is not told to other machines before he comes again. */
+static void
+presence_scan_name(struct presence_scan *l, const struct reader *r,
+                   struct presence_mark *p)
+{
+    struct record_user user;
+    struct buf value = {0};
+    struct key key;
+
+    p->name_len = 0;
+    key_user(&key, p->number);
+
+    if (l->named && r->ops->get(r->engine, key_str(&key), &value) == 1
+        && record_get_user(buf_str(&value), &user) == 0) {
+        p->name_at = (uint32_t) l->names.len;
+        buf_put_str(&l->names, user.name);
+        p->name_len = buf_failed(&l->names) ? 0 : (uint8_t) user.name.len;
+    }
+
+    buf_clear(&value);
 }
 
 
@@ -446,6 +532,7 @@ presence_scan_run(struct read_job *job, const struct reader *r)
         if (key_parse(r->ops->iter_key(i), &parts) == 0
             && record_get_u64(r->ops->iter_value(i), &p->at) == 0) {
             p->number = parts.first;
+            presence_scan_name(l, r, p);
             l->n++;
         }
     }
@@ -464,8 +551,17 @@ presence_scan_done(struct embedded *e, struct read_job *job)
     size_t n;
 
     for (n = 0; n < l->n; n++) {
-        if (!presence_online(e, l->marks[n].number)) {
-            away_set(e, l->marks[n].number, l->marks[n].at);
+        struct presence_mark *p = &l->marks[n];
+
+        if (!presence_here(e, p->number)) {
+            away_set(e, p->number, p->at);
+        }
+
+        if (p->name_len != 0) {
+            presence_present(
+                e, p->number,
+                (struct str){l->names.data + p->name_at, p->name_len}, true,
+                p->at);
         }
     }
 
@@ -474,6 +570,7 @@ presence_scan_done(struct embedded *e, struct read_job *job)
     }
 
     request_finish(e, l->request, &result);
+    buf_clear(&l->names);
     free(l->marks);
     free(l);
 }

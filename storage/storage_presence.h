@@ -23,6 +23,9 @@ void presence_leave(struct embedded *e, uint64_t number);
 /* The user has done something without a connection. */
 void presence_touch(struct embedded *e, uint64_t number);
 
+/* Is the user of that number online at this machine? */
+bool presence_here(struct embedded *e, uint64_t number);
+
 /* Who is away for too long is offline; once a second. */
 void presence_tick(struct embedded *e);
 

@@ -95,7 +95,7 @@ record_put_channel(struct buf *b, const struct record_channel *c)
         return;
     }
 
-    record_put_start(b);
+    record_put_number(b, c->wrote_known ? RECORD_VERSION_2 : RECORD_VERSION, 1);
     record_put_number(b, c->kind, 1);
     record_put_number(b, c->created_at, 8);
     record_put_bytes(b, c->id, 1, STORAGE_CHANNEL_MAX);
@@ -107,6 +107,10 @@ record_put_channel(struct buf *b, const struct record_channel *c)
         record_put_number(b, c->members[i].user, 8);
         record_put_number(b, c->members[i].role, 1);
     }
+
+    if (c->wrote_known) {
+        record_put_number(b, c->wrote, 1);
+    }
 }
 
 
@@ -114,17 +118,21 @@ int
 record_get_channel(struct str value, struct record_channel *c)
 {
     struct record_reader r;
+    unsigned version = record_read_either(&r, value);
 
-    record_read(&r, value);
     c->kind = (enum record_channel_kind) record_get_number(&r, 1);
     c->created_at = record_get_number(&r, 8);
     c->id = record_get_bytes(&r, 1, STORAGE_CHANNEL_MAX);
     c->name = record_get_bytes(&r, 2, RECORD_NAME_MAX);
     c->avatar = record_get_bytes(&r, 2, STORAGE_AVATAR_MAX);
     record_get_members(&r, c);
+    c->wrote_known = version == RECORD_VERSION_2;
+    c->wrote = c->wrote_known ? (uint8_t) record_get_number(&r, 1) : 0;
 
-    if ((c->kind != RECORD_DIRECT && c->kind != RECORD_GROUP)
-        || c->id.len == 0) {
+    if ((c->kind != RECORD_DIRECT && c->kind != RECORD_GROUP) || c->id.len == 0
+        || (c->wrote_known
+            && (c->kind != RECORD_DIRECT || c->n_members > 2
+                || c->wrote >> c->n_members != 0))) {
         return -1;
     }
 

@@ -53,6 +53,8 @@ struct record_channel {
     struct str id;
     struct str name;   /* empty: none */
     struct str avatar; /* empty: none */
+    bool wrote_known;  /* direct: version 2, with wrote               */
+    uint8_t wrote;     /* bit N: the member in place N has written    */
     uint32_t n_members;
     struct record_member members[STORAGE_MEMBERS_MAX]; /* in joining order */
 };

@@ -145,6 +145,12 @@ on_stats(struct remote *m, struct chat_wire_reader *r)
         .starts = v[CHAT_WIRE_COUNTER_starts],
         .lost = v[CHAT_WIRE_COUNTER_lost],
         .queue_bytes = v[CHAT_WIRE_COUNTER_queue_bytes],
+        .redis = v[CHAT_WIRE_COUNTER_redis],
+        .redis_up = v[CHAT_WIRE_COUNTER_redis_up],
+        .redis_connects = v[CHAT_WIRE_COUNTER_redis_connects],
+        .redis_failures = v[CHAT_WIRE_COUNTER_redis_failures],
+        .redis_lag_us = v[CHAT_WIRE_COUNTER_redis_lag_us],
+        .redis_users = v[CHAT_WIRE_COUNTER_redis_users],
     };
     return 0;
 }

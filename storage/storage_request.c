@@ -56,6 +56,7 @@ static const struct {
     [STORAGE_PRESENCE_UNWATCH] = {presence_get_step,   false, false},
     [STORAGE_PRESENCE_START] = {presence_start_step, false, false},
     [STORAGE_LEFT] = {left_step,           false, false},
+    [STORAGE_ELSEWHERE] = {elsewhere_step,      false, false},
 };
 
 #define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))

@@ -141,11 +141,15 @@ send_open_direct(struct embedded *e, struct channel *ch, struct user *sender,
         return -1;
     }
 
+    /* Who has written stands in the channel from its first message on. */
+    ch->wrote_known = true;
+
     if (channel_add(e, ch, sender, STORAGE_MEMBER) == NULL
         || (to != sender && channel_add(e, ch, to, STORAGE_MEMBER) == NULL)) {
         return -1;
     }
 
+    channel_member(ch, sender)->wrote = true;
     channel_put(e, ch);
     return 0;
 }
@@ -163,6 +167,7 @@ send_append(struct embedded *e, struct request *r, struct user *sender,
         .inbox_id = sender->newest + 1,
         .sent_at = now > ch->sent_at ? now : ch->sent_at,
     };
+    struct member *m = channel_member(ch, sender);
     struct event *event;
     struct str json;
 
@@ -183,7 +188,13 @@ send_append(struct embedded *e, struct request *r, struct user *sender,
 
     ch->newest = o.message_id;
     ch->sent_at = o.sent_at;
-    marker_own(e, ch, channel_member(ch, sender), o.message_id);
+    marker_own(e, ch, m, o.message_id);
+
+    if (ch->wrote_known && !m->wrote) {
+        m->wrote = true;
+        channel_put(e, ch);
+    }
+
     e->collecting->n_messages++;
 
     r->result.inbox_id = o.inbox_id;

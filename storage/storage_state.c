@@ -421,7 +421,10 @@ channel_fill(struct embedded *e, struct channel *ch,
         m->delivered = l->markers[n].delivered;
         m->hidden = l->markers[n].hidden;
         m->muted = l->markers[n].muted;
+        m->wrote = record->wrote_known && (record->wrote >> n & 1) != 0;
     }
+
+    ch->wrote_known = record->wrote_known;
 
     channel_count(e, ch);
 
@@ -523,10 +526,16 @@ channel_put(struct embedded *e, const struct channel *ch)
     record.name = ch->name;
     record.avatar = ch->avatar;
     record.n_members = ch->n_members;
+    record.wrote_known = ch->wrote_known;
+    record.wrote = 0;
 
     for (n = 0; n < ch->n_members; n++) {
         record.members[n].user = ch->members[n].user->number;
         record.members[n].role = ch->members[n].role;
+
+        if (ch->wrote_known && ch->members[n].wrote) {
+            record.wrote |= (uint8_t) (1u << n);
+        }
     }
 
     key_channel(&key, ch->number);

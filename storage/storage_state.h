@@ -85,6 +85,7 @@ struct member {
     uint64_t receipt_at; /* when the last receipt went out, loop time */
     uint64_t put_at;     /* the newest commit that has its markers    */
     uint8_t role;
+    bool wrote; /* a message; of channels where that is known */
     bool dirty;
     bool receipt_due;
 };
@@ -109,6 +110,7 @@ struct channel {
     uint8_t state;
     uint8_t kind; /* enum record_channel_kind */
     bool dirty;   /* a member's markers are */
+    bool wrote_known;
     bool receipts_due;
     bool in_ids, in_numbers;
     uint8_t id_len;

@@ -13,8 +13,6 @@
 #include "storage_contact.h"
 #include "storage_load.h"
 
-#define WATCH_WROTE 1000 /* messages looked at from each end */
-
 /* Who watches a user; numbers. */
 struct watched {
     struct map_entry entry;
@@ -37,6 +35,7 @@ struct watch_look {
     struct request *request; /* a get; NULL: an event */
     uint64_t number;
     bool online;
+    bool blocked; /* told that he is offline, which he is not */
     uint64_t at;
     uint8_t name_len;
     char name[STORAGE_ID_MAX];
@@ -64,6 +63,7 @@ static bool watch_wrote(const struct reader *r, uint64_t channel, uint64_t a,
                         uint64_t b);
 static void watch_look_done(struct embedded *e, struct read_job *job);
 static void watch_answer(struct embedded *e, struct watch_look *l);
+static bool watch_again(struct embedded *e, struct watch_look *l);
 static void watch_emit(struct embedded *e, const struct watch_look *l);
 
 
@@ -281,7 +281,7 @@ presence_get_step(struct embedded *e, struct request *r)
         }
 
         o->number = u->number;
-        o->online = presence_online(e, u->number);
+        o->online = presence_online(e, u->number, user_name(u));
         o->at = presence_active_at(e, u);
         watch_judge(asker, u, o);
         open |= o->open;
@@ -365,6 +365,29 @@ watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at)
 
     watch_emit(e, l);
     watch_look_free(l);
+}
+
+
+void
+watch_tell_blocked(struct embedded *e, const struct user *u, uint64_t watcher,
+                   bool blocked)
+{
+    struct watched *w = watch_find(e, u->number);
+    struct watch_look *l;
+    uint32_t i;
+
+    for (i = 0; w != NULL && i < w->n && w->watchers[i] != watcher; i++) {
+    }
+
+    if (w == NULL || i == w->n || (l = watch_look_create(u, 1)) == NULL) {
+        return;
+    }
+
+    l->online = !blocked;
+    l->blocked = blocked;
+    l->at = blocked ? 0 : presence_active_at(e, u);
+    l->others[l->n++] = (struct watch_other){.number = watcher, .open = true};
+    readers_submit(e->readers, &l->job);
 }
 
 
@@ -480,7 +503,9 @@ watch_shares(const struct reader *r, uint64_t channel, uint64_t a, uint64_t b)
 
     if (r->ops->get(r->engine, key_str(&key), &value) == 1
         && record_get_channel(buf_str(&value), &record) == 0) {
-        shares = record.kind == RECORD_GROUP || watch_wrote(r, channel, a, b);
+        shares = record.kind == RECORD_GROUP
+                 || (record.wrote_known ? record.wrote == 3
+                                        : watch_wrote(r, channel, a, b));
     }
 
     buf_clear(&value);
@@ -488,46 +513,28 @@ watch_shares(const struct reader *r, uint64_t channel, uint64_t a, uint64_t b)
 }
 
 
-/* Have both written?  Looked for among the first messages and the last. */
+/* In a channel from before version 2 of its record: the messages tell. */
 static bool
 watch_wrote(const struct reader *r, uint64_t channel, uint64_t a, uint64_t b)
 {
     struct engine_iter *i = r->ops->iter_open(r->engine);
     struct record_message message;
-    struct key prefix, end;
+    struct key prefix;
     bool wrote[2] = {false, false};
-    unsigned n, back;
 
     if (i == NULL) {
         return false;
     }
 
     key_prefix_number(&prefix, KEY_MESSAGE, channel);
-    key_prefix_end(&end, &prefix);
 
-    for (back = 0; back < 2; back++) {
-        if (back != 0) {
-            r->ops->iter_seek_before(i, key_str(&end));
-
-        } else {
-            r->ops->iter_seek(i, key_str(&prefix));
-        }
-
-        for (n = 0;
-             n < WATCH_WROTE && !(wrote[0] && wrote[1]) && r->ops->iter_valid(i)
-             && key_has_prefix(r->ops->iter_key(i), &prefix);
-             n++) {
-            if (record_get_message(r->ops->iter_value(i), &message) == 0) {
-                wrote[0] |= message.sender == a;
-                wrote[1] |= message.sender == b;
-            }
-
-            if (back != 0) {
-                r->ops->iter_prev(i);
-
-            } else {
-                r->ops->iter_next(i);
-            }
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         !(wrote[0] && wrote[1]) && r->ops->iter_valid(i)
+         && key_has_prefix(r->ops->iter_key(i), &prefix);
+         r->ops->iter_next(i)) {
+        if (record_get_message(r->ops->iter_value(i), &message) == 0) {
+            wrote[0] |= message.sender == a;
+            wrote[1] |= message.sender == b;
         }
     }
 
@@ -544,7 +551,7 @@ watch_look_done(struct embedded *e, struct read_job *job)
 
     if (l->request == NULL) {
         /* What was true before the look may be so no longer. */
-        if (job->status == 0 && presence_online(e, l->number) == l->online) {
+        if (job->status == 0 && watch_again(e, l)) {
             watch_emit(e, l);
         }
 
@@ -557,6 +564,34 @@ watch_look_done(struct embedded *e, struct read_job *job)
     } else {
         watch_answer(e, l);
     }
+}
+
+
+/* Who was blocked while the reader looked is told nothing any more, and nobody
+ * is of one who came or went meanwhile. */
+static bool
+watch_again(struct embedded *e, struct watch_look *l)
+{
+    struct map_entry *entry =
+        map_find(&e->users_by_number, &l->number, sizeof(l->number));
+    const struct contact *c;
+    uint32_t i;
+
+    if (l->blocked) {
+        return true;
+    }
+
+    for (i = 0; entry != NULL && i < l->n; i++) {
+        c = contact_find(map_container(entry, struct user, by_number),
+                         l->others[i].number);
+
+        if (c != NULL && (c->flags & RECORD_CONTACT_BLOCKS) != 0) {
+            l->others[i].visible = false;
+        }
+    }
+
+    return presence_online(e, l->number, (struct str){l->name, l->name_len})
+           == l->online;
 }
 
 

@@ -15,11 +15,16 @@ void watch_close(struct embedded *e);
 /* Tells contacts and watchers of a change. */
 void watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at);
 
+/* A block by u begins or ends: one who watches him and is no friend, but a
+ * fellow member, is told what he sees now. */
+void watch_tell_blocked(struct embedded *e, const struct user *u,
+                        uint64_t watcher, bool blocked);
+
 /* `"user":"U","online":B,"last_active_at":N}`; 0 is null. */
 void watch_json(struct buf *b, struct str user, bool online, uint64_t at);
 
 /* storage_presence.c */
-bool presence_online(struct embedded *e, uint64_t number);
+bool presence_online(struct embedded *e, uint64_t number, struct str name);
 uint64_t presence_active_at(struct embedded *e, const struct user *u);
 
 #endif

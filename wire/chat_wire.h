@@ -115,7 +115,14 @@ enum chat_wire_level {
     X(commit_stall_us, gauge, "longest commit of the last minute in us")       \
     X(reopens, counter, "times the store was closed and opened again")         \
     X(lost, counter, "times events were dropped towards a slow worker")        \
-    X(waiting, gauge, "operations sequenced and not yet committed")
+    X(waiting, gauge, "operations sequenced and not yet committed")            \
+    X(redis, gauge, "1 where chat_redis is set")                               \
+    X(redis_up, gauge, "1 while presence goes through Redis")                  \
+    X(redis_connects, counter, "connections to Redis made")                    \
+    X(redis_failures, counter,                                                 \
+      "connections and commands of Redis that failed")                         \
+    X(redis_lag_us, gauge, "from a message to Redis until it came back in us") \
+    X(redis_users, gauge, "users online at other machines")
 
 enum chat_wire_counter {
 #define CHAT_WIRE_COUNTER(name, kind, help) CHAT_WIRE_COUNTER_##name,

@@ -348,6 +348,12 @@ store_stats(struct front *f, uint64_t *v)
     memset(v, 0, CHAT_WIRE_NCOUNTERS * sizeof(*v));
     v[CHAT_WIRE_COUNTER_starts] = s.starts;
     v[CHAT_WIRE_COUNTER_queue_bytes] = s.queue_bytes;
+    v[CHAT_WIRE_COUNTER_redis] = s.redis;
+    v[CHAT_WIRE_COUNTER_redis_up] = s.redis_up;
+    v[CHAT_WIRE_COUNTER_redis_connects] = s.redis_connects;
+    v[CHAT_WIRE_COUNTER_redis_failures] = s.redis_failures;
+    v[CHAT_WIRE_COUNTER_redis_lag_us] = s.redis_lag_us;
+    v[CHAT_WIRE_COUNTER_redis_users] = s.redis_users;
     v[CHAT_WIRE_COUNTER_commits] = s.commits;
     v[CHAT_WIRE_COUNTER_commit_messages] = s.commit_messages;
     v[CHAT_WIRE_COUNTER_commit_failures] = s.commit_failures;

@@ -18,18 +18,20 @@
 
 static const char usage[] =
     "usage: chatd -d RUN_DIR [-n N|auto] [-s leveldb:PATH] [-l LOGFILE|-]\n"
-    "             [-e SECONDS] [-p SECONDS] [-v]\n"
+    "             [-r REDIS] [-e SECONDS] [-p SECONDS] [-v]\n"
     "       chatd check DIR\n"
     "\n"
     "  -d RUN_DIR  directory of the sockets, the lock, the settings\n"
     "  -n N        workers; auto: one for four cores (default)\n"
     "  -s STORE    where messages are kept (default leveldb:RUN_DIR/store)\n"
+    "  -r REDIS    presence through Redis, with other machines, one argument:\n"
+    "              'HOST:PORT|unix:PATH [password_file=PATH] [db=N]'\n"
     "  -l LOGFILE  - for stderr (default RUN_DIR/chatd.log)\n"
     "  -e SECONDS  end this long after the last nginx has gone\n"
     "  -p SECONDS  users stay online after their last sign of life (60)\n"
     "  -v          log debug lines\n"
     "\n"
-    "RUN_DIR/settings, which nginx writes, goes before -n, -s and -p.\n"
+    "RUN_DIR/settings, which nginx writes, goes before -n, -s, -r and -p.\n"
     "`chatd check` verifies a store that no process has open.\n";
 
 static int
@@ -86,6 +88,7 @@ parse_internal(struct options *o, int option, const char *value)
 static int
 parse_option(struct options *o, int option, const char *value)
 {
+    struct redis_config redis;
     uint64_t n = 0;
 
     switch (option) {
@@ -95,6 +98,9 @@ parse_option(struct options *o, int option, const char *value)
     case 's':
         o->store = value;
         return 0;
+    case 'r':
+        o->redis = value;
+        return redis_config_parse(&redis, value);
     case 'l':
         o->log_path = value;
         return 0;
@@ -131,6 +137,9 @@ finish_role(struct options *o)
 
     if (o->store == NULL || settings_init(s, o->workers, o->store) != 0) {
         return -1;
+    }
+    if (o->redis != NULL) {
+        (void) settings_set_redis(s, o->redis);
     }
     s->generation = given.generation;
     s->hash = given.hash;
@@ -173,7 +182,7 @@ parse(struct options *o, int argc, char **argv, const char *allowed)
 int
 options_parse(struct options *o, int argc, char **argv)
 {
-    return parse(o, argc, argv, "d:n:s:l:e:p:vh");
+    return parse(o, argc, argv, "d:n:s:r:l:e:p:vh");
 }
 
 int
@@ -186,7 +195,7 @@ options_parse_env(struct options *o, char *text)
     while (argc < OPTIONS_ARGS_MAX && (arg = strsep(&text, "\n")) != NULL) {
         argv[argc++] = arg;
     }
-    if (parse(o, argc, argv, "d:n:s:l:e:p:vR:i:c:g:H:N:P:") != 0) {
+    if (parse(o, argc, argv, "d:n:s:r:l:e:p:vR:i:c:g:H:N:P:") != 0) {
         return -1;
     }
     return o->is_role ? finish_role(o) : 0;
@@ -225,6 +234,7 @@ options_format(const struct options *o, char *to, size_t size)
     int status = -1;
 
     put_string(&b, "-s", o->store);
+    put_string(&b, "-r", o->redis);
     put_string(&b, "-l", o->log_path);
     put_number(&b, "-n", o->workers);
     if (o->ends) {

@@ -25,6 +25,7 @@ struct options {
     const char *log_path; /* NULL: RUN_DIR/chatd.log; "-": stderr        */
     unsigned workers;     /* where there is no settings file             */
     const char *store;    /* likewise; NULL: leveldb:RUN_DIR/store       */
+    const char *redis;    /* likewise; NULL: none                        */
     struct role_config role;
 };
 

@@ -74,6 +74,7 @@ format_options(struct parent *p, const struct child *c)
     options.log_path = p->log_path;
     options.workers = p->settings.workers;
     options.store = p->settings.store;
+    options.redis = p->settings.redis[0] == '\0' ? NULL : p->settings.redis;
     options.role = (struct role_config){
         .type = c->type,
         .index = c->index,
@@ -186,7 +187,20 @@ close_child(struct child *c, void *data)
     child_close(c);
 }
 
-/* Workers and store are fixed while the pool lives. */
+/* Workers, store and Redis are fixed while the pool lives. */
+static void
+compare(const struct settings *s, const struct settings *read)
+{
+    if (read->workers != s->workers || strcmp(read->store, s->store) != 0) {
+        log_notice("other workers or another store take effect when the pool "
+                   "is started again");
+    }
+    if (strcmp(read->redis, s->redis) != 0) {
+        log_notice("another chat_redis takes effect when the pool is started "
+                   "again");
+    }
+}
+
 static void
 reload(struct parent *p)
 {
@@ -208,16 +222,16 @@ reload(struct parent *p)
             log_error("settings of generation %llu exist with two contents; "
                       "the first stay in force",
                       (unsigned long long) s->generation);
-        } else if (read.presence_timeout_s != s->presence_timeout_s) {
+            return;
+        }
+        compare(s, &read);
+        if (read.presence_timeout_s != s->presence_timeout_s) {
             s->presence_timeout_s = read.presence_timeout_s;
             for_each_child(p, send_settings, s);
         }
         return;
     }
-    if (read.workers != s->workers || strcmp(read.store, s->store) != 0) {
-        log_notice("other workers or another store take effect when the pool "
-                   "is started again");
-    }
+    compare(s, &read);
     s->generation = read.generation;
     s->hash = read.hash;
     s->owner = read.owner;
@@ -426,6 +440,9 @@ read_settings(struct parent *p)
         || settings_init(&p->settings, o->workers, store) != 0) {
         log_error("bad address of a store: %s", store);
         return -1;
+    }
+    if (o->redis != NULL) {
+        (void) settings_set_redis(&p->settings, o->redis);
     }
     if (o->presence_given) {
         p->settings.presence_timeout_s = o->presence_timeout_s;

@@ -86,6 +86,18 @@ settings_parse_workers(const char *text, unsigned *workers)
     return 0;
 }
 
+int
+settings_set_redis(struct settings *s, const char *text)
+{
+    struct redis_config config;
+
+    if (*text != '\0' && redis_config_parse(&config, text) != 0) {
+        return -1;
+    }
+    memcpy(s->redis, text, strlen(text) + 1);
+    return 0;
+}
+
 /* Keys of a later version are passed over. */
 static int
 parse_line(struct settings *s, const char *key, const char *value)
@@ -104,6 +116,8 @@ parse_line(struct settings *s, const char *key, const char *value)
     } else if (strcmp(key, "presence_timeout") == 0) {
         status = parse_number(value, SETTINGS_PRESENCE_MAX, &n);
         s->presence_timeout_s = (unsigned) n;
+    } else if (strcmp(key, "redis") == 0) {
+        status = settings_set_redis(s, value);
     } else if (strcmp(key, "store") == 0) {
         size_t len = strlen(value);
 

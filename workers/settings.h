@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "redis_config.h"
+
 #define SETTINGS_STORE_MAX    1024
 #define SETTINGS_PRESENCE_S   60 /* where nothing is said */
 #define SETTINGS_PRESENCE_MAX 86400
@@ -22,6 +24,7 @@ struct settings {
     unsigned presence_timeout_s; /* online after the last sign of life      */
     long owner; /* process id of the nginx master, 0: unknown      */
     char store[SETTINGS_STORE_MAX]; /* an address for storage_open          */
+    char redis[REDIS_CONFIG_MAX];   /* as in redis_config.h; empty: none    */
 };
 
 /* Generation 0, as from `chatd -n workers -s store`.  -1: out of range. */
@@ -35,6 +38,9 @@ int settings_read(struct settings *s, const char *run_dir);
 
 /* The same from text: 0 or -1 (logged). */
 int settings_parse(struct settings *s, const char *text, size_t len);
+
+/* Takes the text of redis_config.h, or an empty one: 0, or -1. */
+int settings_set_redis(struct settings *s, const char *text);
 
 /* `auto` or 0: 0; a number up to CHAT_WIRE_WORKERS_MAX; else -1. */
 int settings_parse_workers(const char *text, unsigned *workers);

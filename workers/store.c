@@ -22,6 +22,7 @@
 #include "log.h"
 #include "role.h"
 #include "storage_codec.h"
+#include "store_presence.h"
 
 #define STATS_MS     1000
 #define ROUTES_FIRST 1024u
@@ -62,6 +63,7 @@ struct store {
     size_t n_routes;
     uint64_t n_lost;
     uint64_t stats[CHAT_WIRE_NCOUNTERS]; /* as sent last */
+    struct store_presence presence;
     bool closing;
 
     struct str users[STORAGE_USERS_LIMIT]; /* of the op being read */
@@ -289,6 +291,7 @@ gather_stats(const struct store *s, uint64_t *v)
     v[CHAT_WIRE_COUNTER_reopens] = stats.reopens;
     v[CHAT_WIRE_COUNTER_waiting] = stats.waiting;
     v[CHAT_WIRE_COUNTER_lost] = s->n_lost;
+    store_presence_stats(&s->presence, v);
     for (p = TAILQ_FIRST(&s->peers); p != NULL;
          p = TAILQ_NEXT(p, link_of_store)) {
         v[CHAT_WIRE_COUNTER_queue_bytes] += link_queued(p->link);
@@ -579,7 +582,18 @@ on_stop(void *data)
 
     /* the storage may take its time, and gives no figures meanwhile */
     uv_timer_stop(&s->timer);
+    store_presence_close(&s->presence);
     storage_close(s->storage, on_storage_closed, s);
+}
+
+static void
+on_presence_started(const struct storage_result *r, void *data)
+{
+    struct store *s = data;
+
+    if (r->status == STORAGE_OK) {
+        store_presence_ready(&s->presence);
+    }
 }
 
 static void
@@ -588,7 +602,8 @@ start_presence(struct store *s, const struct settings *settings)
     struct storage_op op = {.type = STORAGE_PRESENCE_START,
                             .limit = settings->presence_timeout_s};
 
-    storage_submit(s->storage, &op, told, NULL);
+    storage_submit(s->storage, &op, on_presence_started, s);
+    store_presence_set_timeout(&s->presence, settings->presence_timeout_s);
 }
 
 static void
@@ -610,12 +625,17 @@ open_storage(struct store *s)
         .event = on_event, .lost = on_lost, .data = s};
     const char *error = NULL;
 
+    if (store_presence_open(&s->presence, s->loop, s->config, &handlers) != 0) {
+        return -1;
+    }
     s->storage =
         storage_open(s->loop, s->config->settings.store, &handlers, &error);
     if (s->storage == NULL) {
         log_error("%s: %s", s->config->settings.store, error);
+        store_presence_close(&s->presence);
         return -1;
     }
+    s->presence.storage = s->storage;
     start_presence(s, &s->config->settings);
     return 0;
 }

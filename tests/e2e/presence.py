@@ -102,6 +102,50 @@ def _():
     equal(refused(eve.call, 'user.get', {'user': 'nobody'}).code, 404)
 
 
+@test('who is blocked is told once that the other is offline, as a friend or as one who watches, and then nothing')
+def _():
+    server = Server(http=SHORT)
+    friends(server, 'alice', 'bob')
+    time.sleep(2.2 * SLOW)
+    alice, bob, carol, eve = (server.client(u) for u in ('alice', 'bob', 'carol', 'eve'))
+    alice.call('channel.create', {'name': 'g', 'members': ['bob', 'carol']})
+    for c in (carol, eve):
+        c.call('presence.watch', {'users': ['alice']})
+    events(bob)
+    for user in ('bob', 'carol', 'eve'):
+        alice.call('contact.block', {'user': user})
+    for c in (bob, carol):
+        e = next_event(c)
+        equal((e['user'], e['online'], e['last_active_at']), ('alice', False, None))
+    alice.call('contact.remove', {'user': 'bob'})
+    alice.close()
+    time.sleep(2.5 * SLOW)
+    alice = server.client('alice')
+    equal((events(bob), events(carol), events(eve)), ([], [], []))
+    for user in ('bob', 'carol', 'eve'):
+        alice.call('contact.unblock', {'user': user})
+    equal((events(bob), events(carol), events(eve)), ([], [('alice', True)], []))
+
+
+@test('both have written: also when one wrote once in the midst of thousands')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    for n in range(2300):
+        c = bob if n == 1150 else alice
+        c.notify('message.send', {'to': 'alice' if c is bob else 'bob', 'text': 'x', 'client_id': 'm%d' % n})
+        if n in (1149, 1150, 2299):
+            until(lambda: server.rpc('alice', 'channel.list')['channels'][0]['last_message']['message_id'] == n + 1, 20 * SLOW)
+        if n == 1149:
+            equal(presence(alice, 'bob'), {'bob': False})
+    equal((presence(alice, 'bob'), presence(bob, 'alice')), ({'bob': True}, {'alice': True}))
+    server.kill('chatd: store')
+    server.wait_ready()
+    equal(presence(alice, 'bob'), {'bob': True})
+    server.stop()
+    equal(server.check_store()[0], 0)
+
+
 @test('members of a group see each other while both are in it; of a direct channel when both have written')
 def _():
     server = Server()

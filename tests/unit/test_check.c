@@ -636,6 +636,45 @@ a_direct_channel_with_another_id(void **state)
 
 
 static void
+put_wrote(uint8_t wrote)
+{
+    struct record_channel c = {
+        .kind = RECORD_DIRECT,
+        .created_at = 1,
+        .id = text(ids[DIRECT]),
+        .wrote_known = true,
+        .wrote = wrote,
+        .n_members = 2,
+        .members = {{ALICE, 0}, {BOB, 0}}
+    };
+    struct key k;
+
+    record_put_channel(&value, &c);
+    key_channel(&k, DIRECT);
+    put(&k);
+}
+
+
+static void
+who_has_written_stands_in_the_channel(void **state)
+{
+    (void) state;
+    put_wrote(3);
+    assert_int_equal(run_check(), 0);
+}
+
+
+static void
+one_who_has_written_does_not_stand_in_the_channel(void **state)
+{
+    (void) state;
+    put_wrote(1);
+    finds_only("DEFECT: 1 memberships",
+               "who is not one of the channel that have written");
+}
+
+
+static void
 a_hole_in_a_channel(void **state)
 {
     struct key k;
@@ -1153,6 +1192,8 @@ main(void)
         CHECK_TEST(a_member_who_is_nobody),
         CHECK_TEST(a_direct_channel_of_others),
         CHECK_TEST(a_direct_channel_with_another_id),
+        CHECK_TEST(who_has_written_stands_in_the_channel),
+        CHECK_TEST(one_who_has_written_does_not_stand_in_the_channel),
         CHECK_TEST(a_hole_in_a_channel),
         CHECK_TEST(a_hole_in_the_events),
         CHECK_TEST(a_hole_in_an_inbox),

@@ -169,6 +169,45 @@ channel(void **state)
 
 
 static void
+a_direct_channel_knows_who_has_written(void **state)
+{
+    struct record_channel in = {
+        .kind = RECORD_DIRECT,
+        .id = STR("d.a~b"),
+        .wrote_known = true,
+        .wrote = 2,
+        .n_members = 2,
+        .members = {{1, STORAGE_MEMBER}, {2, STORAGE_MEMBER}}
+    };
+    struct record_channel out;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_channel(&b, &in);
+    assert_int_equal(record_get_channel(buf_str(&b), &out), 0);
+    assert_true(out.wrote_known);
+    assert_int_equal(out.wrote, 2);
+    assert_int_equal(b.data[0], RECORD_VERSION_2);
+
+    b.data[b.len - 1] = 4; /* a member there is not */
+    assert_int_equal(record_get_channel(buf_str(&b), &out), -1);
+    b.data[b.len - 1] = 3;
+    assert_int_equal(record_get_channel(buf_str(&b), &out), 0);
+    b.data[1] = RECORD_GROUP;
+    assert_int_equal(record_get_channel(buf_str(&b), &out), -1);
+
+    buf_reset(&b, 1024);
+    in.wrote_known = false;
+    record_put_channel(&b, &in);
+    assert_int_equal(record_get_channel(buf_str(&b), &out), 0);
+    assert_false(out.wrote_known);
+    assert_int_equal(out.wrote, 0);
+    buf_clear(&b);
+}
+
+
+static void
 a_channel_with_odd_parts_is_refused(void **state)
 {
     struct record_channel in = {.kind = RECORD_DIRECT,
@@ -654,6 +693,7 @@ main(void)
         cmocka_unit_test(numbers),
         cmocka_unit_test(user),
         cmocka_unit_test(channel),
+        cmocka_unit_test(a_direct_channel_knows_who_has_written),
         cmocka_unit_test(a_channel_with_odd_parts_is_refused),
         cmocka_unit_test(message),
         cmocka_unit_test(a_changed_message),

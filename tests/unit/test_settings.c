@@ -189,6 +189,35 @@ test_options_travel(void **state)
 }
 
 static void
+test_redis(void **state)
+{
+    static char role[] =
+        "-s\nx:\n-r\nunix:/s db=3\n-l\n-\n-n\n1\n-R\nstore\n-i\n"
+        "0\n-c\n1\n-g\n1\n-H\n1\n-N\n1\n-P\n60\n-d\n/r";
+    char *argv[] = {"chatd", "-d", "/r", "-r", "h:1 password_file=/p", NULL};
+    struct settings s = {0};
+    struct options o;
+    char text[512];
+
+    (void) state;
+    assert_int_equal(parse(&s, "store x:\nredis h:6379 db=1\n"), 0);
+    assert_string_equal(s.redis, "h:6379 db=1");
+    assert_int_equal(parse(&s, "store x:\nredis h\n"), -1);
+    assert_int_equal(parse(&s, "store x:\n"), 0);
+    assert_string_equal(s.redis, "");
+
+    assert_int_equal(options_parse(&o, 5, argv), 0);
+    assert_string_equal(o.redis, "h:1 password_file=/p");
+    assert_int_equal(options_format(&o, text, sizeof(text)), 0);
+    assert_non_null(strstr(text, "-r\nh:1 password_file=/p\n"));
+    argv[4] = "h:1 db=x";
+    assert_int_equal(options_parse(&o, 5, argv), -1);
+
+    assert_int_equal(options_parse_env(&o, role), 0);
+    assert_string_equal(o.role.settings.redis, "unix:/s db=3");
+}
+
+static void
 test_options_that_cannot_travel(void **state)
 {
     struct options o = {.run_dir = "/a\nb"};
@@ -213,6 +242,7 @@ main(void)
         cmocka_unit_test(test_long_values_are_refused),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_options_travel),
+        cmocka_unit_test(test_redis),
         cmocka_unit_test(test_options_that_cannot_travel),
     };
 
