@@ -202,6 +202,7 @@ typedef struct {
     unsigned                   events:1;     /* to be served as events */
     unsigned                   wait:1;       /* to be asked again later */
     unsigned                   has_after:1;
+    unsigned                   tagged:1;     /* has an ETag */
 } ngx_chat_answer_t;
 
 

@@ -86,6 +86,9 @@ enum chat_wire_role {
 #define CHAT_WIRE_EVENTS 0x10 /* a stream of events                  */
 #define CHAT_WIRE_WAIT   0x20 /* the same request after the next one */
 
+/* Of a REPLY to a resource request: nginx makes an ETag of its text. */
+#define CHAT_WIRE_TAGGED 0x40
+
 /* Levels of a NOTICE.  Do not renumber. */
 enum chat_wire_level {
     CHAT_WIRE_LEVEL_ERROR = 1,

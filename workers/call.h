@@ -94,6 +94,7 @@ enum chat_error {
 struct resource {
     uint16_t status; /* of success; 0: not a resource, but JSON-RPC          */
     uint16_t wait_s; /* an inbox without anything new is waited for          */
+    bool tagged;     /* the answer has an ETag                               */
     uint64_t after;  /* an inbox is read from here                           */
 };
 

@@ -195,7 +195,8 @@ front_answer(struct session_link *l, const struct request *r,
     uint8_t flags =
         (uint8_t) (CHAT_WIRE_RESOURCE | (a->events ? CHAT_WIRE_EVENTS : 0)
                    | (a->wait ? CHAT_WIRE_WAIT : 0)
-                   | (a->after_given ? CHAT_WIRE_AFTER : 0));
+                   | (a->after_given ? CHAT_WIRE_AFTER : 0)
+                   | (a->tagged ? CHAT_WIRE_TAGGED : 0));
     struct chat_wire_writer *w =
         link_begin(p->link, CHAT_WIRE_REPLY, flags, 0, r->number,
                    16 + 2 + 4 + 4 + a->allow.len + text.len);

@@ -17,6 +17,15 @@ def send(server, user, to, text, **more):
     return server.api(user, 'POST', 'messages', dict({'to': to, 'client_id': os.urandom(6).hex(), 'text': text}, **more))
 
 
+def closed(client):
+    """Reads up to the close frame: its code and reason."""
+    try:
+        while True:
+            client.pump(5)
+    except Closed as c:
+        return c.code, c.reason
+
+
 def problem(answer, status, reason, param=None):
     got_status, got, body = answer
     equal((got_status, got.get('content-type'), body and body.get('reason')),
@@ -124,6 +133,122 @@ def _():
         equal(answer[1]['allow'], allow, method + ' ' + path)
     for path in ('', 'nothing', 'channels/x/y', 'messages/x', 'channels/x/members/y/z', 'inbox/ack/x'):
         problem(server.api('alice', 'GET', path), 404, 'not_found')
+
+
+@test('messages are edited, reacted to and deleted at their address')
+def _():
+    server = Checked()
+    channel = send(server, 'alice', 'bob', 'one')[2]['channel']
+    at = 'messages/%s/1' % quote(channel)
+    status, _, edited = server.api('alice', 'PATCH', at, {'text': 'two'})
+    equal((status, edited['message']['text'], 'edited_at' in edited['message']), (200, 'two', True))
+    problem(server.api('bob', 'PATCH', at, {'text': 'x'}), 403, 'not_allowed')
+    problem(server.api('carol', 'PATCH', at, {'text': 'x'}), 404, 'channel_not_found')
+    problem(server.api('alice', 'PATCH', at), 400, 'missing', 'text')
+    for emoji in ('\U0001f44d', '%', '+1', '\U0001f468\u200d\U0001f469\u200d\U0001f467'):
+        put = server.api('bob', 'PUT', at + '/reactions/' + quote(emoji))
+        equal((put[0], put[2]['message']['reactions']), (200, [{'emoji': emoji, 'users': ['bob']}]))
+        equal(server.api('alice', 'DELETE', at + '/reactions/' + quote(emoji))[0], 204)
+        equal(server.api('bob', 'DELETE', at + '/reactions/%s?client_id=%s' % (quote(emoji), quote(emoji)))[::2], (204, None))
+        equal('reactions' in server.api('bob', 'GET', at)[2]['message'], False)
+    problem(server.api('bob', 'DELETE', at + '/reactions/x?remove=false'), 400, 'duplicate_key', 'remove')
+    problem(server.api('bob', 'PUT', at + '/reactions/' + 'x' * 33), 400, 'out_of_range', 'emoji')
+    problem(server.api('bob', 'DELETE', at), 403, 'not_allowed')
+    equal(server.api('alice', 'DELETE', at + '?client_id=d')[::2], (204, None))
+    equal(server.api('alice', 'DELETE', at + '?client_id=d')[0], 204)
+    problem(server.api('alice', 'PATCH', at, {'text': 'x'}), 410, 'message_deleted')
+    equal('text' in server.api('bob', 'GET', at)[2]['message'], False)
+    # the rest of a channel
+    until_ms = int(time.time() * 1000) + 100000
+    for muted in (until_ms, None, 0):
+        got = server.api('bob', 'POST', 'channels/%s/mute' % quote(channel), {'until': muted})
+        equal((got[0], got[2]['channel']['muted_until']), (200, muted))
+    bob = server.client('bob')
+    equal(server.api('alice', 'POST', 'channels/%s/typing' % quote(channel))[::2], (200, {}))
+    equal(bob.event('typing'), {'channel': channel, 'user': 'alice'})
+    problem(server.api('carol', 'POST', 'channels/%s/typing' % quote(channel)), 404, 'channel_not_found')
+    assert server.api('alice', 'GET', 'ping')[2]['server_time'] > 0
+
+
+@test('people: profiles, search, contacts, devices and presence are resources')
+def _():
+    server = Checked()
+    alice, bob = server.client('alice', device='web'), server.client('bob')
+    status, _, mine = server.api('alice', 'PATCH', 'profile', {'display_name': 'Al Ice', 'status': 'x', 'avatar': ''})
+    equal((status, mine), (200, server.rpc('bob', 'user.get', {'user': 'alice'})))
+    problem(server.api('alice', 'PATCH', 'profile', {}), 400, 'missing')
+    problem(server.api('alice', 'GET', 'profile'), 405, 'method_not_allowed')
+    for query, found in (('al%20i', ['alice']), ('AL', ['alice']), ('bo', ['bob']), ('nobody', [])):
+        equal([u['user'] for u in server.api('bob', 'GET', 'users?query=' + query)[2]['users']], found, query)
+    problem(server.api('bob', 'GET', 'users'), 400, 'missing', 'query')
+    problem(server.api('bob', 'GET', 'users?query=x&limit=101'), 400, 'out_of_range', 'limit')
+    problem(server.api('bob', 'GET', 'users/nobody'), 404, 'user_not_found')
+    problem(server.api('bob', 'GET', 'users/a%20b'), 400, 'bad_user', 'user')
+    # contacts
+    def contact(user, method, path, body=None):
+        status, _, got = server.api(user, method, 'contacts' + path, body)
+        return status, got and got['contact']['state']
+    equal(contact('alice', 'POST', '', {'user': 'bob'}), (201, 'requested'))
+    equal(server.api('bob', 'GET', 'contacts')[2], {'contacts': [{'user': 'alice', 'state': 'incoming'}], 'more': False, 'next': None})
+    equal(contact('bob', 'POST', '/alice/accept'), (200, 'friend'))
+    problem(server.api('bob', 'POST', 'contacts/alice/decline'), 404, 'contact_not_found')
+    equal([u['online'] for u in server.api('alice', 'GET', 'presence?users=bob,carol')[2]['users']], [True, False])
+    equal(contact('bob', 'POST', '/alice/block'), (200, 'blocked'))
+    equal([u['online'] for u in server.api('alice', 'GET', 'presence?users=bob')[2]['users']], [False])
+    equal(contact('bob', 'POST', '/alice/unblock', {'client_id': 'u'}), (200, 'friend'))
+    equal(server.api('bob', 'DELETE', 'contacts/alice')[::2], (204, None))
+    equal(server.api('alice', 'GET', 'contacts?limit=5')[2]['contacts'], [])
+    problem(server.api('alice', 'POST', 'contacts', {'user': 'alice'}), 400, 'oneself', 'user')
+    problem(server.api('alice', 'POST', 'contacts/alice/block'), 400, 'oneself', 'user')
+    problem(server.api('alice', 'GET', 'presence'), 400, 'missing', 'users')
+    problem(server.api('alice', 'GET', 'presence?users='), 400, 'out_of_range', 'users')
+    problem(server.api('alice', 'GET', 'presence?users=' + ','.join(['x'] * 1001)), 400, 'out_of_range', 'users')
+    equal(len(server.api('alice', 'GET', 'presence?users=' + ','.join(['x'] * 1000))[2]['users']), 1000)
+    # devices
+    listed = server.api('alice', 'GET', 'devices?device=script')[2]['devices']
+    equal({d['device']: d['current'] for d in listed}.get('script'), True)
+    equal(server.api('alice', 'DELETE', 'devices/web')[::2], (204, None))
+    problem(server.api('alice', 'DELETE', 'devices/web'), 404, 'device_not_found')
+    equal(closed(alice), (1008, 'device_removed'))
+
+
+@test('a profile has an ETag: who has it is answered 304, until it changes')
+def _():
+    server = Checked(api='gzip on; gzip_types application/json; gzip_min_length 1;', http='chat_origin https://a.example;')
+    server.client('alice')
+    def get(method='GET', **headers):
+        return server.api('bob', method, 'users/alice', headers={k.replace('_', '-'): v for k, v in headers.items()})
+    status, first, body = get()
+    equal((status, first['cache-control'], first['vary']), (200, 'private, no-cache', 'Authorization'))
+    tag = first['etag']
+    assert re.fullmatch('"[0-9a-f]{32}"', tag), tag
+    for value in (tag, 'W/' + tag, '"x", %s' % tag, '*'):
+        for method in ('GET', 'HEAD'):
+            status, got, none = get(method, If_None_Match=value)
+            equal((status, none, got['etag'], 'content-type' in got), (304, None, tag, False), value)
+    for value in ('"x"', tag[:-2] + '"', 'nonsense'):
+        equal(get(If_None_Match=value)[::2], (200, body), value)
+    head = get('HEAD')
+    equal((head[0], head[1]['etag'], head[1]['content-length']), (200, tag, first['content-length']))
+    status, got, text = server.http('GET', '/v1/users/alice', None, {'Authorization': 'Bearer ' + server.token('bob'),
+                                                                   'Accept-Encoding': 'gzip', 'If-None-Match': 'W/' + tag})
+    equal((status, text), (304, ''))
+    server.api('alice', 'PATCH', 'profile', {'status': 'new'})
+    status, changed, _ = get(If_None_Match=tag)
+    equal((status, changed['etag'] != tag), (200, True))
+    server.api('alice', 'PATCH', 'profile', {'status': ''})
+    equal(get(If_None_Match=tag)[0], 304)
+    # the same in whatever process
+    server.kill('chatd: store')
+    equal(until(lambda: get(If_None_Match=tag)[0] == 304, 10), True)
+    # nothing else has one, and no condition undoes what was done
+    status, got, _ = server.api('alice', 'PATCH', 'profile', {'status': 'y'}, headers={'If-Match': '"x"', 'If-None-Match': '*'})
+    equal((status, got.get('etag'), got['cache-control']), (200, None, 'no-store'))
+    equal(server.api('alice', 'GET', 'channels', headers={'If-None-Match': '*'})[0], 200)
+    status, got, _ = server.api('bob', 'GET', 'users/nobody')
+    equal((status, got.get('etag'), got['cache-control']), (404, None, 'no-store'))
+    got = server.api('bob', 'GET', 'users/alice', headers={'Origin': 'https://a.example'})[1]
+    assert 'ETag' in got['access-control-expose-headers'], got
 
 
 @test('refusals: 401, 415, 413, bad JSON, wrong and doubled parameters, each a problem document')
