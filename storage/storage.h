@@ -43,6 +43,9 @@ struct storage;
 #define STORAGE_REACTIONS_MAX 20    /* different ones of a message     */
 #define STORAGE_REVISIONS_MAX 10000 /* edits of a message              */
 #define STORAGE_MUTE_FOREVER  UINT64_MAX
+#define STORAGE_INVITE_LEN    48      /* bytes of an invite: hex digits  */
+#define STORAGE_INVITES_MAX   50      /* that are good, of a group       */
+#define STORAGE_INVITE_USES   1000000 /* times that one may be used      */
 
 /*
  * Every operation: NAME, number, whether it changes something (and then is
@@ -108,6 +111,13 @@ struct storage;
  *                   presence events of those he may see.
  *   PRESENCE_START  no user; limit: the presence timeout, in s.  The first one
  *                   brings back who was online at the end of the last run.
+ *   CREATE_INVITE   channel; before: when it ends, 0: never; number: how many
+ *                   may join by it, 0: any number -> json {invite: {...}}
+ *   LIST_INVITES    channel -> json {invites}: those that are good
+ *   REVOKE_INVITE   channel; text: the invite -> json {}
+ *   GET_INVITE      text: the invite -> json {invite: {invite, name, avatar,
+ *                   members}}, members being their number
+ *   JOIN_INVITE     text: the invite -> json {channel: {...}}
  *   LEFT            no user; text: user numbers, 8 bytes each, big-endian.
  *                   They are not subscribed any more: their worker is gone.
  */
@@ -151,7 +161,12 @@ struct storage;
     X(PRESENCE_WATCH, 44, false)                                               \
     X(PRESENCE_UNWATCH, 45, false)                                             \
     X(PRESENCE_START, 46, false)                                               \
-    X(LEFT, 47, false)
+    X(LEFT, 47, false)                                                         \
+    X(CREATE_INVITE, 75, true)                                                 \
+    X(LIST_INVITES, 76, false)                                                 \
+    X(REVOKE_INVITE, 77, true)                                                 \
+    X(GET_INVITE, 78, false)                                                   \
+    X(JOIN_INVITE, 79, true)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -225,6 +240,11 @@ enum storage_status {
     STORAGE_BLOCKING = 33,       /* 409 contact_blocked: by oneself        */
     STORAGE_NO_DEVICE = 34,      /* 404 device_not_found                   */
     STORAGE_TOKEN_ENDED = 35,    /* 401 token_ended                        */
+    STORAGE_NO_INVITE = 52,      /* 404 invite_not_found                   */
+    STORAGE_INVITE_EXPIRED = 53, /* 410 invite_expired                     */
+    STORAGE_INVITE_REVOKED = 54, /* 410 invite_revoked                     */
+    STORAGE_INVITE_USED_UP = 55, /* 410 invite_used_up                     */
+    STORAGE_INVITES_FULL = 56,   /* 409 too_many_invites                   */
 };
 
 #define STORAGE_STATUS_LAST 63

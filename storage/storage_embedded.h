@@ -331,6 +331,11 @@ enum step remove_device_step(struct embedded *e, struct request *r);
 enum step touch_step(struct embedded *e, struct request *r);
 enum step presence_get_step(struct embedded *e, struct request *r);
 enum step presence_start_step(struct embedded *e, struct request *r);
+enum step create_invite_step(struct embedded *e, struct request *r);
+enum step list_invites_step(struct embedded *e, struct request *r);
+enum step revoke_invite_step(struct embedded *e, struct request *r);
+enum step get_invite_step(struct embedded *e, struct request *r);
+enum step join_invite_step(struct embedded *e, struct request *r);
 enum step left_step(struct embedded *e, struct request *r);
 
 #endif

@@ -38,6 +38,7 @@ static const struct key_shape key_shapes[] = {
     {KEY_REQUEST,      4, 0, 0, STORAGE_ID_MAX     },
     {KEY_REVISION,     8, 8, 4, 0                  },
     {KEY_ERASED,       8, 8, 0, 0                  },
+    {KEY_INVITE,       8, 0, 0, KEY_SECRET_LEN     },
 };
 
 #define KEY_N_SHAPES (sizeof(key_shapes) / sizeof(key_shapes[0]))
@@ -235,6 +236,14 @@ key_erased(struct key *k, uint64_t channel, uint64_t message_id)
 {
     key_prefix_number(k, KEY_ERASED, channel);
     key_put(k, message_id, 8);
+}
+
+
+void
+key_invite(struct key *k, uint64_t channel, struct str secret)
+{
+    key_prefix_number(k, KEY_INVITE, channel);
+    key_put_name(k, secret, KEY_SECRET_LEN);
 }
 
 

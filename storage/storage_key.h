@@ -25,6 +25,7 @@
  *                                      what the filters know it by
  *   'Q' slot(4) request_id             outcome of a request
  *   'R' channel(8) message_id(8) rev(4)  revision of a message, as pushed
+ *   'Y' channel(8) secret              invite to a group
  *   'x' channel(8) message_id(8)       deleted, still to leave the disk
  *
  * User and channel numbers, message, event and inbox ids start at 1.  A day
@@ -43,6 +44,9 @@
 
 /* Bytes of a folded text in a key; what is longer is cut. */
 #define KEY_TEXT_MAX 128
+
+/* The part of an invite that only it has; before it stands the group's. */
+#define KEY_SECRET_LEN 32
 
 #define KEY_DAY_S  86400u
 #define KEY_SLOT_S 600u
@@ -71,6 +75,7 @@ enum key_kind {
     KEY_REQUEST = 'Q',
     KEY_REVISION = 'R',
     KEY_ERASED = 'x',
+    KEY_INVITE = 'Y',
 };
 
 struct key {
@@ -122,6 +127,7 @@ void key_request(struct key *k, uint32_t slot, struct str request_id);
 void key_revision(struct key *k, uint64_t channel, uint64_t message_id,
                   uint32_t rev);
 void key_erased(struct key *k, uint64_t channel, uint64_t message_id);
+void key_invite(struct key *k, uint64_t channel, struct str secret);
 
 /* 0, or -1 when no builder could have made the key. */
 int key_parse(struct str key, struct key_parts *out);

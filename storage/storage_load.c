@@ -21,6 +21,8 @@ static int load_channel_counters(struct load_channel *l, const struct reader *r,
                                  struct engine_iter *i);
 static int load_channel_markers(struct load_channel *l, const struct reader *r,
                                 struct engine_iter *i);
+static int load_channel_invites(struct load_channel *l, const struct reader *r,
+                                struct engine_iter *i);
 
 
 int
@@ -320,6 +322,9 @@ load_channel_run(struct read_job *job, const struct reader *r)
     if (rc == 0) {
         rc = load_channel_markers(l, r, i);
     }
+    if (rc == 0 && l->record.kind == RECORD_GROUP) {
+        rc = load_channel_invites(l, r, i);
+    }
 
     r->ops->iter_close(i);
     l->found = rc == 0;
@@ -395,6 +400,49 @@ load_channel_markers(struct load_channel *l, const struct reader *r,
                 break;
             }
         }
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+/* Few groups have any: memory grows one by one. */
+static int
+load_channel_invites(struct load_channel *l, const struct reader *r,
+                     struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct record_invite value;
+    struct invite *v;
+
+    key_prefix_number(&prefix, KEY_INVITE, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix)
+         && l->n_invites < STATE_INVITES_MAX;
+         r->ops->iter_next(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || parts.name.len != KEY_SECRET_LEN
+            || record_get_invite(r->ops->iter_value(i), &value) != 0) {
+            return -1;
+        }
+
+        v = realloc(l->invites, (l->n_invites + 1) * sizeof(*v));
+        if (v == NULL) {
+            return -1;
+        }
+
+        l->invites = v;
+        v += l->n_invites++;
+        *v = (struct invite){.created_at = value.created_at,
+                             .expires_at = value.expires_at,
+                             .max_uses = value.max_uses,
+                             .uses = value.uses,
+                             .revoked = value.revoked,
+                             .creator_len = (uint8_t) value.creator.len};
+        memcpy(v->creator, value.creator.data, value.creator.len);
+        memcpy(v->secret, parts.name.data, KEY_SECRET_LEN);
     }
 
     return r->ops->iter_error(i);

@@ -129,6 +129,16 @@ struct record_device {
     uint64_t at;       /* ms since the epoch      */
 };
 
+/* A link to a group. */
+struct record_invite {
+    struct str creator; /* user id                                   */
+    uint64_t created_at;
+    uint64_t expires_at; /* 0: never                                 */
+    uint32_t max_uses;   /* 0: any number                            */
+    uint32_t uses;       /* how many have joined by it               */
+    bool revoked;
+};
+
 /* On disk: do not renumber. */
 enum record_outcome_kind {
     RECORD_OUTCOME_EMPTY = 0,   /* done, the result is {}           */
@@ -223,6 +233,10 @@ int record_get_profile(struct str value, struct record_profile *p);
 
 void record_put_contact(struct buf *b, const struct record_contact *c);
 int record_get_contact(struct str value, struct record_contact *c);
+
+/* storage_record_invite.c */
+void record_put_invite(struct buf *b, const struct record_invite *i);
+int record_get_invite(struct str value, struct record_invite *i);
 
 void record_put_outcome(struct buf *b, const struct record_outcome *o);
 int record_get_outcome(struct str value, struct record_outcome *o);

@@ -64,10 +64,12 @@ struct worker;
     X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
     X(NO_CONTACT, 404, "contact_not_found", "there is no such request")        \
     X(NOT_DEVICE, 404, "device_not_found", "there is no such device")          \
+    X(NO_INVITE, 404, "invite_not_found", "there is no such invite")           \
     X(CONTACTS_FULL, 409, "contacts_full", "there are too many contacts")      \
     X(WATCHES_FULL, 409, "watches_full",                                       \
       "a connection watches at most 1000 users")                               \
     X(BLOCKING, 409, "contact_blocked", "you block this user")                 \
+    X(INVITES_FULL, 409, "too_many_invites", "a group has at most 50 invites") \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
     X(REACTIONS_FULL, 409, "too_many_reactions",                               \
       "a message has at most 20 different reactions, each of 100 users")       \
@@ -77,6 +79,10 @@ struct worker;
     X(NO_ROUTE, 404, "not_found", "there is no such resource")                 \
     X(BAD_ROUTE, 405, "method_not_allowed", "the resource has no such method") \
     X(DELETED, 410, "message_deleted", "the message was deleted")              \
+    X(INVITE_EXPIRED, 410, "invite_expired", "the invite has expired")         \
+    X(INVITE_REVOKED, 410, "invite_revoked", "the invite was taken back")      \
+    X(INVITE_USED_UP, 410, "invite_used_up",                                   \
+      "as many as may have joined by the invite")                              \
     X(BATCH_ANSWER, 413, "batch_answer_too_large",                             \
       "the answers of the batch are too large together; ask one by one")       \
     X(LIMITED, 429, "rate_limited", "too many requests")                       \

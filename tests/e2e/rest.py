@@ -212,6 +212,30 @@ def _():
     equal(closed(alice), (1008, 'device_removed'))
 
 
+@test('invites are resources: made with 201, taken back with 204, seen and used by others')
+def _():
+    server = Checked()
+    channel = server.api('alice', 'POST', 'channels', {'name': 'g', 'members': []})[2]['channel']['channel']
+    at = 'channels/%s/invites' % channel
+    status, _, made = server.api('alice', 'POST', at, {'lifetime': 60, 'max_uses': 2})
+    equal((status, made['invite']['max_uses']), (201, 2))
+    code = made['invite']['invite']
+    equal(server.api('alice', 'GET', at)[2], {'invites': [made['invite']]})
+    equal(server.api('alice', 'POST', at)[0], 201)
+    equal(server.api('bob', 'GET', 'invites/' + code)[2]['invite']['members'], 1)
+    equal(server.api('bob', 'HEAD', 'invites/' + code)[0], 200)
+    status, _, joined = server.api('bob', 'POST', 'invites/%s/join' % code)
+    equal((status, len(joined['channel']['members'])), (200, 2))
+    problem(server.api('bob', 'POST', at), 403, 'not_allowed')
+    problem(server.api('carol', 'GET', 'invites/' + code[::-1]), 404, 'invite_not_found')
+    equal(server.api('alice', 'DELETE', at + '/' + code)[::2], (204, None))
+    problem(server.api('carol', 'POST', 'invites/%s/join' % code), 410, 'invite_revoked')
+    problem(server.api('alice', 'POST', at, {'max_uses': 0}), 400, 'out_of_range', 'max_uses')
+    for _ in range(49):
+        equal(server.api('alice', 'POST', at)[0], 201)
+    problem(server.api('alice', 'POST', at), 409, 'too_many_invites')
+
+
 @test('a profile has an ETag: who has it is answered 304, until it changes')
 def _():
     server = Checked(api='gzip on; gzip_types application/json; gzip_min_length 1;', http='chat_origin https://a.example;')

@@ -72,6 +72,9 @@ every_key_has_its_bytes(void **state)
     CHECK_BYTES(&k, "R\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\3");
     key_erased(&k, 1, 2);
     CHECK_BYTES(&k, "x\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2");
+    key_invite(&k, 258, STR("ab"));
+    CHECK_BYTES(&k, "Y\0\0\0\0\0\0\1\2"
+                    "ab");
 }
 
 

@@ -679,6 +679,44 @@ changes_of_messages_are_checked(void **state)
 }
 
 static void
+an_invite_ends_when_it_is_told(void **state)
+{
+    (void) state;
+    receive(CALL("invite.create", "{\"channel\":\"c\",\"lifetime\":60}"));
+    assert_int_equal(op.type, STORAGE_CREATE_INVITE);
+    assert_int_equal(op.before, 1764000060123);
+    assert_int_equal(op.after, 0);
+    assert_int_equal(op.number, 0);
+    result_json("{}");
+    receive(CALL("invite.create", "{\"channel\":\"c\",\"max_uses\":3,"
+                                  "\"expires_at\":1764000000124}"));
+    assert_int_equal(op.before, 1764000000124);
+    assert_int_equal(op.number, 3);
+    result_json("{}");
+    receive(CALL("invite.create", "{\"channel\":\"c\"}"));
+    assert_int_equal(op.before, 0);
+    result_json("{}");
+}
+
+static void
+invites_are_checked(void **state)
+{
+    (void) state;
+    bad_params(CALL("invite.create", "{\"channel\":\"c\","
+                                     "\"expires_at\":1764000000123}"),
+               "out_of_range", "expires_at");
+    bad_params(CALL("invite.create", "{\"channel\":\"c\",\"lifetime\":1,"
+                                     "\"expires_at\":1764000000124}"),
+               "conflicting_params", "expires_at");
+    bad_params(CALL("invite.create", "{\"channel\":\"c\",\"lifetime\":0}"),
+               "out_of_range", "lifetime");
+    bad_params(
+        CALL("invite.create", "{\"channel\":\"c\",\"max_uses\":1000001}"),
+        "out_of_range", "max_uses");
+    bad_params(CALL("invite.join", "{}"), "missing", "invite");
+}
+
+static void
 a_first_try_stands_in_the_sequence(void **state)
 {
     (void) state;
@@ -1047,6 +1085,8 @@ main(void)
         TEST(a_reply_and_mentions_are_part_of_the_json),
         TEST(changes_of_messages_become_operations),
         TEST(changes_of_messages_are_checked),
+        TEST(an_invite_ends_when_it_is_told),
+        TEST(invites_are_checked),
         TEST(a_first_try_stands_in_the_sequence),
         TEST(all_other_sends_stand_outside),
         TEST(a_replay_says_duplicate),
