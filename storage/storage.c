@@ -232,6 +232,12 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_REMOVE_DEVICE:
         return op->to.len == 0 ? STORAGE_NO_DEVICE : STORAGE_OK;
 
+    case STORAGE_NAME_DEVICE:
+        return op->to.len == 0 ? STORAGE_NO_DEVICE
+               : op->name.len > (size_t) STORAGE_DEVICE_CHARS * 4
+                   ? STORAGE_FORBIDDEN
+                   : STORAGE_OK;
+
     case STORAGE_TOUCH:
         return storage_is_optional_id(op->device) ? STORAGE_OK
                                                   : STORAGE_NO_DEVICE;

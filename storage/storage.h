@@ -43,6 +43,7 @@ struct storage;
 #define STORAGE_REACTIONS_MAX 20    /* different ones of a message     */
 #define STORAGE_REVISIONS_MAX 10000 /* edits of a message              */
 #define STORAGE_MUTE_FOREVER  UINT64_MAX
+#define STORAGE_DEVICE_CHARS  64      /* code points of a device's name  */
 #define STORAGE_INVITE_LEN    48      /* bytes of an invite: hex digits  */
 #define STORAGE_INVITES_MAX   50      /* that are good, of a group       */
 #define STORAGE_INVITE_USES   1000000 /* times that one may be used      */
@@ -102,6 +103,8 @@ struct storage;
  *   LIST_DEVICES    device: the caller's -> json {devices}
  *   REMOVE_DEVICE   to: the device -> json {}.  Tokens of it that were issued
  *                   before are ended.
+ *   NAME_DEVICE     to: the device, name; device: the caller's
+ *                   -> json {device: {...}}
  *   TOUCH           device, number: when its token was issued, in s, 0: not
  *                   known; STORAGE_TOKEN_ENDED when that is too early.  Else
  *                   the user and the device are noted to be active; with the
@@ -166,7 +169,8 @@ struct storage;
     X(LIST_INVITES, 76, false)                                                 \
     X(REVOKE_INVITE, 77, true)                                                 \
     X(GET_INVITE, 78, false)                                                   \
-    X(JOIN_INVITE, 79, true)
+    X(JOIN_INVITE, 79, true)                                                   \
+    X(NAME_DEVICE, 80, true)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,

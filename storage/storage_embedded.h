@@ -181,7 +181,7 @@ struct embedded {
 
     /* storage_marker.c */
     struct channel *dirty_channels, *writing_channels, *waiting_channels;
-    struct user *dirty_users, *writing_users;
+    struct user *dirty_users, *writing_users, *waiting_users;
     struct engine_batch *behind; /* with the commit thread while writing */
     bool behind_busy;
     bool behind_more;             /* not all that is dirty had room  */
@@ -328,6 +328,7 @@ enum step update_user_step(struct embedded *e, struct request *r);
 enum step search_users_step(struct embedded *e, struct request *r);
 enum step list_devices_step(struct embedded *e, struct request *r);
 enum step remove_device_step(struct embedded *e, struct request *r);
+enum step name_device_step(struct embedded *e, struct request *r);
 enum step touch_step(struct embedded *e, struct request *r);
 enum step presence_get_step(struct embedded *e, struct request *r);
 enum step presence_start_step(struct embedded *e, struct request *r);

@@ -15,8 +15,8 @@ static int load_user_removals(struct load_user *l, const struct reader *r,
 static int load_user_profile(struct load_user *l, const struct reader *r);
 static int load_user_contacts(struct load_user *l, const struct reader *r,
                               struct engine_iter *i);
-static void load_user_device(struct load_user *l, const struct key_parts *key,
-                             const struct record_device *value);
+static int load_user_device(struct load_user *l, const struct key_parts *key,
+                            const struct record_device *value);
 static int load_channel_counters(struct load_channel *l, const struct reader *r,
                                  struct engine_iter *i);
 static int load_channel_markers(struct load_channel *l, const struct reader *r,
@@ -157,7 +157,9 @@ load_user_devices(struct load_user *l, const struct reader *r,
             l->devices = room;
         }
 
-        load_user_device(l, &parts, &value);
+        if (load_user_device(l, &parts, &value) != 0) {
+            return -1;
+        }
     }
 
     return r->ops->iter_error(i);
@@ -266,14 +268,14 @@ load_user_contacts(struct load_user *l, const struct reader *r,
 }
 
 
-static void
+static int
 load_user_device(struct load_user *l, const struct key_parts *key,
                  const struct record_device *value)
 {
     struct device *d;
 
     if (l->n_devices == STATE_DEVICES_MAX) {
-        return;
+        return 0;
     }
 
     d = &l->devices[l->n_devices++];
@@ -282,6 +284,7 @@ load_user_device(struct load_user *l, const struct key_parts *key,
     d->at = value->at;
     d->id_len = (uint8_t) key->name.len;
     memcpy(d->id, key->name.data, key->name.len);
+    return channel_set_text(&d->name, value->name);
 }
 
 

@@ -26,6 +26,8 @@
 
 #define RECORD_STATUS_MAX (STORAGE_STATUS_CHARS * 4)
 
+#define RECORD_DEVICE_NAME_MAX (STORAGE_DEVICE_CHARS * 4)
+
 /* On disk: do not renumber. */
 enum record_channel_kind {
     RECORD_DIRECT = 1,
@@ -127,6 +129,7 @@ struct record_markers {
 struct record_device {
     uint64_t inbox_id; /* acknowledged up to here */
     uint64_t at;       /* ms since the epoch      */
+    struct str name;   /* empty: none; then it is not written */
 };
 
 /* A link to a group. */

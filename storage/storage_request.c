@@ -60,6 +60,7 @@ static const struct {
     [STORAGE_LIST_INVITES] = {list_invites_step,   true,  false},
     [STORAGE_REVOKE_INVITE] = {revoke_invite_step,  true,  true },
     [STORAGE_GET_INVITE] = {get_invite_step,     true,  false},
+    [STORAGE_NAME_DEVICE] = {name_device_step,    false, true },
     [STORAGE_JOIN_INVITE] = {join_invite_step,    true,  true },
 };
 

@@ -28,6 +28,8 @@ enum object_state {
 struct device {
     uint64_t inbox_id;
     uint64_t at;
+    uint64_t put_at; /* the newest commit that has its record */
+    struct str name; /* on the heap; empty: none              */
     bool dirty;
     uint8_t id_len;
     char id[STORAGE_ID_MAX];

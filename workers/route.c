@@ -84,6 +84,7 @@ static const struct route routes[] = {
     {"POST",   "contacts/{user}/block",                             "contact.block",   200, ROUTE_CALL  },
     {"POST",   "contacts/{user}/unblock",                           "contact.unblock", 200, ROUTE_CALL  },
     {"GET",    "devices",                                           "device.list",     200, ROUTE_CALL  },
+    {"PATCH",  "devices/{device}",                                  "device.update",   200, ROUTE_CALL  },
     {"DELETE", "devices/{device}",                                  "device.remove",   204, ROUTE_CALL  },
     {"GET",    "presence",                                          "presence.get",    200, ROUTE_CALL  },
     {"GET",    "ping",                                              "ping",            200, ROUTE_CALL  },

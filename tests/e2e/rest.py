@@ -207,6 +207,9 @@ def _():
     # devices
     listed = server.api('alice', 'GET', 'devices?device=script')[2]['devices']
     equal({d['device']: d['current'] for d in listed}.get('script'), True)
+    equal(server.api('alice', 'PATCH', 'devices/web', {'name': 'Web'})[2]['device']['name'], 'Web')
+    problem(server.api('alice', 'PATCH', 'devices/none', {'name': 'Web'}), 404, 'device_not_found')
+    problem(server.api('alice', 'PATCH', 'devices/web', {'name': 'x', 'device': 'y'}), 400, 'duplicate_key', 'device')
     equal(server.api('alice', 'DELETE', 'devices/web')[::2], (204, None))
     problem(server.api('alice', 'DELETE', 'devices/web'), 404, 'device_not_found')
     equal(closed(alice), (1008, 'device_removed'))

@@ -218,7 +218,7 @@ put_markers(uint64_t channel, uint64_t user, uint64_t read, uint64_t delivered,
 static void
 put_device(uint64_t user, uint64_t inbox_id)
 {
-    struct record_device d = {inbox_id, 1};
+    struct record_device d = {.inbox_id = inbox_id, .at = 1};
     struct key k;
 
     record_put_device(&value, &d);

@@ -409,6 +409,77 @@ is_online(const struct answer *a)
 }
 
 
+static struct answer *
+name_device(const char *device, const char *name)
+{
+    struct storage_op op = {.type = STORAGE_NAME_DEVICE,
+                            .user = STR("alice"),
+                            .device = STR("web"),
+                            .to = s(device),
+                            .name = s(name)};
+
+    return call(&op);
+}
+
+
+static void
+a_device_has_the_name_it_is_given(void **state)
+{
+    struct storage_op touch = {
+        .type = STORAGE_TOUCH, .user = STR("alice"), .device = STR("web")};
+    struct storage_op list = {.type = STORAGE_LIST_DEVICES,
+                              .user = STR("alice")};
+    struct storage_op ack = {.type = STORAGE_ACK,
+                             .user = STR("alice"),
+                             .device = STR("web"),
+                             .inbox_id = 1};
+    struct answer *a;
+
+    (void) state;
+    subscribe("alice");
+    subscribe("bob");
+    assert_int_equal(call(&touch)->status, STORAGE_OK);
+    assert_non_null(strstr(call(&list)->json, "\"name\":null"));
+    a = name_device("web", "my \"web\"");
+    assert_int_equal(a->status, STORAGE_OK);
+    assert_non_null(strstr(a->json, "{\"device\":{\"device\":\"web\",\"name\":"
+                                    "\"my \\\"web\\\"\","));
+    assert_non_null(strstr(a->json, "\"current\":true}}"));
+    assert_int_equal(name_device("other", "x")->status, STORAGE_NO_DEVICE);
+    assert_int_equal(name_device("", "x")->status, STORAGE_NO_DEVICE);
+
+    /* a cursor that moves leaves the name, and both outlive a restart */
+    expect_contact(with(STORAGE_REQUEST_CONTACT, "bob", "alice"), "alice",
+                   "requested");
+    assert_int_equal(call(&ack)->status, STORAGE_OK);
+    if (strncmp(address, "leveldb:", 8) == 0) {
+        close_storage();
+        open_storage();
+    }
+    a = call(&list);
+    assert_non_null(strstr(a->json, "\"name\":\"my \\\"web\\\"\""));
+    assert_non_null(strstr(a->json, "\"inbox_id\":1"));
+
+    /* named in the same turn, the cursor is not set back */
+    name_device("web", "2");
+    assert_int_equal(call(&ack)->status, STORAGE_OK);
+    if (strncmp(address, "leveldb:", 8) == 0) {
+        close_storage();
+        open_storage();
+    }
+    a = call(&list);
+    assert_non_null(strstr(a->json, "\"name\":\"2\""));
+    assert_non_null(strstr(a->json, "\"inbox_id\":1"));
+
+    assert_non_null(strstr(name_device("web", "")->json, "\"name\":null"));
+    name_device("web", "3");
+    assert_int_equal(with(STORAGE_REMOVE_DEVICE, "alice", "web")->status,
+                     STORAGE_OK);
+    assert_int_equal(call(&touch)->status, STORAGE_OK);
+    assert_non_null(strstr(call(&list)->json, "\"name\":null"));
+}
+
+
 static void
 only_those_who_may_see_presence(void **state)
 {
@@ -538,6 +609,7 @@ main(void)
         ON_BOTH(contact_pages_go_on_where_they_ended),
         ON_BOTH(profiles_are_found_by_their_folds),
         ON_BOTH(a_removed_device_ends_older_tokens),
+        ON_BOTH(a_device_has_the_name_it_is_given),
         ON_BOTH(only_those_who_may_see_presence),
         ON_BOTH(going_is_told_after_the_timeout_and_coming_back_not_at_all),
         ON_BOTH(the_users_of_a_worker_that_is_gone_are_away),

@@ -507,7 +507,7 @@ static void
 membership_markers_device(void **state)
 {
     struct record_markers markers = {1, 2, 3, 0}, m;
-    struct record_device device = {4, 5}, d;
+    struct record_device device = {.inbox_id = 4, .at = 5}, d;
     struct buf b = {0};
 
     (void) state;
@@ -527,9 +527,21 @@ membership_markers_device(void **state)
     check_bounds(&b, get_markers, 0);
 
     record_put_device(&b, &device);
+    assert_int_equal(b.len, 17);
     assert_int_equal(record_get_device(buf_str(&b), &d), 0);
     assert_memory_equal(&d, &device, sizeof(d));
     check_bounds(&b, get_device, 0);
+
+    device.name = STR("phone");
+    record_put_device(&b, &device);
+    assert_int_equal(record_get_device(buf_str(&b), &d), 0);
+    assert_true(str_eq(d.name, device.name));
+    assert_int_equal(d.at, 5);
+    check_bounds(&b, get_device, 0);
+
+    buf_put(&b, "\2\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0", 19);
+    assert_int_equal(get_device(buf_str(&b)), -1); /* a name that is none */
+    buf_clear(&b);
 }
 
 
