@@ -167,6 +167,7 @@ struct method {
     unsigned n_params;
     enum storage_op_type op; /* 0: none */
     uint32_t limit;          /* where none is given; 0: LIMIT_PAGE */
+    bool pages;              /* the answer may be large: see pages.h */
 
     /* May it be done?  The parameters are in op; *param names the one at
      * fault.  NULL: nothing beyond them to check. */
@@ -214,6 +215,8 @@ struct request {
     uint64_t handle; /* 0: HTTP */
     uint16_t replays;
     bool batch;
+    bool paged; /* one of the pages a session may have on their way       */
+    bool large; /* and nginx tells when its answer is written             */
     uint32_t n_open; /* calls not answered, plus one while being read */
     uint32_t n_calls;
     size_t answer_len;
@@ -233,6 +236,9 @@ void call_request_refuse(const struct origin *o, enum chat_error error);
 
 /* Sends the op to the storage, with the user and what makes it unique. */
 void call_submit(struct call *c, const struct origin *o, struct storage_op *op);
+
+/* The same with an op that was put together before. */
+void call_submit_kept(struct call *c, const struct storage_op *op);
 
 /* The answers; the call is gone afterwards. */
 void call_reply(struct call *c, struct str result);

@@ -178,7 +178,8 @@ front_reply(struct session_link *l, const struct request *r, uint64_t inbox_id,
         n = 1;
         len = too_large.len;
     }
-    w = link_begin(p->link, CHAT_WIRE_REPLY, 0, 0, r->number, 16 + len);
+    w = link_begin(p->link, CHAT_WIRE_REPLY, r->large ? CHAT_WIRE_LARGE : 0, 0,
+                   r->number, 16 + len);
     chat_wire_put_u64(w, r->handle);
     chat_wire_put_u64(w, inbox_id);
     for (unsigned i = 0; i < n; i++) {
