@@ -91,6 +91,9 @@ build_key(struct key *k, const struct key_parts *p)
     case KEY_ERASED:
         key_erased(k, p->first, p->second);
         return;
+    case KEY_INDEXED:
+        key_indexed(k);
+        return;
     case KEY_INVITE:
         key_invite(k, p->first, p->name);
         return;

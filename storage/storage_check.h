@@ -143,6 +143,7 @@ void check_removal(struct check *c, struct str value);
 void check_profile(struct check *c, struct str value);
 void check_search(struct check *c, struct str value);
 void check_activity(struct check *c, struct str value);
+void check_indexed(struct check *c, struct str value);
 void check_invite(struct check *c, struct str value);
 
 /* storage_check_log.c: the records of the walk, and the end of it. */

@@ -145,6 +145,17 @@ check_activity(struct check *c, struct str value)
 }
 
 
+void
+check_indexed(struct check *c, struct str value)
+{
+    uint32_t version;
+
+    if (record_get_u32(value, &version) != 0 || version == 0) {
+        check_defect(c, CHECK_VALUE, "damaged");
+    }
+}
+
+
 /* Only a group that has members has invites. */
 void
 check_invite(struct check *c, struct str value)

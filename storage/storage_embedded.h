@@ -172,6 +172,10 @@ struct embedded {
     struct filter_window *days, *slots;
     bool outcomes_building, outcomes_dropping, outcomes_deleted;
 
+    /* storage_index.c */
+    bool index_due, index_busy;
+    uint64_t index_after; /* the last user looked at */
+
     /* storage_erase.c */
     bool erase_due, erase_busy, erased_busy;
     unsigned erase_stage;       /* enum erase_stage                */

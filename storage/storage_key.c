@@ -34,6 +34,7 @@ static const struct key_shape key_shapes[] = {
     {KEY_PROFILE,      8, 0, 0, 0                  },
     {KEY_ACTIVE,       8, 0, 0, 0                  },
     {KEY_ONLINE,       8, 0, 0, 0                  },
+    {KEY_INDEXED,      0, 0, 0, 0                  },
     {KEY_CLIENT,       4, 8, 0, STORAGE_ID_MAX     },
     {KEY_REQUEST,      4, 0, 0, STORAGE_ID_MAX     },
     {KEY_REVISION,     8, 8, 4, 0                  },
@@ -179,6 +180,13 @@ key_search(struct key *k, struct str text, uint64_t user)
         key_put(k, 0, 1);
         key_put(k, user, 8);
     }
+}
+
+
+void
+key_indexed(struct key *k)
+{
+    key_prefix(k, KEY_INDEXED);
 }
 
 

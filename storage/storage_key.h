@@ -20,6 +20,7 @@
  *   'A' user(8)                        when he was last active
  *   'O' user(8)                        mark of one who is online
  *   'S' text 0 user(8)                 a user id or name, folded
+ *   'T'                                every user is in that index
  *   'D' day(4) user(8) sequence(8)     outcomes of client_ids in one batch
  *   'D' day(4) user(8) client_id       of one, in stores of format 1; also
  *                                      what the filters know it by
@@ -71,6 +72,7 @@ enum key_kind {
     KEY_ACTIVE = 'A',
     KEY_ONLINE = 'O',
     KEY_SEARCH = 'S',
+    KEY_INDEXED = 'T',
     KEY_CLIENT = 'D',
     KEY_REQUEST = 'Q',
     KEY_REVISION = 'R',
@@ -118,6 +120,7 @@ void key_profile(struct key *k, uint64_t user);
 void key_active(struct key *k, uint64_t user);
 void key_online(struct key *k, uint64_t user);
 void key_search(struct key *k, struct str text, uint64_t user);
+void key_indexed(struct key *k);
 void key_contact(struct key *k, uint64_t user, uint64_t other);
 void key_client(struct key *k, uint32_t day, uint64_t user,
                 struct str client_id);

@@ -160,7 +160,7 @@ struct record_outcome {
     uint32_t rev;
 };
 
-/* 'F' */
+/* 'F', 'T' */
 void record_put_u32(struct buf *b, uint32_t v);
 int record_get_u32(struct str value, uint32_t *v);
 

@@ -126,6 +126,27 @@ def _():
     equal(server.check_store()[0], 0)
 
 
+@test('nobody sees one type whom he blocks, nor one who blocks him, but inside groups')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    channel = alice.say('bob', 'x')['channel']
+    group = alice.call('channel.create', {'name': 'g', 'members': ['bob']})['channel']['channel']
+    for who, other in ((alice, 'bob'), (bob, 'alice')):
+        contact(who, 'block', other)
+        for c in (alice, bob):
+            equal(c.call('typing', {'channel': channel}), {})
+            c.call('typing', {'channel': group})
+        for c, user in ((alice, 'bob'), (bob, 'alice')):
+            equal(c.event('typing'), {'channel': group, 'user': user})
+            c.drain()
+            assert not [e for e in c.events if e['method'] == 'typing'], c.events
+        contact(who, 'unblock', other)
+        time.sleep(2)
+    alice.call('typing', {'channel': channel})
+    equal(bob.event('typing'), {'channel': channel, 'user': 'alice'})
+
+
 @test('blocks do not act on messages inside groups')
 def _():
     server = Server()

@@ -513,8 +513,10 @@ a_damaged_value_of_every_kind(void **state)
     put_raw(&k, STR("x"));
     key_invite(&k, GROUP, STR("x"));
     put_raw(&k, STR("x"));
+    key_indexed(&k);
+    put_raw(&k, STR("x"));
     assert_int_equal(run_check(), 1);
-    check_says("DEFECT: 21 values that are damaged");
+    check_says("DEFECT: 22 values that are damaged");
 }
 
 

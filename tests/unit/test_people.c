@@ -18,6 +18,8 @@
 
 #include "fold.h"
 #include "storage.h"
+#include "storage_engine.h"
+#include "storage_key.h"
 
 #define EVENTS_MAX 64
 
@@ -364,6 +366,97 @@ profiles_are_found_by_their_folds(void **state)
 }
 
 
+/* Makes of the store one of before there was an index. */
+static void
+drop_index(unsigned n)
+{
+    const struct engine_ops *ops = &engine_leveldb;
+    const char *error = NULL;
+    struct engine *engine = ops->open(strchr(address, ':') + 1, false, &error);
+    struct engine_batch *batch = ops->batch_create();
+    char name[16];
+    struct key key;
+
+    assert_non_null(engine);
+    key_indexed(&key);
+    ops->batch_delete(batch, key_str(&key));
+
+    for (unsigned i = 1; i <= n; i++) {
+        snprintf(name, sizeof(name), "user%04u", i);
+        key_search(&key, s(name), i);
+        ops->batch_delete(batch, key_str(&key));
+    }
+    assert_int_equal(ops->write(engine, batch, true), 0);
+    ops->batch_free(batch);
+    ops->close(engine);
+}
+
+
+/* "user0001" to n, with those numbers. */
+static void
+make_users(unsigned n)
+{
+    static char names[STORAGE_MEMBERS_MAX - 1][16];
+    struct str users[STORAGE_MEMBERS_MAX - 1];
+    struct storage_op op = {.type = STORAGE_CREATE_CHANNEL,
+                            .user = STR("user0001"),
+                            .name = STR("g"),
+                            .users = users};
+
+    for (unsigned i = 2; i <= n; i++) {
+        snprintf(names[op.n_users], sizeof(names[0]), "user%04u", i);
+        users[op.n_users] = s(names[op.n_users]);
+
+        if (++op.n_users == STORAGE_MEMBERS_MAX - 1 || i == n) {
+            assert_int_equal(call(&op)->status, STORAGE_OK);
+            op.n_users = 0;
+        }
+    }
+}
+
+
+static bool
+is_found(const char *name)
+{
+    struct storage_op op = {
+        .type = STORAGE_SEARCH_USERS, .user = STR("alice"), .text = s(name)};
+
+    return strstr(call(&op)->json, name) != NULL;
+}
+
+
+static void
+who_is_not_in_the_index_is_put_there(void **state)
+{
+    enum { N = 595 }; /* more than are looked at at once */
+
+    (void) state;
+    make_users(N);
+    assert_true(is_found("user0001"));
+    close_storage();
+    drop_index(N);
+    open_storage();
+    assert_false(is_found("user0001"));
+    assert_false(is_found("user0595"));
+    subscribe("user9999");
+    assert_true(is_found("user9999"));
+
+    while (!is_found("user0595")) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_true(is_found("user0001"));
+    assert_true(is_found("user0300"));
+
+    /* once: what goes now does not come back */
+    close_storage();
+    open_storage();
+    assert_true(is_found("user0001"));
+    close_storage();
+    assert_int_equal(storage_check(strchr(address, ':') + 1), 0);
+    open_storage();
+}
+
+
 static void
 a_removed_device_ends_older_tokens(void **state)
 {
@@ -608,6 +701,8 @@ main(void)
         ON_BOTH(a_repeat_gets_the_first_answer),
         ON_BOTH(contact_pages_go_on_where_they_ended),
         ON_BOTH(profiles_are_found_by_their_folds),
+        cmocka_unit_test_setup_teardown(who_is_not_in_the_index_is_put_there,
+                                        setup_leveldb, teardown),
         ON_BOTH(a_removed_device_ends_older_tokens),
         ON_BOTH(a_device_has_the_name_it_is_given),
         ON_BOTH(only_those_who_may_see_presence),
