@@ -370,6 +370,63 @@ def _():
     equal(out, '201')
 
 
+@test('a body that is cut off, or in chunks that are none, changes nothing and costs only its connection')
+def _():
+    server = Server()
+    body = json.dumps({'to': 'bob', 'client_id': 'c', 'text': 'x' * 3000}).encode()
+    head = ('POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+            'Authorization: Bearer %s\r\n' % server.token('alice')).encode()
+    length, chunked = b'Content-Length: %d\r\n\r\n' % len(body), b'Transfer-Encoding: chunked\r\n\r\n'
+    chunk = b'%x\r\n%s\r\n' % (len(body), body)
+    cut = [head + length + body[:-1], head + length, head + length[:-1], head + chunked + chunk, head + chunked + chunk[:-2],
+           head + chunked + chunk[:100], head + chunked]
+    for half_closed in (False, True):
+        for data in cut:
+            with socket.create_connection(('127.0.0.1', server.port), 10 * SLOW) as s:
+                s.sendall(data)
+                if half_closed:
+                    s.shutdown(socket.SHUT_WR)
+                    while s.recv(4096):
+                        pass
+    for data in (b'zz\r\n' + body, b'-1\r\n', b'ffffffffffffffffff\r\n' + body, b'4\r\n' + body):
+        with socket.create_connection(('127.0.0.1', server.port), 10 * SLOW) as s:
+            s.sendall(head + chunked + data)
+            answer = s.recv(4096)
+            assert b' 400 ' in answer.split(b'\r\n')[0] or b' 413 ' in answer.split(b'\r\n')[0], answer
+    # too long by a byte: that is the next request, and none
+    with socket.create_connection(('127.0.0.1', server.port), 10 * SLOW) as s:
+        s.sendall(head + b'Content-Length: %d\r\n\r\n' % (len(body) - 1) + body)
+        answer = s.recv(4096)
+        assert b' 400 ' in answer.split(b'\r\n')[0] and b'parse_error' in answer, answer
+    equal(send(server, 'alice', 'bob', 'first')[2]['message_id'], 1)
+
+
+@test('no value of a parameter is too strange: users, devices, emojis, invites, waits, in path and query')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    channel = send(server, 'alice', 'bob', 'x')[2]['channel']
+    strange = ['%00', '%FF', '%C3%28', '%ED%A0%80', '..', '%2e%2e', '%2F', '%', '%zz', '+', '%20', '%22', '%5C', '~', 'A' * 4000,
+               '%F0%9F%91%8D' * 100, ',', ',,', '%2C', '-1', '1e9', '9' * 400, 'null', 'true', '%7B%7D', '&', '=', '?', '%3F%23']
+    seen = set()
+    for value in strange:
+        for method, path in (('GET', 'users/%s'), ('GET', 'users?query=%s'), ('DELETE', 'devices/%s'), ('POST', 'contacts/%s/block'),
+                             ('GET', 'presence?users=%s'), ('GET', 'invites/%s'), ('POST', 'invites/%s/join'),
+                             ('PUT', 'messages/' + quote(channel) + '/1/reactions/%s'), ('DELETE', 'messages/%s/1'),
+                             ('GET', 'inbox?after=0&wait=%s'), ('GET', 'inbox?after=%s'), ('GET', 'contacts?after=%s'),
+                             ('GET', 'contacts?limit=%s'), ('GET', 'channels/%s'), ('GET', 'ping?%s')):
+            try:
+                status, headers, body = server.api('alice', method, path % value)
+            except json.JSONDecodeError:
+                continue        # nginx itself refused the request line
+            seen.add(status)
+            assert status in (200, 204, 400, 404, 405, 409, 414), (method, path % value[:40], status, body)
+            if status >= 400 and headers.get('content-type') == 'application/problem+json':
+                equal(body['status'], status)
+    assert {200, 400, 404} <= seen, seen
+    alice.call('ping')
+
+
 @test('the rate limit answers 429 with Retry-After, resources and JSON-RPC counted together')
 def _():
     server = Server(api='chat_rate 1r/s burst=3;', rpc='chat_rate 1r/s burst=3;')
