@@ -54,7 +54,7 @@ keep(char **at, struct str s)
 {
     struct str kept = {s.data == NULL ? NULL : *at, s.len};
 
-    if (s.len != 0) {
+    if (s.data != NULL && s.len != 0) {
         memcpy(*at, s.data, s.len);
         *at += s.len;
     }
