@@ -126,8 +126,9 @@ request_size(const struct storage_op *op)
     n += 2 + op->user.len + op->client_id.len + op->request_id.len;
     n += 3 + op->user.len + op->to.len;
 
-    /* The id of the group of an invite. */
-    n += 2 + STORAGE_INVITE_LEN;
+    if (op->type == STORAGE_GET_INVITE || op->type == STORAGE_JOIN_INVITE) {
+        n += 2 + STORAGE_INVITE_LEN; /* the id of its group is shorter */
+    }
 
     n += _Alignof(struct str) + op->n_users * sizeof(struct str);
 

@@ -728,7 +728,7 @@ static void
 two_requests_for_pages_are_on_their_way(void **state)
 {
     struct session *s = session_find(&l, HANDLE);
-    struct work first, second, third;
+    struct work first, second, third, change, send;
 
     (void) state;
     first = work(HISTORY(1));
@@ -737,8 +737,9 @@ two_requests_for_pages_are_on_their_way(void **state)
     waits(HISTORY(4));
 
     /* what asks for no pages goes ahead */
-    work(CALL("message.delete", "{\"channel\":\"c\",\"message_id\":1}"));
-    work(SEND);
+    change =
+        work(CALL("message.delete", "{\"channel\":\"c\",\"message_id\":1}"));
+    send = work(SEND);
 
     /* a small answer makes room, a large one when it is written */
     finish(second, 10);
@@ -759,9 +760,16 @@ two_requests_for_pages_are_on_their_way(void **state)
     result_json("{}");
     pages_drained(s, 1);
     pages_drained(s, 7);
-    work(HISTORY(5));
-    work(HISTORY(6));
+    first = work(HISTORY(5));
+    second = work(HISTORY(6));
     waits(HISTORY(7));
+
+    finish(first, 10);
+    third = (struct work){op_done, op_data};
+    finish(second, 10);
+    finish(third, 10);
+    finish(change, 10);
+    finish(send, 10);
 }
 
 static void
@@ -791,8 +799,13 @@ a_batch_of_pages_is_by_itself(void **state)
     assert_int_equal(n_ops, 0);
     pages_drained(s, 1);
     assert_string_equal(op_channel, "c4");
-    work(HISTORY(5));
+    one = (struct work){op_done, op_data};
+    two = work(HISTORY(5));
     waits(HISTORY(6));
+    finish(one, 10);
+    one = (struct work){op_done, op_data};
+    finish(two, 10);
+    finish(one, 10);
 }
 
 static void
