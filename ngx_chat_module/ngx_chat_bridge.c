@@ -37,7 +37,7 @@ static void ngx_chat_bridge_put_open(ngx_chat_client_t *cl, u_char *p,
 static ngx_uint_t ngx_chat_bridge_open_flags(ngx_chat_bridge_peer_t *peer);
 static void ngx_chat_bridge_pause(ngx_chat_bridge_peer_t *peer);
 static void ngx_chat_bridge_answered(ngx_chat_bridge_peer_t *peer,
-    uint64_t inbox_id, ngx_str_t *text);
+    uint64_t inbox_id, ngx_chat_answer_t *answer);
 ngx_int_t
 ngx_chat_bridge_open(ngx_chat_client_t *cl)
 {
@@ -104,6 +104,7 @@ ngx_chat_bridge_send_open(ngx_chat_link_t *link, ngx_chat_bridge_peer_t *peer)
     }
 
     peer->sent = 1;
+    peer->large = 0;
 
     if (ghost) {
         ngx_memcpy(p, ghost->open, len);
@@ -271,6 +272,33 @@ ngx_chat_bridge_credit(ngx_chat_client_t *cl)
     if (p) {
         chat_wire_writer_init(&w, p, sizeof(uint64_t));
         chat_wire_put_u64(&w, peer->inbox_id);
+    }
+}
+
+
+void
+ngx_chat_bridge_drained(ngx_chat_client_t *cl)
+{
+    u_char                   *p;
+    ngx_chat_link_t          *link;
+    ngx_chat_bridge_peer_t   *peer;
+    struct chat_wire_writer   w;
+
+    peer = (ngx_chat_bridge_peer_t *) cl;
+    link = peer->link;
+
+    if (peer->large == 0 || peer->state != ngx_chat_bridge_opened
+        || !link->up || !peer->sent)
+    {
+        return;
+    }
+
+    p = ngx_chat_link_control(link, CHAT_WIRE_DRAINED, 0, peer->handle,
+                              sizeof(uint32_t));
+    if (p) {
+        chat_wire_writer_init(&w, p, sizeof(uint32_t));
+        chat_wire_put_u32(&w, peer->large);
+        peer->large = 0;
     }
 }
 
@@ -559,7 +587,7 @@ ngx_chat_bridge_reply(ngx_chat_pending_t *p, uint64_t inbox_id,
             answer->text.len = 0;
         }
 
-        ngx_chat_bridge_answered(peer, inbox_id, &answer->text);
+        ngx_chat_bridge_answered(peer, inbox_id, answer);
     }
 
     ngx_chat_bridge_check(link);
@@ -592,11 +620,19 @@ ngx_chat_bridge_requester(ngx_chat_pending_t *p)
 
 static void
 ngx_chat_bridge_answered(ngx_chat_bridge_peer_t *peer, uint64_t inbox_id,
-    ngx_str_t *text)
+    ngx_chat_answer_t *answer)
 {
-    if (ngx_chat_bridge_settle(peer)) {
-        ngx_chat_client_reply((ngx_chat_client_t *) peer, inbox_id, text);
+    if (!ngx_chat_bridge_settle(peer)) {
+        return;
     }
+
+    /* no worker has so many on their way */
+
+    if (answer->large && peer->large < 255) {
+        peer->large++;
+    }
+
+    ngx_chat_client_reply((ngx_chat_client_t *) peer, inbox_id, &answer->text);
 }
 
 

@@ -107,7 +107,8 @@ ngx_chat_cors(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
                              chcf->origins ? origin : &any)
         != NGX_OK
         || ngx_chat_cors_header(r, "Access-Control-Expose-Headers",
-                                "Allow, Retry-After, WWW-Authenticate")
+                                "Allow, ETag, Retry-After, "
+                                "WWW-Authenticate")
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -138,7 +139,7 @@ ngx_chat_cors_options(ngx_http_request_t *r, char *methods)
             != NGX_OK
             || ngx_chat_cors_header(r, "Access-Control-Allow-Headers",
                                     "Authorization, Content-Type, "
-                                    "Last-Event-ID")
+                                    "If-None-Match, Last-Event-ID")
                != NGX_OK
             || ngx_chat_cors_header(r, "Access-Control-Max-Age", "600")
                != NGX_OK))

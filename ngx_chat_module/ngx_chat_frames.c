@@ -215,6 +215,7 @@ ngx_chat_frame_reply(ngx_chat_link_t *link, struct chat_wire_header *h,
     inbox_id = chat_wire_get_u64(r);
 
     answer.status = NGX_HTTP_OK;
+    answer.large = ((h->flags & CHAT_WIRE_LARGE) != 0);
 
     if (h->flags & CHAT_WIRE_RESOURCE) {
         answer.status = chat_wire_get_u16(r);
@@ -224,6 +225,7 @@ ngx_chat_frame_reply(ngx_chat_link_t *link, struct chat_wire_header *h,
         answer.events = ((h->flags & CHAT_WIRE_EVENTS) != 0);
         answer.wait = ((h->flags & CHAT_WIRE_WAIT) != 0);
         answer.has_after = ((h->flags & CHAT_WIRE_AFTER) != 0);
+        answer.tagged = ((h->flags & CHAT_WIRE_TAGGED) != 0);
         answer.after = inbox_id;
         inbox_id = 0;
     }

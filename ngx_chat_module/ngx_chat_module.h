@@ -164,6 +164,7 @@ typedef struct {
     unsigned                   sent:1;       /* OPEN went to this link */
     unsigned                   ended:1;      /* not to be opened again */
     unsigned                   ghost:1;      /* client gone, requests left */
+    unsigned                   large:8;      /* replies to tell of */
 } ngx_chat_bridge_peer_t;
 
 
@@ -186,6 +187,9 @@ ngx_uint_t ngx_chat_bridge_full(ngx_chat_client_t *cl);
 /* the queue is empty and the last inbox id queued is peer.inbox_id */
 void ngx_chat_bridge_credit(ngx_chat_client_t *cl);
 
+/* the queue is empty: large replies have been written */
+void ngx_chat_bridge_drained(ngx_chat_client_t *cl);
+
 /* the client is being freed: CLOSED, and no call comes any more */
 void ngx_chat_bridge_close(ngx_chat_client_t *cl);
 
@@ -203,6 +207,9 @@ typedef struct {
     unsigned                   events:1;     /* to be served as events */
     unsigned                   wait:1;       /* to be asked again later */
     unsigned                   has_after:1;
+    unsigned                   tagged:1;     /* has an ETag */
+    unsigned                   large:1;      /* the worker counts on being
+                                                told when it is written */
 } ngx_chat_answer_t;
 
 

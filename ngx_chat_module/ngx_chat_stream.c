@@ -351,6 +351,8 @@ ngx_chat_stream_request(ngx_chat_client_t *cl, ngx_chain_t *in, size_t len)
 void
 ngx_chat_stream_drained(ngx_chat_client_t *cl)
 {
+    ngx_chat_bridge_drained(cl);
+
     if (!cl->credit || cl->peer.state != ngx_chat_bridge_opened) {
         return;
     }

@@ -19,6 +19,7 @@ struct storage {
 };
 
 static bool storage_is_optional_id(struct str s);
+static bool storage_is_invite(struct str s);
 static enum storage_status storage_check_users(const struct storage_op *op);
 
 static const struct storage_backend *const storage_backends[] = {
@@ -238,9 +239,19 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_REMOVE_DEVICE:
         return op->to.len == 0 ? STORAGE_NO_DEVICE : STORAGE_OK;
 
+    case STORAGE_NAME_DEVICE:
+        return op->to.len == 0 ? STORAGE_NO_DEVICE
+               : op->name.len > (size_t) STORAGE_DEVICE_CHARS * 4
+                   ? STORAGE_FORBIDDEN
+                   : STORAGE_OK;
+
     case STORAGE_TOUCH:
         return storage_is_optional_id(op->device) ? STORAGE_OK
                                                   : STORAGE_NO_DEVICE;
+
+    case STORAGE_GET_INVITE:
+    case STORAGE_JOIN_INVITE:
+        return storage_is_invite(op->text) ? STORAGE_OK : STORAGE_NO_INVITE;
 
     case STORAGE_REQUEST_CONTACT:
     case STORAGE_ACCEPT_CONTACT:
@@ -321,4 +332,20 @@ static bool
 storage_is_optional_id(struct str s)
 {
     return s.len == 0 || storage_is_id(s);
+}
+
+
+static bool
+storage_is_invite(struct str s)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        if (!((s.data[i] >= '0' && s.data[i] <= '9')
+              || (s.data[i] >= 'a' && s.data[i] <= 'f'))) {
+            return false;
+        }
+    }
+
+    return s.len == STORAGE_INVITE_LEN;
 }

@@ -43,6 +43,10 @@ struct storage;
 #define STORAGE_REACTIONS_MAX 20    /* different ones of a message     */
 #define STORAGE_REVISIONS_MAX 10000 /* edits of a message              */
 #define STORAGE_MUTE_FOREVER  UINT64_MAX
+#define STORAGE_DEVICE_CHARS  64      /* code points of a device's name  */
+#define STORAGE_INVITE_LEN    48      /* bytes of an invite: hex digits  */
+#define STORAGE_INVITES_MAX   50      /* that are good, of a group       */
+#define STORAGE_INVITE_USES   1000000 /* times that one may be used      */
 
 /*
  * Every operation: NAME, number, whether it changes something (and then is
@@ -99,6 +103,8 @@ struct storage;
  *   LIST_DEVICES    device: the caller's -> json {devices}
  *   REMOVE_DEVICE   to: the device -> json {}.  Tokens of it that were issued
  *                   before are ended.
+ *   NAME_DEVICE     to: the device, name; device: the caller's
+ *                   -> json {device: {...}}
  *   TOUCH           device, number: when its token was issued, in s, 0: not
  *                   known; STORAGE_TOKEN_ENDED when that is too early.  Else
  *                   the user and the device are noted to be active; with the
@@ -108,6 +114,13 @@ struct storage;
  *                   presence events of those he may see.
  *   PRESENCE_START  no user; limit: the presence timeout, in s.  The first one
  *                   brings back who was online at the end of the last run.
+ *   CREATE_INVITE   channel; before: when it ends, 0: never; number: how many
+ *                   may join by it, 0: any number -> json {invite: {...}}
+ *   LIST_INVITES    channel -> json {invites}: those that are good
+ *   REVOKE_INVITE   channel; text: the invite -> json {}
+ *   GET_INVITE      text: the invite -> json {invite: {invite, name, avatar,
+ *                   members}}, members being their number
+ *   JOIN_INVITE     text: the invite -> json {channel: {...}}
  *   LEFT            no user; text: user numbers, 8 bytes each, big-endian.
  *                   They are not subscribed any more: their worker is gone.
  *   ELSEWHERE       limit: 1 when the user is now online at another machine,
@@ -155,7 +168,13 @@ struct storage;
     X(PRESENCE_UNWATCH, 45, false)                                             \
     X(PRESENCE_START, 46, false)                                               \
     X(LEFT, 47, false)                                                         \
-    X(ELSEWHERE, 70, false)
+    X(ELSEWHERE, 70, false)                                                    \
+    X(CREATE_INVITE, 75, true)                                                 \
+    X(LIST_INVITES, 76, false)                                                 \
+    X(REVOKE_INVITE, 77, true)                                                 \
+    X(GET_INVITE, 78, false)                                                   \
+    X(JOIN_INVITE, 79, true)                                                   \
+    X(NAME_DEVICE, 80, true)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -229,6 +248,11 @@ enum storage_status {
     STORAGE_BLOCKING = 33,       /* 409 contact_blocked: by oneself        */
     STORAGE_NO_DEVICE = 34,      /* 404 device_not_found                   */
     STORAGE_TOKEN_ENDED = 35,    /* 401 token_ended                        */
+    STORAGE_NO_INVITE = 52,      /* 404 invite_not_found                   */
+    STORAGE_INVITE_EXPIRED = 53, /* 410 invite_expired                     */
+    STORAGE_INVITE_REVOKED = 54, /* 410 invite_revoked                     */
+    STORAGE_INVITE_USED_UP = 55, /* 410 invite_used_up                     */
+    STORAGE_INVITES_FULL = 56,   /* 409 too_many_invites                   */
 };
 
 #define STORAGE_STATUS_LAST 63

@@ -22,6 +22,19 @@ enum entry {
 enum entry channel_enter(struct embedded *e, struct request *r, struct user **u,
                          struct member **m);
 
+/* The same for the management of a group: a member of that role at least. */
+enum entry group_enter(struct embedded *e, struct request *r,
+                       enum storage_role role, struct user **u,
+                       struct member **m);
+
+/*
+ * Ends a change of a group by u: writes the channel as it is now, tells members
+ * and those who are gone, and answers.
+ */
+enum step group_changed(struct embedded *e, struct request *r,
+                        struct channel *ch, struct user *u, struct user **gone,
+                        uint32_t n_gone);
+
 /* NULL also while there is no such channel or user. */
 struct member *channel_member_of(const struct channel *ch,
                                  const struct user *u);

@@ -54,6 +54,8 @@ static const struct {
     {KEY_ACTIVE,       check_activity,       NULL           },
     {KEY_ONLINE,       check_activity,       NULL           },
     {KEY_SEARCH,       check_search,         NULL           },
+    {KEY_INDEXED,      check_indexed,        NULL           },
+    {KEY_INVITE,       check_invite,         "invites"      },
     {KEY_CLIENT,       check_client,         "client ids"   },
     {KEY_REQUEST,      check_request,        "request ids"  },
     {KEY_USER_NAME,    check_user_name,      NULL           },

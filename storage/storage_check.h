@@ -37,7 +37,8 @@
     X(MISSING, "messages that an inbox lacks")                                 \
     X(BEYOND, "markers and cursors beyond the newest")                         \
     X(OUTCOME, "outcomes that refer to nothing")                               \
-    X(CONTACT, "contacts whose two sides disagree")
+    X(CONTACT, "contacts whose two sides disagree")                            \
+    X(INVITE, "invites to what nobody may be invited to")
 
 enum check_defect {
 #define CHECK_DEFECT(name, text) CHECK_##name,
@@ -142,6 +143,8 @@ void check_removal(struct check *c, struct str value);
 void check_profile(struct check *c, struct str value);
 void check_search(struct check *c, struct str value);
 void check_activity(struct check *c, struct str value);
+void check_indexed(struct check *c, struct str value);
+void check_invite(struct check *c, struct str value);
 
 /* storage_check_log.c: the records of the walk, and the end of it. */
 void check_message(struct check *c, struct str value);

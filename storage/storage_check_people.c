@@ -143,3 +143,44 @@ check_activity(struct check *c, struct str value)
         check_defect(c, CHECK_USER, "a time of nobody");
     }
 }
+
+
+void
+check_indexed(struct check *c, struct str value)
+{
+    uint32_t version;
+
+    if (record_get_u32(value, &version) != 0 || version == 0) {
+        check_defect(c, CHECK_VALUE, "damaged");
+    }
+}
+
+
+/* Only a group that has members has invites. */
+void
+check_invite(struct check *c, struct str value)
+{
+    const struct record_channel *channel = check_channel(c, c->at.first);
+    struct record_invite v;
+    struct key k;
+
+    if (record_get_invite(value, &v) != 0 || c->at.name.len != KEY_SECRET_LEN) {
+        check_defect(c, CHECK_VALUE, "damaged");
+        return;
+    }
+
+    if (channel == NULL) {
+        check_defect(c, CHECK_CHANNEL, "an invite to no channel");
+        return;
+    }
+
+    if (channel->kind != RECORD_GROUP || channel->n_members == 0) {
+        check_defect(c, CHECK_INVITE, "the channel is no group with members");
+    }
+
+    key_user_name(&k, v.creator);
+
+    if (!check_get(c, &k, &c->value)) {
+        check_defect(c, CHECK_USER, "an invite of nobody");
+    }
+}

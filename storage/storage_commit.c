@@ -379,6 +379,7 @@ commit_start_read(const struct engine_ops *ops, struct engine *e,
     }
 
     s->write_format = rc != 0;
+    s->index_users = rc != 1;
     *error = "cannot be read: the log says why; restore it from a backup";
 
     key_sequence(&key);
@@ -392,6 +393,17 @@ commit_start_read(const struct engine_ops *ops, struct engine *e,
 
     if (rc < 0) {
         return -1;
+    }
+
+    if (s->index_users) {
+        key_indexed(&key);
+        rc = ops->get(e, key_str(&key), &value);
+        buf_clear(&value);
+        s->index_users = rc == 0;
+
+        if (rc < 0) {
+            return -1;
+        }
     }
 
     i = ops->iter_open(e);

@@ -39,6 +39,7 @@ struct commit {
 /* Where the sequencer goes on: derived from the last keys of the store. */
 struct commit_start {
     bool write_format; /* nothing in it, or of an older format */
+    bool index_users;  /* not all of its users can be found    */
     uint64_t sequence;
     uint64_t next_user;
     uint64_t next_channel;

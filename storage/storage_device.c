@@ -1,5 +1,5 @@
 /*
- * LIST_DEVICES, REMOVE_DEVICE, TOUCH.
+ * LIST_DEVICES, REMOVE_DEVICE, NAME_DEVICE, TOUCH.
  *
  * A removal is kept under the device's id for as long as tokens may be about
  * that were issued before it, which nobody here knows; the oldest of very many
@@ -74,12 +74,22 @@ device_make(struct embedded *e, struct user *u, struct str id)
 
         key_device(&key, u->number, device_id(d));
         embedded_delete(e, &key);
+        device_forget(e, d);
     }
 
     memset(d, 0, sizeof(*d));
     d->id_len = (uint8_t) id.len;
     memcpy(d->id, id.data, id.len);
     return d;
+}
+
+
+void
+device_forget(struct embedded *e, struct device *d)
+{
+    e->cached -= d->name.len;
+    free((char *) d->name.data);
+    d->name = (struct str){NULL, 0};
 }
 
 
@@ -209,13 +219,21 @@ list_devices_step(struct embedded *e, struct request *r)
 }
 
 
-/* Nothing gives a device a name so far. */
 static void
 device_json(struct buf *b, const struct device *d, bool current)
 {
     buf_put_lit(b, "{\"device\":\"");
     buf_put_str(b, device_id(d));
-    buf_put_lit(b, "\",\"name\":null,\"last_active_at\":");
+    buf_put_lit(b, "\",\"name\":");
+
+    if (d->name.len == 0) {
+        buf_put_lit(b, "null");
+
+    } else {
+        buf_put_json_str(b, d->name);
+    }
+
+    buf_put_lit(b, ",\"last_active_at\":");
     buf_put_u64(b, d->at);
     buf_put_lit(b, ",\"inbox_id\":");
     buf_put_u64(b, d->inbox_id);
@@ -264,6 +282,7 @@ remove_device_step(struct embedded *e, struct request *r)
 
     key_device(&key, u->number, r->op.to);
     embedded_delete(e, &key);
+    device_forget(e, d);
     *d = u->devices[--u->n_devices];
     w->dirty = true;
     marker_dirty_user(e, u);
@@ -274,25 +293,103 @@ remove_device_step(struct embedded *e, struct request *r)
 }
 
 
+static int
+device_set_name(struct embedded *e, struct device *d, struct str name)
+{
+    struct str copy = {NULL, 0};
+
+    if (channel_set_text(&copy, name) != 0) {
+        return -1;
+    }
+
+    device_forget(e, d);
+    e->cached += copy.len;
+    d->name = copy;
+    return 0;
+}
+
+
+static void
+device_put(struct embedded *e, const struct user *u, struct device *d)
+{
+    struct record_device record = {d->inbox_id, d->at, d->name};
+    struct key key;
+
+    d->put_at = e->sequence + 1;
+    key_device(&key, u->number, device_id(d));
+    (void) embedded_record(e);
+    record_put_device(&e->record, &record);
+    embedded_put(e, &key, &e->record);
+}
+
+
+enum step
+name_device_step(struct embedded *e, struct request *r)
+{
+    struct str json = {NULL, 0};
+    struct device *d;
+    struct user *u;
+    struct buf *b;
+    bool answered;
+
+    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
+        return STEP_WAIT;
+    }
+
+    if (u == NULL) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    }
+
+    if (outcome_check(e, r, u, &answered) == STEP_WAIT || answered) {
+        return answered ? STEP_DONE : STEP_WAIT;
+    }
+
+    d = device_find(u, r->op.to);
+
+    if (d == NULL) {
+        return request_answer(e, r, STORAGE_NO_DEVICE);
+    }
+
+    if (!str_eq(d->name, r->op.name)) {
+        if (device_set_name(e, d, r->op.name) != 0) {
+            return request_answer(e, r, STORAGE_EXHAUSTED);
+        }
+
+        device_put(e, u, d);
+    }
+
+    b = embedded_text(e);
+    buf_put_lit(b, "{\"device\":");
+    device_json(b, d, str_eq(r->op.to, r->op.device));
+    buf_put_char(b, '}');
+
+    if (!buf_failed(b)) {
+        json = arena_copy(&e->collecting->arena, buf_str(b));
+    }
+
+    if (json.data == NULL) {
+        return request_poison(e, r);
+    }
+
+    request_pin(e, r, u, NULL);
+    outcome_put_json(e, r, u, json);
+    return request_answer_json(e, r, json);
+}
+
+
 /* A device that is new is on the disk before its connection is answered: one
  * that comes back to a store that was killed is then still known. */
 static enum step
 touch_new(struct embedded *e, struct request *r, struct user *u)
 {
     struct device *d = device_make(e, u, r->op.device);
-    struct record_device record = {0};
-    struct key key;
 
     if (d == NULL) {
         return request_answer(e, r, STORAGE_EXHAUSTED);
     }
 
     d->at = embedded_now();
-    record.at = d->at;
-    key_device(&key, u->number, r->op.device);
-    (void) embedded_record(e);
-    record_put_device(&e->record, &record);
-    embedded_put(e, &key, &e->record);
+    device_put(e, u, d);
     request_pin(e, r, u, NULL);
     return request_answer(e, r, STORAGE_OK);
 }

@@ -17,6 +17,9 @@ struct device *device_find(const struct user *u, struct str id);
  */
 struct device *device_make(struct embedded *e, struct user *u, struct str id);
 
+/* Its name, on the heap, goes with it. */
+void device_forget(struct embedded *e, struct device *d);
+
 /* Noted as active now, to be written behind. */
 void device_active(struct embedded *e, struct user *u, struct device *d);
 

@@ -12,6 +12,7 @@
 #include "storage_erase.h"
 #include "storage_format.h"
 #include "storage_gather.h"
+#include "storage_index.h"
 #include "storage_marker.h"
 #include "storage_message.h"
 #include "storage_outcome.h"
@@ -233,6 +234,8 @@ embedded_start(struct embedded *e, const struct commit_start *start)
     e->sequence = start->sequence;
     e->next_user = start->next_user;
     e->next_channel = start->next_channel;
+    e->index_due = start->index_users;
+    e->index_after = 0;
 }
 
 
@@ -426,6 +429,7 @@ on_tick(uv_timer_t *timer)
     if (e->state == EMBEDDED_OPEN) {
         outcome_tick(e);
         erase_tick(e);
+        index_tick(e);
         presence_tick(e);
         marker_flush(e);
     }
@@ -544,6 +548,10 @@ embedded_hand_over(struct embedded *e)
         value = embedded_record(e);
         record_put_u32(value, STORAGE_FORMAT);
         embedded_put(e, &key, value);
+
+        if (!e->index_due) {
+            index_put(e);
+        }
     }
 
     e->collecting = e->spare;

@@ -172,6 +172,10 @@ struct embedded {
     struct filter_window *days, *slots;
     bool outcomes_building, outcomes_dropping, outcomes_deleted;
 
+    /* storage_index.c */
+    bool index_due, index_busy;
+    uint64_t index_after; /* the last user looked at */
+
     /* storage_erase.c */
     bool erase_due, erase_busy, erased_busy;
     unsigned erase_stage;       /* enum erase_stage                */
@@ -181,7 +185,7 @@ struct embedded {
 
     /* storage_marker.c */
     struct channel *dirty_channels, *writing_channels, *waiting_channels;
-    struct user *dirty_users, *writing_users;
+    struct user *dirty_users, *writing_users, *waiting_users;
     struct engine_batch *behind; /* with the commit thread while writing */
     bool behind_busy;
     bool behind_more;             /* not all that is dirty had room  */
@@ -328,9 +332,15 @@ enum step update_user_step(struct embedded *e, struct request *r);
 enum step search_users_step(struct embedded *e, struct request *r);
 enum step list_devices_step(struct embedded *e, struct request *r);
 enum step remove_device_step(struct embedded *e, struct request *r);
+enum step name_device_step(struct embedded *e, struct request *r);
 enum step touch_step(struct embedded *e, struct request *r);
 enum step presence_get_step(struct embedded *e, struct request *r);
 enum step presence_start_step(struct embedded *e, struct request *r);
+enum step create_invite_step(struct embedded *e, struct request *r);
+enum step list_invites_step(struct embedded *e, struct request *r);
+enum step revoke_invite_step(struct embedded *e, struct request *r);
+enum step get_invite_step(struct embedded *e, struct request *r);
+enum step join_invite_step(struct embedded *e, struct request *r);
 enum step left_step(struct embedded *e, struct request *r);
 enum step elsewhere_step(struct embedded *e, struct request *r);
 

@@ -11,11 +11,9 @@
 
 #include "storage_channel.h"
 #include "storage_contact.h"
+#include "storage_invite.h"
 #include "storage_outcome.h"
 
-static enum entry group_enter(struct embedded *e, struct request *r,
-                              enum storage_role role, struct user **u,
-                              struct member **m);
 static enum entry group_users(struct embedded *e, struct request *r);
 static enum storage_status
 group_newcomers(struct embedded *e, struct request *r, const struct channel *ch,
@@ -32,9 +30,6 @@ static void group_part(struct embedded *e, struct channel *ch,
 static void group_hand_over(struct channel *ch);
 static struct event *group_event(struct embedded *e, struct channel *ch,
                                  uint32_t n_fans, bool removed);
-static enum step group_changed(struct embedded *e, struct request *r,
-                               struct channel *ch, struct user *u,
-                               struct user **gone, uint32_t n_gone);
 static struct str group_left_result(struct embedded *e,
                                     const struct channel *ch);
 
@@ -256,7 +251,7 @@ set_role_step(struct embedded *e, struct request *r)
 }
 
 
-static enum entry
+enum entry
 group_enter(struct embedded *e, struct request *r, enum storage_role role,
             struct user **u, struct member **m)
 {
@@ -450,6 +445,10 @@ group_part(struct embedded *e, struct channel *ch, struct member *m)
 
     channel_part(e, ch, m);
     group_hand_over(ch);
+
+    if (ch->n_members == 0) {
+        invites_erase(e, ch);
+    }
 }
 
 
@@ -474,9 +473,7 @@ group_hand_over(struct channel *ch)
 }
 
 
-/* Writes the channel as it is now, tells members and those who are gone, and
- * answers the one who did it. */
-static enum step
+enum step
 group_changed(struct embedded *e, struct request *r, struct channel *ch,
               struct user *u, struct user **gone, uint32_t n_gone)
 {

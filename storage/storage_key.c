@@ -34,10 +34,12 @@ static const struct key_shape key_shapes[] = {
     {KEY_PROFILE,      8, 0, 0, 0                  },
     {KEY_ACTIVE,       8, 0, 0, 0                  },
     {KEY_ONLINE,       8, 0, 0, 0                  },
+    {KEY_INDEXED,      0, 0, 0, 0                  },
     {KEY_CLIENT,       4, 8, 0, STORAGE_ID_MAX     },
     {KEY_REQUEST,      4, 0, 0, STORAGE_ID_MAX     },
     {KEY_REVISION,     8, 8, 4, 0                  },
     {KEY_ERASED,       8, 8, 0, 0                  },
+    {KEY_INVITE,       8, 0, 0, KEY_SECRET_LEN     },
 };
 
 #define KEY_N_SHAPES (sizeof(key_shapes) / sizeof(key_shapes[0]))
@@ -182,6 +184,13 @@ key_search(struct key *k, struct str text, uint64_t user)
 
 
 void
+key_indexed(struct key *k)
+{
+    key_prefix(k, KEY_INDEXED);
+}
+
+
+void
 key_contact(struct key *k, uint64_t user, uint64_t other)
 {
     key_prefix_number(k, KEY_CONTACT, user);
@@ -235,6 +244,14 @@ key_erased(struct key *k, uint64_t channel, uint64_t message_id)
 {
     key_prefix_number(k, KEY_ERASED, channel);
     key_put(k, message_id, 8);
+}
+
+
+void
+key_invite(struct key *k, uint64_t channel, struct str secret)
+{
+    key_prefix_number(k, KEY_INVITE, channel);
+    key_put_name(k, secret, KEY_SECRET_LEN);
 }
 
 

@@ -20,11 +20,13 @@
  *   'A' user(8)                        when he was last active
  *   'O' user(8)                        mark of one who is online
  *   'S' text 0 user(8)                 a user id or name, folded
+ *   'T'                                every user is in that index
  *   'D' day(4) user(8) sequence(8)     outcomes of client_ids in one batch
  *   'D' day(4) user(8) client_id       of one, in stores of format 1; also
  *                                      what the filters know it by
  *   'Q' slot(4) request_id             outcome of a request
  *   'R' channel(8) message_id(8) rev(4)  revision of a message, as pushed
+ *   'Y' channel(8) secret              invite to a group
  *   'x' channel(8) message_id(8)       deleted, still to leave the disk
  *
  * User and channel numbers, message, event and inbox ids start at 1.  A day
@@ -43,6 +45,9 @@
 
 /* Bytes of a folded text in a key; what is longer is cut. */
 #define KEY_TEXT_MAX 128
+
+/* The part of an invite that only it has; before it stands the group's. */
+#define KEY_SECRET_LEN 32
 
 #define KEY_DAY_S  86400u
 #define KEY_SLOT_S 600u
@@ -67,10 +72,12 @@ enum key_kind {
     KEY_ACTIVE = 'A',
     KEY_ONLINE = 'O',
     KEY_SEARCH = 'S',
+    KEY_INDEXED = 'T',
     KEY_CLIENT = 'D',
     KEY_REQUEST = 'Q',
     KEY_REVISION = 'R',
     KEY_ERASED = 'x',
+    KEY_INVITE = 'Y',
 };
 
 struct key {
@@ -113,6 +120,7 @@ void key_profile(struct key *k, uint64_t user);
 void key_active(struct key *k, uint64_t user);
 void key_online(struct key *k, uint64_t user);
 void key_search(struct key *k, struct str text, uint64_t user);
+void key_indexed(struct key *k);
 void key_contact(struct key *k, uint64_t user, uint64_t other);
 void key_client(struct key *k, uint32_t day, uint64_t user,
                 struct str client_id);
@@ -122,6 +130,7 @@ void key_request(struct key *k, uint32_t slot, struct str request_id);
 void key_revision(struct key *k, uint64_t channel, uint64_t message_id,
                   uint32_t rev);
 void key_erased(struct key *k, uint64_t channel, uint64_t message_id);
+void key_invite(struct key *k, uint64_t channel, struct str secret);
 
 /* 0, or -1 when no builder could have made the key. */
 int key_parse(struct str key, struct key_parts *out);

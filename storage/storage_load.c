@@ -15,11 +15,13 @@ static int load_user_removals(struct load_user *l, const struct reader *r,
 static int load_user_profile(struct load_user *l, const struct reader *r);
 static int load_user_contacts(struct load_user *l, const struct reader *r,
                               struct engine_iter *i);
-static void load_user_device(struct load_user *l, const struct key_parts *key,
-                             const struct record_device *value);
+static int load_user_device(struct load_user *l, const struct key_parts *key,
+                            const struct record_device *value);
 static int load_channel_counters(struct load_channel *l, const struct reader *r,
                                  struct engine_iter *i);
 static int load_channel_markers(struct load_channel *l, const struct reader *r,
+                                struct engine_iter *i);
+static int load_channel_invites(struct load_channel *l, const struct reader *r,
                                 struct engine_iter *i);
 
 
@@ -155,7 +157,9 @@ load_user_devices(struct load_user *l, const struct reader *r,
             l->devices = room;
         }
 
-        load_user_device(l, &parts, &value);
+        if (load_user_device(l, &parts, &value) != 0) {
+            return -1;
+        }
     }
 
     return r->ops->iter_error(i);
@@ -264,14 +268,14 @@ load_user_contacts(struct load_user *l, const struct reader *r,
 }
 
 
-static void
+static int
 load_user_device(struct load_user *l, const struct key_parts *key,
                  const struct record_device *value)
 {
     struct device *d;
 
     if (l->n_devices == STATE_DEVICES_MAX) {
-        return;
+        return 0;
     }
 
     d = &l->devices[l->n_devices++];
@@ -280,6 +284,7 @@ load_user_device(struct load_user *l, const struct key_parts *key,
     d->at = value->at;
     d->id_len = (uint8_t) key->name.len;
     memcpy(d->id, key->name.data, key->name.len);
+    return channel_set_text(&d->name, value->name);
 }
 
 
@@ -319,6 +324,9 @@ load_channel_run(struct read_job *job, const struct reader *r)
     rc = load_channel_counters(l, r, i);
     if (rc == 0) {
         rc = load_channel_markers(l, r, i);
+    }
+    if (rc == 0 && l->record.kind == RECORD_GROUP) {
+        rc = load_channel_invites(l, r, i);
     }
 
     r->ops->iter_close(i);
@@ -395,6 +403,49 @@ load_channel_markers(struct load_channel *l, const struct reader *r,
                 break;
             }
         }
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+/* Few groups have any: memory grows one by one. */
+static int
+load_channel_invites(struct load_channel *l, const struct reader *r,
+                     struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct record_invite value;
+    struct invite *v;
+
+    key_prefix_number(&prefix, KEY_INVITE, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix)
+         && l->n_invites < STATE_INVITES_MAX;
+         r->ops->iter_next(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || parts.name.len != KEY_SECRET_LEN
+            || record_get_invite(r->ops->iter_value(i), &value) != 0) {
+            return -1;
+        }
+
+        v = realloc(l->invites, (l->n_invites + 1) * sizeof(*v));
+        if (v == NULL) {
+            return -1;
+        }
+
+        l->invites = v;
+        v += l->n_invites++;
+        *v = (struct invite){.created_at = value.created_at,
+                             .expires_at = value.expires_at,
+                             .max_uses = value.max_uses,
+                             .uses = value.uses,
+                             .revoked = value.revoked,
+                             .creator_len = (uint8_t) value.creator.len};
+        memcpy(v->creator, value.creator.data, value.creator.len);
+        memcpy(v->secret, parts.name.data, KEY_SECRET_LEN);
     }
 
     return r->ops->iter_error(i);

@@ -47,6 +47,8 @@ struct load_channel {
     struct buf value; /* the record; channel points into it */
     struct record_channel record;
     struct record_markers markers[STORAGE_MEMBERS_MAX];
+    uint32_t n_invites;
+    struct invite *invites; /* heap, owned, no larger than needed */
 };
 
 int load_user_run(struct read_job *job, const struct reader *r);

@@ -242,6 +242,7 @@ marker_flush_user(struct embedded *e, struct user *u)
     struct device *d;
     struct key key;
     uint32_t i, n = 0;
+    bool waits = false;
 
     for (i = 0; i < u->n_removals; i++) {
         w = &u->removals[i];
@@ -264,15 +265,28 @@ marker_flush_user(struct embedded *e, struct user *u)
             continue;
         }
 
+        if (d->put_at > e->published) {
+            waits = true;
+            continue;
+        }
+
         d->dirty = false;
         record.inbox_id = d->inbox_id;
         record.at = d->at;
+        record.name = d->name;
 
         key_device(&key, u->number, (struct str){d->id, d->id_len});
         (void) embedded_record(e);
         record_put_device(&e->record, &record);
         e->ops->batch_put(e->behind, key_str(&key), buf_str(&e->record));
         n++;
+    }
+
+    if (waits) {
+        u->dirty = true;
+        user_ref(e, u);
+        u->dirty_next = e->waiting_users;
+        e->waiting_users = u;
     }
 
     return n;
@@ -320,6 +334,12 @@ marker_flushed(struct embedded *e)
         e->dirty_channels = ch;
     }
 
+    while ((u = e->waiting_users) != NULL) {
+        e->waiting_users = u->dirty_next;
+        u->dirty_next = e->dirty_users;
+        e->dirty_users = u;
+    }
+
     /* What found no room in the batch does not wait for the next tick: more
      * may become dirty in a second than one batch holds. */
     if (e->behind_more || e->dropped != NULL || e->erased != NULL) {
@@ -345,6 +365,7 @@ marker_drop(struct embedded *e)
     e->waiting_channels = NULL;
     e->dirty_users = NULL;
     e->writing_users = NULL;
+    e->waiting_users = NULL;
     e->receipts = NULL;
 }
 

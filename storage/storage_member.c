@@ -3,10 +3,12 @@
  */
 
 #include "storage_channel.h"
+#include "storage_contact.h"
 #include "storage_marker.h"
 
 #define TYPING_EVERY_MS 2000 /* per channel and user */
 
+static bool typing_blocked(const struct channel *ch);
 static struct event *typing_event(struct embedded *e, struct channel *ch,
                                   const struct user *u);
 
@@ -54,7 +56,7 @@ typing_step(struct embedded *e, struct request *r)
 
     (void) request_answer_json(e, r, STR("{}"));
 
-    if (ch->n_members < 2
+    if (ch->n_members < 2 || typing_blocked(ch)
         || (m->typing_at != 0
             && m->typing_at + TYPING_EVERY_MS > uv_now(e->loop))) {
         return STEP_DONE;
@@ -68,6 +70,17 @@ typing_step(struct embedded *e, struct request *r)
     }
 
     return STEP_DONE;
+}
+
+
+/* Between two of whom one blocks the other nothing is to be seen. */
+static bool
+typing_blocked(const struct channel *ch)
+{
+    const struct user *a = ch->members[0].user, *b = ch->members[1].user;
+
+    return ch->kind == RECORD_DIRECT
+           && (contact_blocks(a, b) || contact_blocks(b, a));
 }
 
 

@@ -42,6 +42,14 @@ void
 profile_index(struct embedded *e, const struct user *u, struct str text,
               bool in)
 {
+    profile_index_number(e, u->number, text, in);
+}
+
+
+void
+profile_index_number(struct embedded *e, uint64_t user, struct str text,
+                     bool in)
+{
     struct buf *folded = embedded_text(e);
     struct key key;
 
@@ -52,7 +60,7 @@ profile_index(struct embedded *e, const struct user *u, struct str text,
     }
 
     /* An empty key makes the batch fail: so does a fold for want of memory. */
-    key_search(&key, buf_failed(folded) ? STR("") : buf_str(folded), u->number);
+    key_search(&key, buf_failed(folded) ? STR("") : buf_str(folded), user);
 
     if (!in) {
         embedded_delete(e, &key);

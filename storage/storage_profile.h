@@ -12,4 +12,8 @@
 void profile_index(struct embedded *e, const struct user *u, struct str text,
                    bool in);
 
+/* The same for one who need not be in memory. */
+void profile_index_number(struct embedded *e, uint64_t user, struct str text,
+                          bool in);
+
 #endif

@@ -468,9 +468,14 @@ record_get_markers(struct str value, struct record_markers *m)
 void
 record_put_device(struct buf *b, const struct record_device *d)
 {
-    record_put_start(b);
+    record_put_number(b, d->name.len == 0 ? RECORD_VERSION : RECORD_VERSION_2,
+                      1);
     record_put_number(b, d->inbox_id, 8);
     record_put_number(b, d->at, 8);
+
+    if (d->name.len != 0) {
+        record_put_bytes(b, d->name, 2, RECORD_DEVICE_NAME_MAX);
+    }
 }
 
 
@@ -478,10 +483,20 @@ int
 record_get_device(struct str value, struct record_device *d)
 {
     struct record_reader r;
+    unsigned version = record_read_either(&r, value);
 
-    record_read(&r, value);
     d->inbox_id = record_get_number(&r, 8);
     d->at = record_get_number(&r, 8);
+    d->name = (struct str){NULL, 0};
+
+    if (version == RECORD_VERSION_2) {
+        d->name = record_get_bytes(&r, 2, RECORD_DEVICE_NAME_MAX);
+
+        if (d->name.len == 0) {
+            return -1;
+        }
+    }
+
     return record_end(&r);
 }
 

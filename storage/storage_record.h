@@ -26,6 +26,8 @@
 
 #define RECORD_STATUS_MAX (STORAGE_STATUS_CHARS * 4)
 
+#define RECORD_DEVICE_NAME_MAX (STORAGE_DEVICE_CHARS * 4)
+
 /* On disk: do not renumber. */
 enum record_channel_kind {
     RECORD_DIRECT = 1,
@@ -129,6 +131,17 @@ struct record_markers {
 struct record_device {
     uint64_t inbox_id; /* acknowledged up to here */
     uint64_t at;       /* ms since the epoch      */
+    struct str name;   /* empty: none; then it is not written */
+};
+
+/* A link to a group. */
+struct record_invite {
+    struct str creator; /* user id                                   */
+    uint64_t created_at;
+    uint64_t expires_at; /* 0: never                                 */
+    uint32_t max_uses;   /* 0: any number                            */
+    uint32_t uses;       /* how many have joined by it               */
+    bool revoked;
 };
 
 /* On disk: do not renumber. */
@@ -149,7 +162,7 @@ struct record_outcome {
     uint32_t rev;
 };
 
-/* 'F' */
+/* 'F', 'T' */
 void record_put_u32(struct buf *b, uint32_t v);
 int record_get_u32(struct str value, uint32_t *v);
 
@@ -225,6 +238,10 @@ int record_get_profile(struct str value, struct record_profile *p);
 
 void record_put_contact(struct buf *b, const struct record_contact *c);
 int record_get_contact(struct str value, struct record_contact *c);
+
+/* storage_record_invite.c */
+void record_put_invite(struct buf *b, const struct record_invite *i);
+int record_get_invite(struct str value, struct record_invite *i);
 
 void record_put_outcome(struct buf *b, const struct record_outcome *o);
 int record_get_outcome(struct str value, struct record_outcome *o);

@@ -57,6 +57,12 @@ static const struct {
     [STORAGE_PRESENCE_START] = {presence_start_step, false, false},
     [STORAGE_LEFT] = {left_step,           false, false},
     [STORAGE_ELSEWHERE] = {elsewhere_step,      false, false},
+    [STORAGE_CREATE_INVITE] = {create_invite_step,  true,  true },
+    [STORAGE_LIST_INVITES] = {list_invites_step,   true,  false},
+    [STORAGE_REVOKE_INVITE] = {revoke_invite_step,  true,  true },
+    [STORAGE_GET_INVITE] = {get_invite_step,     true,  false},
+    [STORAGE_NAME_DEVICE] = {name_device_step,    false, true },
+    [STORAGE_JOIN_INVITE] = {join_invite_step,    true,  true },
 };
 
 #define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))
@@ -66,6 +72,7 @@ static size_t request_size(const struct storage_op *op);
 static void request_copy_op(struct request *r, const struct storage_op *op);
 static void request_key(struct request *r, char **at);
 static void request_direct_id(struct request *r, char **at);
+static void request_group_id(struct request *r, char **at);
 static void request_close(struct embedded *e, struct request *r);
 static enum step request_step(struct embedded *e, struct request *r);
 static void request_run_channel(struct embedded *e, struct channel *ch);
@@ -120,6 +127,10 @@ request_size(const struct storage_op *op)
     n += 2 + op->user.len + op->client_id.len + op->request_id.len;
     n += 3 + op->user.len + op->to.len;
 
+    if (op->type == STORAGE_GET_INVITE || op->type == STORAGE_JOIN_INVITE) {
+        n += 2 + STORAGE_INVITE_LEN; /* the id of its group is shorter */
+    }
+
     n += _Alignof(struct str) + op->n_users * sizeof(struct str);
 
     for (i = 0; i < op->n_users; i++) {
@@ -163,6 +174,11 @@ request_copy_op(struct request *r, const struct storage_op *op)
 
     if (op->type == STORAGE_SEND && op->to.len != 0) {
         request_direct_id(r, &at);
+    }
+
+    if ((op->type == STORAGE_GET_INVITE || op->type == STORAGE_JOIN_INVITE)
+        && op->text.len == STORAGE_INVITE_LEN) {
+        request_group_id(r, &at);
     }
 }
 
@@ -225,6 +241,20 @@ request_direct_id(struct request *r, char **at)
     (void) request_copy(at, a);
     *(*at)++ = '~';
     (void) request_copy(at, b);
+    r->op.channel = (struct str){start, (size_t) (*at - start)};
+}
+
+
+/* "g." and what an invite begins with. */
+static void
+request_group_id(struct request *r, char **at)
+{
+    struct str group = {r->op.text.data, STORAGE_INVITE_LEN - KEY_SECRET_LEN};
+    char *start = *at;
+
+    *(*at)++ = 'g';
+    *(*at)++ = '.';
+    (void) request_copy(at, group);
     r->op.channel = (struct str){start, (size_t) (*at - start)};
 }
 

@@ -21,7 +21,7 @@ static struct channel *channel_resolve(struct embedded *e, struct channel *ch,
 static void channel_hand_over(struct embedded *e, struct channel *from,
                               struct channel *to);
 static int channel_fill(struct embedded *e, struct channel *ch,
-                        const struct load_channel *l);
+                        struct load_channel *l);
 static void channel_settle(struct embedded *e, struct channel *ch,
                            enum object_state state);
 static enum step channel_members_step(struct embedded *e, struct request *r);
@@ -251,6 +251,7 @@ channel_free(struct embedded *e, struct channel *ch)
     lru_remove(&ch->lru);
     e->cached -= ch->bytes;
     free(ch->members);
+    free(ch->invites);
     free((char *) ch->name.data);
     free((char *) ch->avatar.data);
     free(ch);
@@ -261,7 +262,8 @@ void
 channel_count(struct embedded *e, struct channel *ch)
 {
     size_t bytes = sizeof(*ch) + ch->members_cap * sizeof(struct member)
-                   + ch->name.len + ch->avatar.len;
+                   + ch->invites_cap * sizeof(struct invite) + ch->name.len
+                   + ch->avatar.len;
 
     e->cached += bytes - ch->bytes;
     ch->bytes = bytes;
@@ -313,6 +315,7 @@ channel_load_done(struct embedded *e, struct read_job *job)
     }
 
     buf_clear(&l->value);
+    free(l->invites);
     free(l);
 }
 
@@ -383,8 +386,7 @@ channel_hand_over(struct embedded *e, struct channel *from, struct channel *to)
 
 
 static int
-channel_fill(struct embedded *e, struct channel *ch,
-             const struct load_channel *l)
+channel_fill(struct embedded *e, struct channel *ch, struct load_channel *l)
 {
     const struct record_channel *record = &l->record;
     struct request *r;
@@ -426,6 +428,9 @@ channel_fill(struct embedded *e, struct channel *ch,
 
     ch->wrote_known = record->wrote_known;
 
+    ch->invites = l->invites;
+    ch->n_invites = ch->invites_cap = (uint8_t) l->n_invites;
+    l->invites = NULL;
     channel_count(e, ch);
 
     if (!ch->in_ids && map_find(&e->channels_by_id, ch->id, ch->id_len) == NULL

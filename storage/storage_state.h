@@ -28,6 +28,8 @@ enum object_state {
 struct device {
     uint64_t inbox_id;
     uint64_t at;
+    uint64_t put_at; /* the newest commit that has its record */
+    struct str name; /* on the heap; empty: none              */
     bool dirty;
     uint8_t id_len;
     char id[STORAGE_ID_MAX];
@@ -104,7 +106,9 @@ struct channel {
     uint64_t created_at;
     struct member *members;
     struct str name, avatar; /* on the heap; NULL: none */
+    struct invite *invites;  /* in no order             */
     uint32_t n_members, members_cap;
+    uint8_t n_invites, invites_cap;
     uint32_t pins;
     size_t bytes; /* as counted in the cache */
     uint8_t state;
@@ -115,6 +119,21 @@ struct channel {
     bool in_ids, in_numbers;
     uint8_t id_len;
     char id[STORAGE_CHANNEL_MAX];
+};
+
+/* Invites of a group that are remembered: the good ones, and those that
+ * ended last. */
+#define STATE_INVITES_MAX (2 * STORAGE_INVITES_MAX)
+
+struct invite {
+    uint64_t created_at;
+    uint64_t expires_at; /* 0: never      */
+    uint32_t max_uses;   /* 0: any number */
+    uint32_t uses;
+    bool revoked;
+    uint8_t creator_len;
+    char creator[STORAGE_ID_MAX];
+    char secret[KEY_SECRET_LEN];
 };
 
 static inline void

@@ -171,9 +171,27 @@ user_create(struct embedded *e)
 static size_t
 user_parts(const struct user *u)
 {
-    return u->devices_cap * sizeof(*u->devices)
+    size_t names = 0;
+    uint32_t n;
+
+    for (n = 0; n < u->n_devices; n++) {
+        names += u->devices[n].name.len;
+    }
+
+    return u->devices_cap * sizeof(*u->devices) + names
            + u->removals_cap * sizeof(*u->removals)
            + u->contacts_cap * sizeof(*u->contacts) + u->profile.len;
+}
+
+
+static void
+user_free_devices(struct device *devices, uint32_t n)
+{
+    while (n != 0) {
+        free((char *) devices[--n].name.data);
+    }
+
+    free(devices);
 }
 
 
@@ -194,7 +212,7 @@ user_free(struct embedded *e, struct user *u)
     }
 
     e->cached -= user_parts(u);
-    free(u->devices);
+    user_free_devices(u->devices, u->n_devices);
     free(u->removals);
     free((char *) u->profile.data);
     free(u->contacts);
@@ -248,7 +266,7 @@ user_load_done(struct embedded *e, struct read_job *job)
         }
     }
 
-    free(l->devices);
+    user_free_devices(l->devices, l->n_devices);
     free(l->removals);
     free(l->contacts);
     buf_clear(&l->profile);
@@ -326,6 +344,7 @@ user_fill(struct embedded *e, struct user *u, struct load_user *l)
     u->n_devices = (uint16_t) l->n_devices;
     u->devices_cap = (uint16_t) l->devices_cap;
     l->devices = NULL;
+    l->n_devices = 0;
     u->removals = l->removals;
     u->n_removals = (uint16_t) l->n_removals;
     u->removals_cap = (uint16_t) l->removals_cap;

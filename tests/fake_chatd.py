@@ -32,6 +32,9 @@ NAMES = ("", "HELLO", "OPEN", "READY", "REFUSE", "REQUEST", "CALL", "REPLY",
          "PUSH", "PAGE", "CREDIT", "CLOSED", "END", "VERIFY", "VERIFIED",
          "NOTICE", "STATS")
 
+DRAINED = 22
+LARGE = 0x80
+
 RESUMED, AFTER, REFUSE_UNKNOWN = 1, 2, 4
 ROLE_NGINX, ROLE_WORKER = 1, 2
 
@@ -225,9 +228,11 @@ class Session:
         return {} if call.params.get("answer") else None
 
     def big(self, call):
-        """An answer of `size` bytes; `pieces`: written bit by bit."""
+        """An answer of `size` bytes; `pieces`: written bit by bit; `large`:
+        nginx is to tell when it is written."""
         call.reply({"text": "b" * call.params["size"]},
-                   pieces=call.params.get("pieces", 0))
+                   pieces=call.params.get("pieces", 0),
+                   flags=LARGE if call.params.get("large") else 0)
 
     def notice(self, call):
         """A line for nginx's error log."""
@@ -303,13 +308,14 @@ class Call:
         if result is not None:
             self.reply(result)
 
-    def reply(self, result, inbox_id=0, pieces=0):
+    def reply(self, result, inbox_id=0, pieces=0, flags=0):
         self.answer(json.dumps({"jsonrpc": "2.0", "id": self.body.get("id"),
-                                "result": result}).encode(), inbox_id, pieces)
+                                "result": result}).encode(), inbox_id, pieces,
+                    flags)
 
-    def answer(self, text, inbox_id=0, pieces=0):
+    def answer(self, text, inbox_id=0, pieces=0, flags=0):
         data = frame(REPLY, self.number,
-                     struct.pack("<QQ", self.handle, inbox_id) + text)
+                     struct.pack("<QQ", self.handle, inbox_id) + text, flags)
         if pieces:
             asyncio.ensure_future(self.link.send_slowly(data, pieces))
         else:
@@ -359,7 +365,8 @@ class Link:
         handler = {HELLO: self.on_hello, OPEN: self.on_open,
                    REQUEST: self.on_request, CALL: self.on_call,
                    CREDIT: self.on_credit, CLOSED: self.on_closed,
-                   VERIFIED: self.on_verified}.get(kind)
+                   VERIFIED: self.on_verified,
+                   DRAINED: self.on_drained}.get(kind)
         if handler is None:
             raise ValueError("frame %d from nginx" % kind)
         if self.index == -1 and kind != HELLO:
@@ -459,6 +466,9 @@ class Link:
             self.worker.held.append(call)
         else:
             call.run(session)
+
+    def on_drained(self, handle, flags, replays, r):
+        self.worker.log("DRAINED", handle=handle, n=r.get("I"))
 
     def on_credit(self, handle, flags, replays, r):
         self.worker.log("CREDIT", handle=handle, inbox_id=r.get("Q"))

@@ -23,6 +23,8 @@ import time
 MAGIC, VERSION = 0x54414843, 1
 (HELLO, OPEN, READY, REFUSE, REQUEST, CALL, REPLY, PUSH, PAGE, CREDIT, CLOSED, END, VERIFY, VERIFIED, NOTICE,
  STATS) = range(1, 17)
+DRAINED = 22
+LARGE = 0x80
 RESUMED, AFTER, REFUSE_UNKNOWN = 1, 2, 4
 REPLAYS_MAX = 2            # then the request is dropped, as nginx does
 
@@ -152,11 +154,11 @@ class Link:
             return
         self.buf += data
         while len(self.buf) >= 16:
-            length, type_, _, _, id_ = struct.unpack_from('<IBBHQ', self.buf)
+            length, type_, flags, _, id_ = struct.unpack_from('<IBBHQ', self.buf)
             if len(self.buf) < length:
                 break
             payload, self.buf = self.buf[16:length], self.buf[length:]
-            self.nginx.frame(self, type_, id_, Reader(payload))
+            self.nginx.frame(self, type_, id_, Reader(payload), flags)
 
 
 class Nginx:
@@ -206,7 +208,9 @@ class Nginx:
             if self.pump(0.02):
                 end = time.monotonic() + seconds
 
-    def frame(self, link, type_, id_, r):
+    def frame(self, link, type_, id_, r, flags):
+        if type_ == REPLY and flags & LARGE:
+            link.send(DRAINED, id_=struct.unpack_from('<Q', r.data)[0], payload=struct.pack('<I', 1))
         handlers = {READY: self.on_ready, REFUSE: self.on_refuse, REPLY: self.on_reply, PUSH: self.on_push,
                     PAGE: self.on_page, END: self.on_end, VERIFY: self.on_verify, NOTICE: self.on_notice,
                     STATS: self.on_stats}

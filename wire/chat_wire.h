@@ -56,6 +56,7 @@
     X(VERIFIED, 14, "N")                                                       \
     X(NOTICE, 15, "W")                                                         \
     X(STATS, 16, "WS")                                                         \
+    X(DRAINED, 22, "N")                                                        \
     X(OP, 32, "W")                                                             \
     X(RESULT, 33, "S")                                                         \
     X(EVENT, 34, "S")                                                          \
@@ -85,6 +86,12 @@ enum chat_wire_role {
  * answered by what happens from now on.  Do not renumber. */
 #define CHAT_WIRE_EVENTS 0x10 /* a stream of events                  */
 #define CHAT_WIRE_WAIT   0x20 /* the same request after the next one */
+
+/* Of a REPLY to a resource request: nginx makes an ETag of its text. */
+#define CHAT_WIRE_TAGGED 0x40
+
+/* Of a REPLY: it counts in the next DRAINED of its connection. */
+#define CHAT_WIRE_LARGE 0x80
 
 /* Levels of a NOTICE.  Do not renumber. */
 enum chat_wire_level {

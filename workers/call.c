@@ -12,6 +12,7 @@
 
 #include "front.h"
 #include "log.h"
+#include "pages.h"
 #include "resource.h"
 #include "worker.h"
 
@@ -55,6 +56,11 @@ static const enum chat_error status_errors[] = {
     [STORAGE_BLOCKING] = CHAT_ERROR_BLOCKING,
     [STORAGE_NO_DEVICE] = CHAT_ERROR_NOT_DEVICE,
     [STORAGE_TOKEN_ENDED] = CHAT_ERROR_TOKEN_ENDED,
+    [STORAGE_NO_INVITE] = CHAT_ERROR_NO_INVITE,
+    [STORAGE_INVITE_EXPIRED] = CHAT_ERROR_INVITE_EXPIRED,
+    [STORAGE_INVITE_REVOKED] = CHAT_ERROR_INVITE_REVOKED,
+    [STORAGE_INVITE_USED_UP] = CHAT_ERROR_INVITE_USED_UP,
+    [STORAGE_INVITES_FULL] = CHAT_ERROR_INVITES_FULL,
 };
 
 #define N_STATUS_ERRORS (sizeof(status_errors) / sizeof(status_errors[0]))
@@ -103,6 +109,19 @@ request_free(struct request *r)
     free(r);
 }
 
+/* The one reply to a request of a connection or of JSON-RPC over HTTP. */
+static void
+reply(struct request *r, uint64_t inbox_id, const struct str *parts, unsigned n)
+{
+    if (r->paged) {
+        pages_reply(r, parts, n);
+    }
+    front_reply(r->link, r, inbox_id, parts, n);
+    if (r->paged) {
+        pages_replied(r);
+    }
+}
+
 /* The answers of those with an id; nothing when there are none. */
 static void
 reply_batch(struct request *r)
@@ -127,7 +146,7 @@ reply_batch(struct request *r)
                      "\"message\":\"out of memory\",\"data\":{\"reason\":"
                      "\"unavailable\"}}}")
                : buf_str(&all);
-    front_reply(r->link, r, 0, &text, text.len == 0 ? 0 : 1);
+    reply(r, 0, &text, text.len == 0 ? 0 : 1);
     buf_clear(&all);
 }
 
@@ -164,7 +183,7 @@ finish(struct call *c, uint64_t inbox_id, const struct str *parts, unsigned n)
         }
         r->answer_len += c->answer.len;
     } else if (r->link != NULL) {
-        front_reply(r->link, r, inbox_id, parts, n);
+        reply(r, inbox_id, parts, n);
     }
     request_release(r);
 }
@@ -362,5 +381,13 @@ call_submit(struct call *c, const struct origin *o, struct storage_op *op)
 
         op->request_id = (struct str){id, (size_t) len};
     }
-    storage_submit(o->worker->storage, op, submit_done, c);
+    if (!c->method->pages || pages_take(c, o, op)) {
+        call_submit_kept(c, op);
+    }
+}
+
+void
+call_submit_kept(struct call *c, const struct storage_op *op)
+{
+    storage_submit(c->request->worker->storage, op, submit_done, c);
 }

@@ -64,10 +64,12 @@ struct worker;
     X(NO_MEMBER, 404, "member_not_found", "there is no such member")           \
     X(NO_CONTACT, 404, "contact_not_found", "there is no such request")        \
     X(NOT_DEVICE, 404, "device_not_found", "there is no such device")          \
+    X(NO_INVITE, 404, "invite_not_found", "there is no such invite")           \
     X(CONTACTS_FULL, 409, "contacts_full", "there are too many contacts")      \
     X(WATCHES_FULL, 409, "watches_full",                                       \
       "a connection watches at most 1000 users")                               \
     X(BLOCKING, 409, "contact_blocked", "you block this user")                 \
+    X(INVITES_FULL, 409, "too_many_invites", "a group has at most 50 invites") \
     X(GROUP_FULL, 409, "group_full", "a group has at most 100 members")        \
     X(REACTIONS_FULL, 409, "too_many_reactions",                               \
       "a message has at most 20 different reactions, each of 100 users")       \
@@ -77,6 +79,10 @@ struct worker;
     X(NO_ROUTE, 404, "not_found", "there is no such resource")                 \
     X(BAD_ROUTE, 405, "method_not_allowed", "the resource has no such method") \
     X(DELETED, 410, "message_deleted", "the message was deleted")              \
+    X(INVITE_EXPIRED, 410, "invite_expired", "the invite has expired")         \
+    X(INVITE_REVOKED, 410, "invite_revoked", "the invite was taken back")      \
+    X(INVITE_USED_UP, 410, "invite_used_up",                                   \
+      "as many as may have joined by the invite")                              \
     X(BATCH_ANSWER, 413, "batch_answer_too_large",                             \
       "the answers of the batch are too large together; ask one by one")       \
     X(LIMITED, 429, "rate_limited", "too many requests")                       \
@@ -94,6 +100,7 @@ enum chat_error {
 struct resource {
     uint16_t status; /* of success; 0: not a resource, but JSON-RPC          */
     uint16_t wait_s; /* an inbox without anything new is waited for          */
+    bool tagged;     /* the answer has an ETag                               */
     uint64_t after;  /* an inbox is read from here                           */
 };
 
@@ -160,6 +167,7 @@ struct method {
     unsigned n_params;
     enum storage_op_type op; /* 0: none */
     uint32_t limit;          /* where none is given; 0: LIMIT_PAGE */
+    bool pages;              /* the answer may be large: see pages.h */
 
     /* May it be done?  The parameters are in op; *param names the one at
      * fault.  NULL: nothing beyond them to check. */
@@ -207,6 +215,8 @@ struct request {
     uint64_t handle; /* 0: HTTP */
     uint16_t replays;
     bool batch;
+    bool paged; /* one of the pages a session may have on their way       */
+    bool large; /* and nginx tells when its answer is written             */
     uint32_t n_open; /* calls not answered, plus one while being read */
     uint32_t n_calls;
     size_t answer_len;
@@ -226,6 +236,9 @@ void call_request_refuse(const struct origin *o, enum chat_error error);
 
 /* Sends the op to the storage, with the user and what makes it unique. */
 void call_submit(struct call *c, const struct origin *o, struct storage_op *op);
+
+/* The same with an op that was put together before. */
+void call_submit_kept(struct call *c, const struct storage_op *op);
 
 /* The answers; the call is gone afterwards. */
 void call_reply(struct call *c, struct str result);

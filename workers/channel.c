@@ -112,7 +112,7 @@ static const struct method methods[] = {
     METHOD("channel.create", STORAGE_CREATE_CHANNEL, create_params,
            .check = check_create),
     METHOD("channel.get", STORAGE_GET_CHANNEL, get_params),
-    METHOD("channel.list", STORAGE_LIST_CHANNELS, list_params),
+    METHOD("channel.list", STORAGE_LIST_CHANNELS, list_params, .pages = true),
     METHOD("channel.update", STORAGE_UPDATE_CHANNEL, update_params,
            .check = check_update),
     METHOD("channel.add", STORAGE_ADD_MEMBERS, users_params),

@@ -26,7 +26,7 @@ check_other(const struct origin *o, const struct storage_op *op,
 }
 
 static const struct method methods[] = {
-    METHOD("contact.list", STORAGE_LIST_CONTACTS, list_params,
+    METHOD("contact.list", STORAGE_LIST_CONTACTS, list_params, .pages = true,
            .limit = STORAGE_CONTACTS_MAX),
     METHOD("contact.request", STORAGE_REQUEST_CONTACT, user_params,
            .check = check_other),

@@ -17,6 +17,31 @@ static const struct param remove_params[] = {
     PARAM_CLIENT_ID,
 };
 
+static const struct param update_params[] = {
+    {"device", PARAM_USER,  false, PARAM_FIELD(to),   0, 0                   },
+    {"name",   PARAM_CHARS, true,  PARAM_FIELD(name), 0, STORAGE_DEVICE_CHARS},
+    PARAM_CLIENT_ID,
+};
+
+static enum chat_error
+check_update(const struct origin *o, const struct storage_op *op,
+             const char **param)
+{
+    *param = "device";
+    return op->to.len == 0 && o->device.len == 0 ? CHAT_ERROR_NO_DEVICE
+                                                 : CHAT_OK;
+}
+
+static void
+handle_update(struct call *c, const struct origin *o, struct storage_op *op)
+{
+    op->device = o->device;
+    if (op->to.len == 0) {
+        op->to = o->device;
+    }
+    call_submit(c, o, op);
+}
+
 static void
 handle_list(struct call *c, const struct origin *o, struct storage_op *op)
 {
@@ -55,6 +80,8 @@ answer_remove(struct call *c, const struct storage_result *r)
 
 static const struct method methods[] = {
     {.name = "device.list", .op = STORAGE_LIST_DEVICES, .handle = handle_list},
+    METHOD("device.update", STORAGE_NAME_DEVICE, update_params,
+           .check = check_update, .handle = handle_update),
     METHOD("device.remove", STORAGE_REMOVE_DEVICE, remove_params,
            .handle = handle_remove, .answer = answer_remove),
 };

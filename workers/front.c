@@ -18,6 +18,7 @@
 #include "call.h"
 #include "link.h"
 #include "method.h"
+#include "pages.h"
 #include "role.h"
 #include "worker.h"
 
@@ -186,6 +187,21 @@ on_credit(struct peer *p, uint64_t handle, struct chat_wire_reader *r)
 }
 
 static int
+on_client_drained(struct peer *p, uint64_t handle, struct chat_wire_reader *r)
+{
+    uint32_t n = chat_wire_get_u32(r);
+    struct session *s = session_find(&p->sessions, handle);
+
+    if (chat_wire_end(r) != 0) {
+        return -1;
+    }
+    if (s != NULL) {
+        pages_drained(s, n);
+    }
+    return 0;
+}
+
+static int
 on_gone(struct peer *p, uint64_t handle)
 {
     struct session *s = session_find(&p->sessions, handle);
@@ -250,6 +266,8 @@ on_frame(struct link *l, const struct chat_wire_header *h,
         return front_call(p, h, &r);
     case CHAT_WIRE_CREDIT:
         return on_credit(p, h->id, &r);
+    case CHAT_WIRE_DRAINED:
+        return on_client_drained(p, h->id, &r);
     case CHAT_WIRE_CLOSED:
         return on_gone(p, h->id);
     case CHAT_WIRE_VERIFIED:

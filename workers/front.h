@@ -73,6 +73,7 @@ struct front_answer {
     bool events;      /* the answer is what comes after `after` */
     bool wait;
     bool after_given;
+    bool tagged; /* nginx makes an ETag of the text */
     uint64_t after;
 };
 

@@ -178,7 +178,8 @@ front_reply(struct session_link *l, const struct request *r, uint64_t inbox_id,
         n = 1;
         len = too_large.len;
     }
-    w = link_begin(p->link, CHAT_WIRE_REPLY, 0, 0, r->number, 16 + len);
+    w = link_begin(p->link, CHAT_WIRE_REPLY, r->large ? CHAT_WIRE_LARGE : 0, 0,
+                   r->number, 16 + len);
     chat_wire_put_u64(w, r->handle);
     chat_wire_put_u64(w, inbox_id);
     for (unsigned i = 0; i < n; i++) {
@@ -195,7 +196,8 @@ front_answer(struct session_link *l, const struct request *r,
     uint8_t flags =
         (uint8_t) (CHAT_WIRE_RESOURCE | (a->events ? CHAT_WIRE_EVENTS : 0)
                    | (a->wait ? CHAT_WIRE_WAIT : 0)
-                   | (a->after_given ? CHAT_WIRE_AFTER : 0));
+                   | (a->after_given ? CHAT_WIRE_AFTER : 0)
+                   | (a->tagged ? CHAT_WIRE_TAGGED : 0));
     struct chat_wire_writer *w =
         link_begin(p->link, CHAT_WIRE_REPLY, flags, 0, r->number,
                    16 + 2 + 4 + 4 + a->allow.len + text.len);

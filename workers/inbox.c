@@ -73,8 +73,8 @@ handle_ack(struct call *c, const struct origin *o, struct storage_op *op)
 }
 
 static const struct method methods[] = {
-    METHOD("inbox.sync", STORAGE_READ_INBOX, sync_params, .handle = handle_sync,
-           .answer = answer_sync),
+    METHOD("inbox.sync", STORAGE_READ_INBOX, sync_params, .pages = true,
+           .handle = handle_sync, .answer = answer_sync),
     METHOD("inbox.ack", STORAGE_ACK, ack_params, .check = check_ack,
            .handle = handle_ack),
 };

@@ -20,6 +20,7 @@
 #include "device.h"
 #include "front.h"
 #include "inbox.h"
+#include "invite.h"
 #include "json.h"
 #include "log.h"
 #include "message.h"
@@ -32,8 +33,9 @@
 #define CLOSE_POLICY 1008
 
 static const struct family *const families[] = {
-    &message_family, &inbox_family,   &account_family, &channel_family,
-    &contact_family, &profile_family, &device_family,  &presence_family,
+    &message_family, &inbox_family,    &account_family,
+    &channel_family, &contact_family,  &profile_family,
+    &device_family,  &presence_family, &invite_family,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))

@@ -39,7 +39,7 @@ static const struct method methods[] = {
     METHOD("user.get", STORAGE_GET_USER, get_params),
     METHOD("user.update", STORAGE_UPDATE_USER, update_params,
            .check = check_update),
-    METHOD("user.search", STORAGE_SEARCH_USERS, search_params),
+    METHOD("user.search", STORAGE_SEARCH_USERS, search_params, .pages = true),
 };
 
 const struct family profile_family = FAMILY(methods);

@@ -112,7 +112,10 @@ resource_fail_method(const struct request *r, struct str allow)
 void
 resource_reply(const struct request *r, struct str result)
 {
-    struct front_answer a = {.status = r->resource.status};
+    struct front_answer a = {
+        .status = r->resource.status,
+        .tagged = r->resource.tagged,
+    };
 
     front_answer(r->link, r, &a, a.status == NO_CONTENT ? STR("") : result);
 }

@@ -26,6 +26,8 @@ enum route_kind {
     ROUTE_CALL,
     ROUTE_WAIT,   /* takes `wait` too                                  */
     ROUTE_EVENTS, /* not a method: the stream of a connection          */
+    ROUTE_TAGGED, /* the answer has an ETag                            */
+    ROUTE_REMOVE, /* the parameter `remove` is true                    */
 };
 
 struct route {
@@ -37,24 +39,55 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"POST",   "messages",                           "message.send",    201, ROUTE_CALL  },
-    {"GET",    "messages",                           "message.history", 200, ROUTE_CALL  },
-    {"GET",    "messages/{channel}/{message_id}",    "message.get",     200, ROUTE_CALL  },
-    {"GET",    "inbox",                              "inbox.sync",      200, ROUTE_WAIT  },
-    {"POST",   "inbox/ack",                          "inbox.ack",       200, ROUTE_CALL  },
-    {"GET",    "events",                             NULL,              200, ROUTE_EVENTS},
-    {"GET",    "channels",                           "channel.list",    200, ROUTE_CALL  },
-    {"POST",   "channels",                           "channel.create",  201, ROUTE_CALL  },
-    {"GET",    "channels/{channel}",                 "channel.get",     200, ROUTE_CALL  },
-    {"PATCH",  "channels/{channel}",                 "channel.update",  200, ROUTE_CALL  },
-    {"POST",   "channels/{channel}/members",         "channel.add",     200, ROUTE_CALL  },
-    {"PATCH",  "channels/{channel}/members/{user}",  "channel.role",    200,
-     ROUTE_CALL                                                                          },
-    {"DELETE", "channels/{channel}/members/{users}", "channel.remove",  204,
-     ROUTE_CALL                                                                          },
-    {"POST",   "channels/{channel}/leave",           "channel.leave",   200, ROUTE_CALL  },
-    {"POST",   "channels/{channel}/hide",            "channel.hide",    200, ROUTE_CALL  },
-    {"POST",   "channels/{channel}/read",            "channel.read",    200, ROUTE_CALL  },
+    {"POST",   "messages",                                          "message.send",    201, ROUTE_CALL  },
+    {"GET",    "messages",                                          "message.history", 200, ROUTE_CALL  },
+    {"GET",    "messages/{channel}/{message_id}",                   "message.get",     200, ROUTE_CALL  },
+    {"PATCH",  "messages/{channel}/{message_id}",                   "message.edit",    200,
+     ROUTE_CALL                                                                                         },
+    {"DELETE", "messages/{channel}/{message_id}",                   "message.delete",  204,
+     ROUTE_CALL                                                                                         },
+    {"PUT",    "messages/{channel}/{message_id}/reactions/{emoji}",
+     "message.react",                                                                  200, ROUTE_CALL  },
+    {"DELETE", "messages/{channel}/{message_id}/reactions/{emoji}",
+     "message.react",                                                                  204, ROUTE_REMOVE},
+    {"GET",    "inbox",                                             "inbox.sync",      200, ROUTE_WAIT  },
+    {"POST",   "inbox/ack",                                         "inbox.ack",       200, ROUTE_CALL  },
+    {"GET",    "events",                                            NULL,              200, ROUTE_EVENTS},
+    {"GET",    "channels",                                          "channel.list",    200, ROUTE_CALL  },
+    {"POST",   "channels",                                          "channel.create",  201, ROUTE_CALL  },
+    {"GET",    "channels/{channel}",                                "channel.get",     200, ROUTE_CALL  },
+    {"PATCH",  "channels/{channel}",                                "channel.update",  200, ROUTE_CALL  },
+    {"POST",   "channels/{channel}/members",                        "channel.add",     200, ROUTE_CALL  },
+    {"PATCH",  "channels/{channel}/members/{user}",                 "channel.role",    200,
+     ROUTE_CALL                                                                                         },
+    {"DELETE", "channels/{channel}/members/{users}",                "channel.remove",  204,
+     ROUTE_CALL                                                                                         },
+    {"POST",   "channels/{channel}/leave",                          "channel.leave",   200, ROUTE_CALL  },
+    {"POST",   "channels/{channel}/hide",                           "channel.hide",    200, ROUTE_CALL  },
+    {"POST",   "channels/{channel}/read",                           "channel.read",    200, ROUTE_CALL  },
+    {"POST",   "channels/{channel}/mute",                           "channel.mute",    200, ROUTE_CALL  },
+    {"POST",   "channels/{channel}/typing",                         "typing",          200, ROUTE_CALL  },
+    {"POST",   "channels/{channel}/invites",                        "invite.create",   201, ROUTE_CALL  },
+    {"GET",    "channels/{channel}/invites",                        "invite.list",     200, ROUTE_CALL  },
+    {"DELETE", "channels/{channel}/invites/{invite}",               "invite.revoke",   204,
+     ROUTE_CALL                                                                                         },
+    {"GET",    "invites/{invite}",                                  "invite.get",      200, ROUTE_CALL  },
+    {"POST",   "invites/{invite}/join",                             "invite.join",     200, ROUTE_CALL  },
+    {"GET",    "users",                                             "user.search",     200, ROUTE_CALL  },
+    {"GET",    "users/{user}",                                      "user.get",        200, ROUTE_TAGGED},
+    {"PATCH",  "profile",                                           "user.update",     200, ROUTE_CALL  },
+    {"GET",    "contacts",                                          "contact.list",    200, ROUTE_CALL  },
+    {"POST",   "contacts",                                          "contact.request", 201, ROUTE_CALL  },
+    {"DELETE", "contacts/{user}",                                   "contact.remove",  204, ROUTE_CALL  },
+    {"POST",   "contacts/{user}/accept",                            "contact.accept",  200, ROUTE_CALL  },
+    {"POST",   "contacts/{user}/decline",                           "contact.decline", 200, ROUTE_CALL  },
+    {"POST",   "contacts/{user}/block",                             "contact.block",   200, ROUTE_CALL  },
+    {"POST",   "contacts/{user}/unblock",                           "contact.unblock", 200, ROUTE_CALL  },
+    {"GET",    "devices",                                           "device.list",     200, ROUTE_CALL  },
+    {"PATCH",  "devices/{device}",                                  "device.update",   200, ROUTE_CALL  },
+    {"DELETE", "devices/{device}",                                  "device.remove",   204, ROUTE_CALL  },
+    {"GET",    "presence",                                          "presence.get",    200, ROUTE_CALL  },
+    {"GET",    "ping",                                              "ping",            200, ROUTE_CALL  },
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -306,8 +339,8 @@ static enum chat_error
 add_param(struct params *p, struct str name, struct str value)
 {
     enum param_type type = type_of(p->method, name);
-    bool number =
-        type == PARAM_NUMBER || type == PARAM_AFTER || type == PARAM_LIMIT;
+    bool number = type == PARAM_NUMBER || type == PARAM_AFTER
+                  || type == PARAM_LIMIT || type == PARAM_UNTIL;
     struct json *v;
 
     p->at_fault = name;
@@ -334,6 +367,18 @@ add_param(struct params *p, struct str name, struct str value)
     }
     p->last = v;
     return type == PARAM_USERS ? add_list(p, v, value) : CHAT_OK;
+}
+
+static enum chat_error
+add_remove(struct params *p)
+{
+    enum chat_error error = add_param(p, STR("remove"), STR("true"));
+
+    if (error == CHAT_OK) {
+        p->last->type = JSON_BOOL;
+        p->last->boolean = true;
+    }
+    return error;
 }
 
 static enum chat_error
@@ -433,7 +478,8 @@ take_body(struct params *p, const struct origin *o, struct str body)
 
 static enum chat_error
 take_params(struct params *p, const struct origin *o,
-            const struct route_request *q, const struct match *m)
+            const struct route_request *q, const struct match *m,
+            enum route_kind kind)
 {
     enum chat_error error = CHAT_OK;
 
@@ -444,6 +490,9 @@ take_params(struct params *p, const struct origin *o,
     }
     for (unsigned i = 0; i < m->n_vars && error == CHAT_OK; i++) {
         error = add_param(p, m->vars[i].name, m->vars[i].value);
+    }
+    if (error == CHAT_OK && kind == ROUTE_REMOVE) {
+        error = add_remove(p);
     }
     if (error == CHAT_OK) {
         error = take_args(p, q);
@@ -493,9 +542,11 @@ start(struct origin *o, const struct route_request *q, const struct route *r,
                     ? &events_method
                     : method_find((struct str){r->name, strlen(r->name)});
     p->wait_allowed = r->kind == ROUTE_WAIT;
-    error = p->method == NULL ? CHAT_ERROR_NO_ROUTE : take_params(p, o, q, m);
+    error = p->method == NULL ? CHAT_ERROR_NO_ROUTE
+                              : take_params(p, o, q, m, r->kind);
     o->resource.status = r->status;
     o->resource.wait_s = p->wait_s;
+    o->resource.tagged = r->kind == ROUTE_TAGGED;
 
     request = call_request_create(o, false, 1);
     if (request == NULL) {

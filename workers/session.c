@@ -566,6 +566,9 @@ session_close(struct sessions *all, struct session *s)
     stream_forget_page(s);
     touch_closing(s);
     watch_forget(s);
+    if (s->pages != NULL) {
+        s->pages->gone(s);
+    }
     map_remove(&s->link->by_handle, &s->entry);
     TAILQ_REMOVE(&u->sessions, s, of_user);
     all->count--;

@@ -29,6 +29,7 @@
 #include "storage.h"
 
 struct worker;
+struct session;
 struct sessions;
 
 enum session_state {
@@ -37,6 +38,12 @@ enum session_state {
     SESSION_BEHIND,  /* in sessions.waiting, or in its link's parked     */
     SESSION_READING, /* a page is being read; in no list                 */
     SESSION_PAGED,   /* a page is on its way to the client; in no list   */
+};
+
+/* The start of what waits for a session that may go: see pages.c. */
+struct session_pages {
+    struct session_pages *next;
+    void (*gone)(struct session *s); /* all of it is to be forgotten */
 };
 
 struct session {
@@ -59,11 +66,14 @@ struct session {
     bool resumed;
     bool refuse_unknown;
     bool parked;
-    bool missed; /* something newer than the page being read exists */
-    bool more;   /* the page did not reach the end                  */
-    bool ended;  /* its device was removed: nothing is done for it  */
+    bool missed;      /* something newer than the page being read exists */
+    bool more;        /* the page did not reach the end                  */
+    bool pages_batch; /* pages.c: a batch is on its way             */
+    uint8_t n_pages;  /* pages.c: requests on their way             */
+    bool ended;       /* its device was removed: nothing is done for it  */
     struct watches *watches; /* watch.c; NULL: none */
     struct touch *touch;     /* OPENING: what is asked about its token  */
+    struct session_pages *pages, *pages_last; /* pages.c: those that wait */
     uint8_t device_len;
     char device[];
 };

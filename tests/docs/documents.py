@@ -6,6 +6,7 @@ import copy
 import subprocess
 
 import jsonschema
+import yaml
 
 from chat import *
 
@@ -110,6 +111,29 @@ def _():
             assert e.code != -32601, name + ' is not there'
     for name in ('message.edit', 'message.delete', 'presence.get', 'contact.list', 'channel.mute', 'rpc.discover'):
         assert (name in requests) == (code_of(server, name) != -32601), name
+
+
+@test('the routes of the code are those of docs/openapi.yaml, every method has one, and docs/protocol.md names each')
+def _():
+    source = read(ROOT + '/workers/route.c').partition('routes[] = {')[2].partition('};')[0]
+    rows = re.findall(r'\{\s*"([A-Z]+)",\s*"([^"]+)",\s*(?:"([a-z.]+)"|NULL),\s*(\d+)', source)
+    with open(ROOT + '/docs/openapi.yaml') as f:
+        document = yaml.safe_load(f)
+    described = {(verb.upper(), re.sub(r'\{users\}', '{user}', path[1:]), o.get('x-method', ''))
+                 for path, item in document['paths'].items() for verb, o in item.items() if verb != 'parameters'}
+    equal({(verb, path.replace('{users}', '{user}'), name) for verb, path, name, _ in rows}, described)
+    for verb, path, _, status in rows:
+        item = document['paths'].get('/' + path) or document['paths']['/' + path.replace('{users}', '{user}')]
+        assert status in item[verb.lower()]['responses'], (verb, path, status)
+    methods = {m['name'] for m in OPENRPC['methods'] if not m.get('x-notification')}
+    # what a connection of one's own is needed for
+    live = {'session.renew', 'presence.watch', 'presence.unwatch'}
+    equal(methods - live, {name for _, _, name, _ in rows} - {''})
+    http = read(ROOT + '/docs/protocol.md').partition('## HTTP')[2]
+    for path in {path for _, path, _, _ in rows}:
+        assert '/' + path.split('/')[0] in http, path
+    for word in {path.split('/')[-1] for _, path, _, _ in rows} - {''}:
+        assert word.startswith('{') or word in http, word
 
 
 def code_of(server, name):

@@ -384,6 +384,23 @@ def _():
     until(lambda: fake.events('CREDIT', inbox_id=100), what='CREDIT')
 
 
+@test('large answers are told of when the client has taken them, and not before')
+def _():
+    fake = Fake(ws='chat_send_timeout 60s;')
+    a = fake.server.client('alice', receive_buffer=4096)
+    a.call('fake.big', {'size': 10})
+    keys = [a.request('fake.big', {'size': 6 << 20, 'large': True}) for _ in range(2)]
+    until(lambda: len(fake.events('REQUEST')) == 3, what='the requests')
+    time.sleep(0.3)
+    equal(fake.events('DRAINED'), [])
+    for key in keys:
+        equal(len(a.reply(key, 30)['text']), 6 << 20)
+    until(lambda: sum(e['n'] for e in fake.events('DRAINED')) == 2, what='DRAINED')
+    a.call('fake.big', {'size': 10, 'large': True})
+    until(lambda: sum(e['n'] for e in fake.events('DRAINED')) == 3, what='DRAINED')
+    equal({e['handle'] for e in fake.events('DRAINED')}, {fake.events('REQUEST')[0]['handle']})
+
+
 @test('the worker may end a connection')
 def _():
     fake = Fake()

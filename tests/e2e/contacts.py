@@ -1,5 +1,7 @@
 """Contacts: requests, friends, blocks, and who is told of them."""
 
+import random
+
 from chat import *
 
 STATES = ('request', 'accept', 'decline', 'remove', 'block', 'unblock')
@@ -60,6 +62,48 @@ def _():
         one, two = a.request('contact.request', {'user': 'b%d' % i}), b.request('contact.request', {'user': 'a%d' % i})
         equal({a.reply(one)['contact']['state'], b.reply(two)['contact']['state']}, {'requested', 'friend'})
         equal((contacts(a), contacts(b)), ({'b%d' % i: 'friend'}, {'a%d' % i: 'friend'}))
+
+
+@test('requests doubled and crossed in flight, with accepts, removals and blocks between them: both sides agree')
+def _():
+    seed = random.randrange(1 << 32)
+    print('# seed %d' % seed)
+    rng = random.Random(seed)
+    server = Server()
+    sides = {u: [server.client(u, device=d) for d in ('x', 'y')] for u in ('alice', 'bob')}
+    other = {'alice': 'bob', 'bob': 'alice'}
+    # what one may see, by what the other sees
+    mirror = {'friend': 'friend', 'requested': 'incoming', 'incoming': 'requested', 'none': 'none'}
+    for _ in range(15):
+        due = []
+        for _ in range(30):
+            user = rng.choice(['alice', 'bob'])
+            client = rng.choice(sides[user])
+            what = rng.choice(STATES[:4] + ('request',) * 4 + STATES[4:])
+            due.append((client, client.request('contact.' + what, {'user': other[user]})))
+        for client, key in due:
+            try:
+                client.reply(key)
+            except RpcError as e:
+                assert e.reason in ('contact_not_found', 'contact_blocked'), e
+        shown = {}
+        for user in sides:
+            listed = contacts(sides[user][0])
+            equal(contacts(sides[user][1]), listed)
+            if listed.get(other[user]) == 'blocked':
+                sides[user][0].call('contact.unblock', {'user': other[user]})
+        for user in sides:
+            shown[user] = contacts(sides[user][0]).get(other[user], 'none')
+            newest = sides[user][0].call('inbox.sync', {'after': 0})['inbox_id']
+            for client in sides[user]:
+                until(lambda: (client.drain(), client.last == newest)[1], 10)
+            # the last event told to each device is what is listed
+            last = [[e['params']['contact']['state'] for e in client.events if e['method'] == 'contact.updated'][-1:]
+                    for client in sides[user]]
+            assert all(l in ([], [shown[user]]) for l in last), (last, shown)
+        equal(mirror[shown['alice']], shown['bob'], seed)
+    server.stop()
+    equal(server.check_store()[0], 0, server.check_store()[1])
 
 
 @test('declining takes the request back on both sides; what is not there is 404')
@@ -124,6 +168,27 @@ def _():
     bob.say('alice', 'after')
     server.stop()
     equal(server.check_store()[0], 0)
+
+
+@test('nobody sees one type whom he blocks, nor one who blocks him, but inside groups')
+def _():
+    server = Server()
+    alice, bob = server.client('alice'), server.client('bob')
+    channel = alice.say('bob', 'x')['channel']
+    group = alice.call('channel.create', {'name': 'g', 'members': ['bob']})['channel']['channel']
+    for who, other in ((alice, 'bob'), (bob, 'alice')):
+        contact(who, 'block', other)
+        for c in (alice, bob):
+            equal(c.call('typing', {'channel': channel}), {})
+            c.call('typing', {'channel': group})
+        for c, user in ((alice, 'bob'), (bob, 'alice')):
+            equal(c.event('typing'), {'channel': group, 'user': user})
+            c.drain()
+            assert not [e for e in c.events if e['method'] == 'typing'], c.events
+        contact(who, 'unblock', other)
+        time.sleep(2)
+    alice.call('typing', {'channel': channel})
+    equal(bob.event('typing'), {'channel': channel, 'user': 'alice'})
 
 
 @test('blocks do not act on messages inside groups')

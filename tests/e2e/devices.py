@@ -36,6 +36,43 @@ def _():
     equal(set(devices(phone)), {'phone', made.ready['device'], 'script'})
 
 
+@test('a device is named by its user, from any of his devices, and keeps the name until it is removed')
+def _():
+    server = Server()
+    phone, web, made = server.client('alice', device='phone'), server.client('alice', device='web'), server.client('alice')
+    named = phone.call('device.update', {'name': 'Al\u2019s \U0001f4f1 "phone"'})['device']
+    equal((named['device'], named['name'], named['current']), ('phone', 'Al\u2019s \U0001f4f1 "phone"', True))
+    web.call('device.update', {'device': 'web', 'name': '\u00e4' * 64, 'client_id': 'c'})
+    web.call('device.update', {'name': 'x'})
+    equal(web.call('device.update', {'device': 'web', 'name': '\u00e4' * 64, 'client_id': 'c'})['device']['name'], '\u00e4' * 64)
+    equal({k: d['name'] for k, d in devices(phone).items()}, {'phone': named['name'], 'web': 'x'})
+    # what the device does afterwards leaves the name
+    phone.say('alice', 'note')
+    web.message()
+    web.call('inbox.ack', {'inbox_id': 1})
+    time.sleep(1.2)
+    server.kill('chatd: store')
+    listed = until(lambda: devices(phone), 10)
+    equal({k: (d['name'], d['inbox_id']) for k, d in listed.items()}, {'phone': (named['name'], 0), 'web': ('x', 1)})
+    equal(web.call('device.update', {'name': ''})['device']['name'], None)
+    for client, params, code, why in ((web, {'name': 'x' * 65}, -32602, 'out_of_range'), (web, {}, -32602, 'missing'),
+                                      (web, {'name': None}, -32602, 'wrong_type'), (web, {'name': '\ud800'}, -32602, 'bad_unicode'),
+                                      (web, {'name': 'x', 'device': 'a b'}, -32602, 'bad_user'),
+                                      (web, {'name': 'x', 'device': 'none'}, 404, 'device_not_found'),
+                                      (made, {'name': 'x'}, 404, 'device_not_found')):
+        e = refused(client.call, 'device.update', params)
+        equal((e.code, e.reason), (code, why), params)
+    equal(reason_of(server, 'alice', 'device.update', {'name': 'x'}), 'device_required')
+    web.call('device.remove', {'device': 'phone'})
+    equal(server.rpc('alice', 'device.list', {}, path='/rpc?device=phone')['devices'][0]['name'], None)
+    server.stop()
+    equal(server.check_store()[0], 0, server.check_store()[1])
+
+
+def reason_of(server, user, method, params):
+    return refused(server.rpc, user, method, params).reason
+
+
 @test('last_active_at moves on when a connection ends, and outlives a kill of the store')
 def _():
     server = Server()

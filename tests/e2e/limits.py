@@ -245,4 +245,95 @@ def _():
     server.client('carol').call('ping')
 
 
+def resident(pids):
+    """Bytes in memory."""
+    return sum(int(re.search(r'VmRSS:\s+(\d+)', read('/proc/%d/status' % p)).group(1)) * 1024 for p in pids)
+
+
+def fill(server, n=14):
+    """A channel of alice with more than a page of text; returns its id."""
+    alice = server.client('alice')
+    for i in range(n):
+        channel = alice.say('bob', 'x' * 100000)['channel']
+    alice.close()
+    return channel
+
+
+@test('128 pages that nobody reads cost two of them in memory, and all come once they are read')
+def _():
+    server = Server(ws='chat_send_timeout 60s;', chat_workers=1, workers=1)
+    channel = fill(server)
+    slow = server.client('alice', receive_buffer=4096, timeout=60)
+    pids = server.nginx_workers() + list(server.pool_processes().values())
+    before = resident(server.nginx_workers()), resident(pids)
+    keys = [slow.request(*call) for _ in range(32)
+            for call in (('message.history', {'channel': channel}), ('inbox.sync', {'after': 0}), ('channel.list', {}),
+                         ('message.get', {'channel': channel, 'message_id': 1}))]
+    last = slow.request('message.send', {'channel': channel, 'client_id': 'behind', 'text': 'behind'})
+    most = 0
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        most = max(most, resident(server.nginx_workers()) - before[0])
+        time.sleep(0.05)
+    assert ASAN or most < 8 << 20, 'nginx grew by %d KiB' % (most >> 10)
+    assert ASAN or resident(pids) - before[1] < 24 << 20, 'all grew by %d KiB' % ((resident(pids) - before[1]) >> 10)
+    for i, key in enumerate(keys):
+        answer = slow.reply(key, 60)
+        if i % 4 == 0:
+            equal((len(answer['messages']) >= 10, answer['more']), (True, True))
+    equal(slow.reply(last, 60)['message_id'], 15)
+    server.client('carol').call('ping')
+
+
+@test('pages of a batch count together, and one that goes away with pages due leaves nothing behind')
+def _():
+    server = Server(ws='chat_send_timeout 60s;', chat_workers=1, workers=1)
+    channel = fill(server, 3)
+    one = [{'jsonrpc': '2.0', 'id': i, 'method': 'message.history', 'params': {'channel': channel}} for i in range(8)]
+    c = server.client('alice', receive_buffer=4096, timeout=60)
+    for _ in range(12):
+        c.send(json.dumps(one))
+    until(lambda: server.metrics()['chat_queue_bytes'] > 0, 10)
+    time.sleep(0.5)
+    assert server.metrics()['chat_queue_bytes'] < 3 << 20, server.metrics()['chat_queue_bytes']
+    key = c.request('message.history', {'channel': channel})
+    for _ in range(12):
+        c.replies.pop(None, None)
+        while None not in c.replies:
+            c.pump(60)
+        equal(sorted(a['id'] for a in c.replies[None]), list(range(8)))
+    equal(len(c.reply(key, 60)['messages']), 3)
+    # a batch with changes between its pages
+    mixed = one[:1] + [{'jsonrpc': '2.0', 'id': 'm', 'method': 'message.send',
+                        'params': {'channel': channel, 'client_id': 'mixed', 'text': 'y'}}] + one[1:2]
+    c.replies.pop(None, None)
+    c.send(json.dumps(mixed))
+    while None not in c.replies:
+        c.pump(60)
+    equal(len(c.replies[None]), 3)
+    for _ in range(60):
+        c.request('message.history', {'channel': channel})
+        c.send(json.dumps(one))
+    c.sock.close()
+    until(lambda: server.metrics()['chat_connections'] == 0, 20)
+    again = server.client('alice')
+    for _ in range(5):
+        equal(len(again.call('message.history', {'channel': channel})['messages']), 4)
+
+
+@test('pages due outlive a kill of the worker and of the store')
+def _():
+    server = Server(ws='chat_send_timeout 60s;', chat_workers=1, workers=1, allow='exited|ended|lost')
+    channel = fill(server)
+    c = server.client('alice', receive_buffer=4096, timeout=60)
+    keys = [c.request('message.history', {'channel': channel}) for _ in range(40)]
+    until(lambda: server.metrics()['chat_queue_bytes'] > 1 << 20, 10)
+    server.kill('chatd: worker 0')
+    for key in keys[:5]:
+        c.reply(key, 60)
+    server.kill('chatd: store')
+    for key in keys[5:]:
+        equal(c.reply(key, 60)['more'], True)
+
+
 main()

@@ -17,6 +17,15 @@ def send(server, user, to, text, **more):
     return server.api(user, 'POST', 'messages', dict({'to': to, 'client_id': os.urandom(6).hex(), 'text': text}, **more))
 
 
+def closed(client):
+    """Reads up to the close frame: its code and reason."""
+    try:
+        while True:
+            client.pump(5)
+    except Closed as c:
+        return c.code, c.reason
+
+
 def problem(answer, status, reason, param=None):
     got_status, got, body = answer
     equal((got_status, got.get('content-type'), body and body.get('reason')),
@@ -126,6 +135,149 @@ def _():
         problem(server.api('alice', 'GET', path), 404, 'not_found')
 
 
+@test('messages are edited, reacted to and deleted at their address')
+def _():
+    server = Checked()
+    channel = send(server, 'alice', 'bob', 'one')[2]['channel']
+    at = 'messages/%s/1' % quote(channel)
+    status, _, edited = server.api('alice', 'PATCH', at, {'text': 'two'})
+    equal((status, edited['message']['text'], 'edited_at' in edited['message']), (200, 'two', True))
+    problem(server.api('bob', 'PATCH', at, {'text': 'x'}), 403, 'not_allowed')
+    problem(server.api('carol', 'PATCH', at, {'text': 'x'}), 404, 'channel_not_found')
+    problem(server.api('alice', 'PATCH', at), 400, 'missing', 'text')
+    for emoji in ('\U0001f44d', '%', '+1', '\U0001f468\u200d\U0001f469\u200d\U0001f467'):
+        put = server.api('bob', 'PUT', at + '/reactions/' + quote(emoji))
+        equal((put[0], put[2]['message']['reactions']), (200, [{'emoji': emoji, 'users': ['bob']}]))
+        equal(server.api('alice', 'DELETE', at + '/reactions/' + quote(emoji))[0], 204)
+        equal(server.api('bob', 'DELETE', at + '/reactions/%s?client_id=%s' % (quote(emoji), quote(emoji)))[::2], (204, None))
+        equal('reactions' in server.api('bob', 'GET', at)[2]['message'], False)
+    problem(server.api('bob', 'DELETE', at + '/reactions/x?remove=false'), 400, 'duplicate_key', 'remove')
+    problem(server.api('bob', 'PUT', at + '/reactions/' + 'x' * 33), 400, 'out_of_range', 'emoji')
+    problem(server.api('bob', 'DELETE', at), 403, 'not_allowed')
+    equal(server.api('alice', 'DELETE', at + '?client_id=d')[::2], (204, None))
+    equal(server.api('alice', 'DELETE', at + '?client_id=d')[0], 204)
+    problem(server.api('alice', 'PATCH', at, {'text': 'x'}), 410, 'message_deleted')
+    equal('text' in server.api('bob', 'GET', at)[2]['message'], False)
+    # the rest of a channel
+    until_ms = int(time.time() * 1000) + 100000
+    for muted in (until_ms, None, 0):
+        got = server.api('bob', 'POST', 'channels/%s/mute' % quote(channel), {'until': muted})
+        equal((got[0], got[2]['channel']['muted_until']), (200, muted))
+    bob = server.client('bob')
+    equal(server.api('alice', 'POST', 'channels/%s/typing' % quote(channel))[::2], (200, {}))
+    equal(bob.event('typing'), {'channel': channel, 'user': 'alice'})
+    problem(server.api('carol', 'POST', 'channels/%s/typing' % quote(channel)), 404, 'channel_not_found')
+    assert server.api('alice', 'GET', 'ping')[2]['server_time'] > 0
+
+
+@test('people: profiles, search, contacts, devices and presence are resources')
+def _():
+    server = Checked()
+    alice, bob = server.client('alice', device='web'), server.client('bob')
+    status, _, mine = server.api('alice', 'PATCH', 'profile', {'display_name': 'Al Ice', 'status': 'x', 'avatar': ''})
+    equal((status, mine), (200, server.rpc('bob', 'user.get', {'user': 'alice'})))
+    problem(server.api('alice', 'PATCH', 'profile', {}), 400, 'missing')
+    problem(server.api('alice', 'GET', 'profile'), 405, 'method_not_allowed')
+    for query, found in (('al%20i', ['alice']), ('AL', ['alice']), ('bo', ['bob']), ('nobody', [])):
+        equal([u['user'] for u in server.api('bob', 'GET', 'users?query=' + query)[2]['users']], found, query)
+    problem(server.api('bob', 'GET', 'users'), 400, 'missing', 'query')
+    problem(server.api('bob', 'GET', 'users?query=x&limit=101'), 400, 'out_of_range', 'limit')
+    problem(server.api('bob', 'GET', 'users/nobody'), 404, 'user_not_found')
+    problem(server.api('bob', 'GET', 'users/a%20b'), 400, 'bad_user', 'user')
+    # contacts
+    def contact(user, method, path, body=None):
+        status, _, got = server.api(user, method, 'contacts' + path, body)
+        return status, got and got['contact']['state']
+    equal(contact('alice', 'POST', '', {'user': 'bob'}), (201, 'requested'))
+    equal(server.api('bob', 'GET', 'contacts')[2], {'contacts': [{'user': 'alice', 'state': 'incoming'}], 'more': False, 'next': None})
+    equal(contact('bob', 'POST', '/alice/accept'), (200, 'friend'))
+    problem(server.api('bob', 'POST', 'contacts/alice/decline'), 404, 'contact_not_found')
+    equal([u['online'] for u in server.api('alice', 'GET', 'presence?users=bob,carol')[2]['users']], [True, False])
+    equal(contact('bob', 'POST', '/alice/block'), (200, 'blocked'))
+    equal([u['online'] for u in server.api('alice', 'GET', 'presence?users=bob')[2]['users']], [False])
+    equal(contact('bob', 'POST', '/alice/unblock', {'client_id': 'u'}), (200, 'friend'))
+    equal(server.api('bob', 'DELETE', 'contacts/alice')[::2], (204, None))
+    equal(server.api('alice', 'GET', 'contacts?limit=5')[2]['contacts'], [])
+    problem(server.api('alice', 'POST', 'contacts', {'user': 'alice'}), 400, 'oneself', 'user')
+    problem(server.api('alice', 'POST', 'contacts/alice/block'), 400, 'oneself', 'user')
+    problem(server.api('alice', 'GET', 'presence'), 400, 'missing', 'users')
+    problem(server.api('alice', 'GET', 'presence?users='), 400, 'out_of_range', 'users')
+    problem(server.api('alice', 'GET', 'presence?users=' + ','.join(['x'] * 1001)), 400, 'out_of_range', 'users')
+    equal(len(server.api('alice', 'GET', 'presence?users=' + ','.join(['x'] * 1000))[2]['users']), 1000)
+    # devices
+    listed = server.api('alice', 'GET', 'devices?device=script')[2]['devices']
+    equal({d['device']: d['current'] for d in listed}.get('script'), True)
+    equal(server.api('alice', 'PATCH', 'devices/web', {'name': 'Web'})[2]['device']['name'], 'Web')
+    problem(server.api('alice', 'PATCH', 'devices/none', {'name': 'Web'}), 404, 'device_not_found')
+    problem(server.api('alice', 'PATCH', 'devices/web', {'name': 'x', 'device': 'y'}), 400, 'duplicate_key', 'device')
+    equal(server.api('alice', 'DELETE', 'devices/web')[::2], (204, None))
+    problem(server.api('alice', 'DELETE', 'devices/web'), 404, 'device_not_found')
+    equal(closed(alice), (1008, 'device_removed'))
+
+
+@test('invites are resources: made with 201, taken back with 204, seen and used by others')
+def _():
+    server = Checked()
+    channel = server.api('alice', 'POST', 'channels', {'name': 'g', 'members': []})[2]['channel']['channel']
+    at = 'channels/%s/invites' % channel
+    status, _, made = server.api('alice', 'POST', at, {'lifetime': 60, 'max_uses': 2})
+    equal((status, made['invite']['max_uses']), (201, 2))
+    code = made['invite']['invite']
+    equal(server.api('alice', 'GET', at)[2], {'invites': [made['invite']]})
+    equal(server.api('alice', 'POST', at)[0], 201)
+    equal(server.api('bob', 'GET', 'invites/' + code)[2]['invite']['members'], 1)
+    equal(server.api('bob', 'HEAD', 'invites/' + code)[0], 200)
+    status, _, joined = server.api('bob', 'POST', 'invites/%s/join' % code)
+    equal((status, len(joined['channel']['members'])), (200, 2))
+    problem(server.api('bob', 'POST', at), 403, 'not_allowed')
+    problem(server.api('carol', 'GET', 'invites/' + code[::-1]), 404, 'invite_not_found')
+    equal(server.api('alice', 'DELETE', at + '/' + code)[::2], (204, None))
+    problem(server.api('carol', 'POST', 'invites/%s/join' % code), 410, 'invite_revoked')
+    problem(server.api('alice', 'POST', at, {'max_uses': 0}), 400, 'out_of_range', 'max_uses')
+    for _ in range(49):
+        equal(server.api('alice', 'POST', at)[0], 201)
+    problem(server.api('alice', 'POST', at), 409, 'too_many_invites')
+
+
+@test('a profile has an ETag: who has it is answered 304, until it changes')
+def _():
+    server = Checked(api='gzip on; gzip_types application/json; gzip_min_length 1;', http='chat_origin https://a.example;')
+    server.client('alice')
+    def get(method='GET', **headers):
+        return server.api('bob', method, 'users/alice', headers={k.replace('_', '-'): v for k, v in headers.items()})
+    status, first, body = get()
+    equal((status, first['cache-control'], first['vary']), (200, 'private, no-cache', 'Authorization'))
+    tag = first['etag']
+    assert re.fullmatch('"[0-9a-f]{32}"', tag), tag
+    for value in (tag, 'W/' + tag, '"x", %s' % tag, '*'):
+        for method in ('GET', 'HEAD'):
+            status, got, none = get(method, If_None_Match=value)
+            equal((status, none, got['etag'], 'content-type' in got), (304, None, tag, False), value)
+    for value in ('"x"', tag[:-2] + '"', 'nonsense'):
+        equal(get(If_None_Match=value)[::2], (200, body), value)
+    head = get('HEAD')
+    equal((head[0], head[1]['etag'], head[1]['content-length']), (200, tag, first['content-length']))
+    status, got, text = server.http('GET', '/v1/users/alice', None, {'Authorization': 'Bearer ' + server.token('bob'),
+                                                                   'Accept-Encoding': 'gzip', 'If-None-Match': 'W/' + tag})
+    equal((status, text), (304, ''))
+    server.api('alice', 'PATCH', 'profile', {'status': 'new'})
+    status, changed, _ = get(If_None_Match=tag)
+    equal((status, changed['etag'] != tag), (200, True))
+    server.api('alice', 'PATCH', 'profile', {'status': ''})
+    equal(get(If_None_Match=tag)[0], 304)
+    # the same in whatever process
+    server.kill('chatd: store')
+    equal(until(lambda: get(If_None_Match=tag)[0] == 304, 10), True)
+    # nothing else has one, and no condition undoes what was done
+    status, got, _ = server.api('alice', 'PATCH', 'profile', {'status': 'y'}, headers={'If-Match': '"x"', 'If-None-Match': '*'})
+    equal((status, got.get('etag'), got['cache-control']), (200, None, 'no-store'))
+    equal(server.api('alice', 'GET', 'channels', headers={'If-None-Match': '*'})[0], 200)
+    status, got, _ = server.api('bob', 'GET', 'users/nobody')
+    equal((status, got.get('etag'), got['cache-control']), (404, None, 'no-store'))
+    got = server.api('bob', 'GET', 'users/alice', headers={'Origin': 'https://a.example'})[1]
+    assert 'ETag' in got['access-control-expose-headers'], got
+
+
 @test('refusals: 401, 415, 413, bad JSON, wrong and doubled parameters, each a problem document')
 def _():
     server = Checked(api='chat_message_max 4k;')
@@ -216,6 +368,63 @@ def _():
                          input=json.dumps({'to': 'bob', 'client_id': 'd', 'text': text}), stdout=subprocess.PIPE,
                          text=True, timeout=60).stdout
     equal(out, '201')
+
+
+@test('a body that is cut off, or in chunks that are none, changes nothing and costs only its connection')
+def _():
+    server = Server()
+    body = json.dumps({'to': 'bob', 'client_id': 'c', 'text': 'x' * 3000}).encode()
+    head = ('POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+            'Authorization: Bearer %s\r\n' % server.token('alice')).encode()
+    length, chunked = b'Content-Length: %d\r\n\r\n' % len(body), b'Transfer-Encoding: chunked\r\n\r\n'
+    chunk = b'%x\r\n%s\r\n' % (len(body), body)
+    cut = [head + length + body[:-1], head + length, head + length[:-1], head + chunked + chunk, head + chunked + chunk[:-2],
+           head + chunked + chunk[:100], head + chunked]
+    for half_closed in (False, True):
+        for data in cut:
+            with socket.create_connection(('127.0.0.1', server.port), 10 * SLOW) as s:
+                s.sendall(data)
+                if half_closed:
+                    s.shutdown(socket.SHUT_WR)
+                    while s.recv(4096):
+                        pass
+    for data in (b'zz\r\n' + body, b'-1\r\n', b'ffffffffffffffffff\r\n' + body, b'4\r\n' + body):
+        with socket.create_connection(('127.0.0.1', server.port), 10 * SLOW) as s:
+            s.sendall(head + chunked + data)
+            answer = s.recv(4096)
+            assert b' 400 ' in answer.split(b'\r\n')[0] or b' 413 ' in answer.split(b'\r\n')[0], answer
+    # too long by a byte: that is the next request, and none
+    with socket.create_connection(('127.0.0.1', server.port), 10 * SLOW) as s:
+        s.sendall(head + b'Content-Length: %d\r\n\r\n' % (len(body) - 1) + body)
+        answer = s.recv(4096)
+        assert b' 400 ' in answer.split(b'\r\n')[0] and b'parse_error' in answer, answer
+    equal(send(server, 'alice', 'bob', 'first')[2]['message_id'], 1)
+
+
+@test('no value of a parameter is too strange: users, devices, emojis, invites, waits, in path and query')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    channel = send(server, 'alice', 'bob', 'x')[2]['channel']
+    strange = ['%00', '%FF', '%C3%28', '%ED%A0%80', '..', '%2e%2e', '%2F', '%', '%zz', '+', '%20', '%22', '%5C', '~', 'A' * 4000,
+               '%F0%9F%91%8D' * 100, ',', ',,', '%2C', '-1', '1e9', '9' * 400, 'null', 'true', '%7B%7D', '&', '=', '?', '%3F%23']
+    seen = set()
+    for value in strange:
+        for method, path in (('GET', 'users/%s'), ('GET', 'users?query=%s'), ('DELETE', 'devices/%s'), ('POST', 'contacts/%s/block'),
+                             ('GET', 'presence?users=%s'), ('GET', 'invites/%s'), ('POST', 'invites/%s/join'),
+                             ('PUT', 'messages/' + quote(channel) + '/1/reactions/%s'), ('DELETE', 'messages/%s/1'),
+                             ('GET', 'inbox?after=0&wait=%s'), ('GET', 'inbox?after=%s'), ('GET', 'contacts?after=%s'),
+                             ('GET', 'contacts?limit=%s'), ('GET', 'channels/%s'), ('GET', 'ping?%s')):
+            try:
+                status, headers, body = server.api('alice', method, path % value)
+            except json.JSONDecodeError:
+                continue        # nginx itself refused the request line
+            seen.add(status)
+            assert status in (200, 204, 400, 404, 405, 409, 414), (method, path % value[:40], status, body)
+            if status >= 400 and headers.get('content-type') == 'application/problem+json':
+                equal(body['status'], status)
+    assert {200, 400, 404} <= seen, seen
+    alice.call('ping')
 
 
 @test('the rate limit answers 429 with Retry-After, resources and JSON-RPC counted together')

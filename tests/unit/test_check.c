@@ -218,7 +218,7 @@ put_markers(uint64_t channel, uint64_t user, uint64_t read, uint64_t delivered,
 static void
 put_device(uint64_t user, uint64_t inbox_id)
 {
-    struct record_device d = {inbox_id, 1};
+    struct record_device d = {.inbox_id = inbox_id, .at = 1};
     struct key k;
 
     record_put_device(&value, &d);
@@ -511,8 +511,12 @@ a_damaged_value_of_every_kind(void **state)
     put_raw(&k, STR("x"));
     key_erased(&k, DIRECT, 1);
     put_raw(&k, STR("x"));
+    key_invite(&k, GROUP, STR("x"));
+    put_raw(&k, STR("x"));
+    key_indexed(&k);
+    put_raw(&k, STR("x"));
     assert_int_equal(run_check(), 1);
-    check_says("DEFECT: 20 values that are damaged");
+    check_says("DEFECT: 22 values that are damaged");
 }
 
 
@@ -1142,6 +1146,42 @@ a_deleted_text_that_is_there(void **state)
 
 
 static void
+put_invite(uint64_t channel, const char *creator)
+{
+    struct record_invite i = {.creator = text(creator), .created_at = 1};
+    struct key k;
+
+    record_put_invite(&value, &i);
+    key_invite(&k, channel, STR("0123456789abcdef0123456789abcdef"));
+    put(&k);
+}
+
+
+static void
+invites_to_a_group_are_sound(void **state)
+{
+    (void) state;
+    put_invite(GROUP, "alice");
+    assert_int_equal(run_check(), 0);
+    check_says("invites        1");
+}
+
+
+static void
+invites_that_lead_astray(void **state)
+{
+    (void) state;
+    put_invite(DIRECT, "alice");
+    put_invite(99, "alice");
+    put_invite(GROUP, "nobody");
+    assert_int_equal(run_check(), 1);
+    check_says("the channel is no group");
+    check_says("an invite to no channel");
+    check_says("an invite of nobody");
+}
+
+
+static void
 only_the_first_of_a_kind_are_shown(void **state)
 {
     char name[16];
@@ -1224,6 +1264,8 @@ main(void)
         CHECK_TEST(client_ids_in_one_record),
         CHECK_TEST(client_ids_cut_short),
         CHECK_TEST(a_deleted_text_that_is_there),
+        CHECK_TEST(invites_to_a_group_are_sound),
+        CHECK_TEST(invites_that_lead_astray),
         CHECK_TEST(only_the_first_of_a_kind_are_shown),
         CHECK_TEST(what_cannot_be_checked_is_2),
     };

@@ -64,6 +64,8 @@ every_key_has_its_bytes(void **state)
     CHECK_BYTES(&k, "O\0\0\0\0\0\0\0\5");
     key_search(&k, STR("al"), 5);
     CHECK_BYTES(&k, "Sal\0\0\0\0\0\0\0\0\5");
+    key_indexed(&k);
+    CHECK_BYTES(&k, "T");
     key_client(&k, 0x01020304, 5, STR("c1"));
     CHECK_BYTES(&k, "D\1\2\3\4\0\0\0\0\0\0\0\5c1");
     key_request(&k, 0x01020304, STR("r1"));
@@ -72,6 +74,9 @@ every_key_has_its_bytes(void **state)
     CHECK_BYTES(&k, "R\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\3");
     key_erased(&k, 1, 2);
     CHECK_BYTES(&k, "x\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2");
+    key_invite(&k, 258, STR("ab"));
+    CHECK_BYTES(&k, "Y\0\0\0\0\0\0\1\2"
+                    "ab");
 }
 
 

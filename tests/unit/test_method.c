@@ -20,6 +20,7 @@
 #include "front.h"
 #include "json.h"
 #include "method.h"
+#include "pages.h"
 #include "rate.h"
 #include "session.h"
 #include "worker.h"
@@ -37,12 +38,13 @@ static char op_channel[256];
 static char op_client_id[128];
 static char op_request_id[128];
 static storage_done *op_done;
-static void *op_data;
+static void *op_data, *op_data_before;
 static unsigned n_ops;
 
 /* what was replied last */
 static char reply[1 << 20];
 static uint64_t reply_inbox_id;
+static bool reply_large;
 static unsigned n_replies;
 static unsigned n_ends;
 static char end_reason[32];
@@ -78,6 +80,7 @@ storage_submit(struct storage *s, const struct storage_op *submitted,
     keep(op_client_id, sizeof(op_client_id), op.client_id);
     keep(op_request_id, sizeof(op_request_id), op.request_id);
     op_done = done;
+    op_data_before = op_data;
     op_data = data;
     n_ops++;
 }
@@ -180,7 +183,7 @@ front_reply(struct session_link *link, const struct request *r,
     size_t len = 0;
 
     (void) link;
-    (void) r;
+    reply_large = r->large;
     for (unsigned i = 0; i < n; i++) {
         assert_true(len + parts[i].len < sizeof(reply));
         if (parts[i].len != 0) {
@@ -678,6 +681,191 @@ changes_of_messages_are_checked(void **state)
     bad_params(CALL("typing", "{}"), "missing", "channel");
 }
 
+/* A call that the storage is at work on. */
+struct work {
+    storage_done *done;
+    void *data;
+};
+
+static struct work
+work(const char *text)
+{
+    unsigned before = n_ops;
+
+    receive(text);
+    assert_int_equal(n_ops, before + 1);
+    return (struct work){op_done, op_data};
+}
+
+static void
+finish(struct work w, size_t len)
+{
+    struct storage_result r = {0};
+    char *json = malloc(len);
+
+    memset(json, 'x', len);
+    r.json = (struct str){json, len};
+    w.done(&r, w.data);
+    free(json);
+}
+
+#define HISTORY(id)                                                            \
+    "{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"method\":\"message.history\","      \
+    "\"params\":{\"channel\":\"c" #id "\",\"before\":7,\"limit\":3}}"
+#define LARGE_ANSWER 100000
+
+static void
+waits(const char *text)
+{
+    unsigned ops = n_ops, replies = n_replies;
+
+    receive(text);
+    assert_int_equal(n_ops, ops);
+    assert_int_equal(n_replies, replies);
+}
+
+static void
+two_requests_for_pages_are_on_their_way(void **state)
+{
+    struct session *s = session_find(&l, HANDLE);
+    struct work first, second, third, change, send;
+
+    (void) state;
+    first = work(HISTORY(1));
+    second = work(HISTORY(2));
+    waits(HISTORY(3));
+    waits(HISTORY(4));
+
+    /* what asks for no pages goes ahead */
+    change =
+        work(CALL("message.delete", "{\"channel\":\"c\",\"message_id\":1}"));
+    send = work(SEND);
+
+    /* a small answer makes room, a large one when it is written */
+    finish(second, 10);
+    assert_false(reply_large);
+    assert_string_equal(op_channel, "c3");
+    assert_int_equal(op.type, STORAGE_HISTORY);
+    assert_int_equal(op.before, 7);
+    assert_int_equal(op.limit, 3);
+    third = (struct work){op_done, op_data};
+    n_ops = 0;
+    finish(first, LARGE_ANSWER);
+    assert_true(reply_large);
+    finish(third, LARGE_ANSWER);
+    assert_int_equal(n_ops, 0);
+    pages_drained(s, 1);
+    assert_string_equal(op_channel, "c4");
+    assert_int_equal(n_ops, 1);
+    result_json("{}");
+    pages_drained(s, 1);
+    pages_drained(s, 7);
+    first = work(HISTORY(5));
+    second = work(HISTORY(6));
+    waits(HISTORY(7));
+
+    finish(first, 10);
+    third = (struct work){op_done, op_data};
+    finish(second, 10);
+    finish(third, 10);
+    finish(change, 10);
+    finish(send, 10);
+}
+
+static void
+a_batch_of_pages_is_by_itself(void **state)
+{
+    struct session *s = session_find(&l, HANDLE);
+    struct work first, one, two;
+
+    (void) state;
+    first = work(HISTORY(1));
+    waits("[" HISTORY(2) "," HISTORY(3) "]");
+    waits(HISTORY(4));
+    n_replies = n_ops = 0;
+    finish(first, LARGE_ANSWER);
+    assert_int_equal(n_ops, 0);
+    pages_drained(s, 1);
+    assert_int_equal(n_ops, 2); /* both of the batch, and nothing else */
+    assert_string_equal(op_channel, "c3");
+    one = (struct work){op_done, op_data_before};
+    two = (struct work){op_done, op_data};
+    n_ops = 0;
+    finish(two, LARGE_ANSWER);
+    assert_int_equal(n_replies, 1); /* that of the first */
+    finish(one, 10);
+    assert_int_equal(n_replies, 2);
+    assert_true(reply_large);
+    assert_int_equal(n_ops, 0);
+    pages_drained(s, 1);
+    assert_string_equal(op_channel, "c4");
+    one = (struct work){op_done, op_data};
+    two = work(HISTORY(5));
+    waits(HISTORY(6));
+    finish(one, 10);
+    one = (struct work){op_done, op_data};
+    finish(two, 10);
+    finish(one, 10);
+}
+
+static void
+what_waits_has_failed_when_its_session_goes(void **state)
+{
+    struct session *s = session_find(&l, HANDLE);
+    struct work first, second;
+
+    (void) state;
+    first = work(HISTORY(1));
+    second = work(HISTORY(2));
+    waits(HISTORY(3));
+    waits("[" HISTORY(4) "," HISTORY(5) "]");
+    n_replies = 0;
+    session_close(worker.sessions, s);
+    assert_int_equal(n_replies, 2);
+    assert_non_null(strstr(reply, "\"reason\":\"unavailable\""));
+    finish(first, LARGE_ANSWER);
+    finish(second, 10);
+    assert_int_equal(n_replies, 4);
+}
+
+static void
+an_invite_ends_when_it_is_told(void **state)
+{
+    (void) state;
+    receive(CALL("invite.create", "{\"channel\":\"c\",\"lifetime\":60}"));
+    assert_int_equal(op.type, STORAGE_CREATE_INVITE);
+    assert_int_equal(op.before, 1764000060123);
+    assert_int_equal(op.after, 0);
+    assert_int_equal(op.number, 0);
+    result_json("{}");
+    receive(CALL("invite.create", "{\"channel\":\"c\",\"max_uses\":3,"
+                                  "\"expires_at\":1764000000124}"));
+    assert_int_equal(op.before, 1764000000124);
+    assert_int_equal(op.number, 3);
+    result_json("{}");
+    receive(CALL("invite.create", "{\"channel\":\"c\"}"));
+    assert_int_equal(op.before, 0);
+    result_json("{}");
+}
+
+static void
+invites_are_checked(void **state)
+{
+    (void) state;
+    bad_params(CALL("invite.create", "{\"channel\":\"c\","
+                                     "\"expires_at\":1764000000123}"),
+               "out_of_range", "expires_at");
+    bad_params(CALL("invite.create", "{\"channel\":\"c\",\"lifetime\":1,"
+                                     "\"expires_at\":1764000000124}"),
+               "conflicting_params", "expires_at");
+    bad_params(CALL("invite.create", "{\"channel\":\"c\",\"lifetime\":0}"),
+               "out_of_range", "lifetime");
+    bad_params(
+        CALL("invite.create", "{\"channel\":\"c\",\"max_uses\":1000001}"),
+        "out_of_range", "max_uses");
+    bad_params(CALL("invite.join", "{}"), "missing", "invite");
+}
+
 static void
 a_first_try_stands_in_the_sequence(void **state)
 {
@@ -1047,6 +1235,11 @@ main(void)
         TEST(a_reply_and_mentions_are_part_of_the_json),
         TEST(changes_of_messages_become_operations),
         TEST(changes_of_messages_are_checked),
+        TEST(two_requests_for_pages_are_on_their_way),
+        TEST(a_batch_of_pages_is_by_itself),
+        TEST(what_waits_has_failed_when_its_session_goes),
+        TEST(an_invite_ends_when_it_is_told),
+        TEST(invites_are_checked),
         TEST(a_first_try_stands_in_the_sequence),
         TEST(all_other_sends_stand_outside),
         TEST(a_replay_says_duplicate),

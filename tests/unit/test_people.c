@@ -18,6 +18,8 @@
 
 #include "fold.h"
 #include "storage.h"
+#include "storage_engine.h"
+#include "storage_key.h"
 
 #define EVENTS_MAX 64
 
@@ -364,6 +366,97 @@ profiles_are_found_by_their_folds(void **state)
 }
 
 
+/* Makes of the store one of before there was an index. */
+static void
+drop_index(unsigned n)
+{
+    const struct engine_ops *ops = &engine_leveldb;
+    const char *error = NULL;
+    struct engine *engine = ops->open(strchr(address, ':') + 1, false, &error);
+    struct engine_batch *batch = ops->batch_create();
+    char name[16];
+    struct key key;
+
+    assert_non_null(engine);
+    key_indexed(&key);
+    ops->batch_delete(batch, key_str(&key));
+
+    for (unsigned i = 1; i <= n; i++) {
+        snprintf(name, sizeof(name), "user%04u", i);
+        key_search(&key, s(name), i);
+        ops->batch_delete(batch, key_str(&key));
+    }
+    assert_int_equal(ops->write(engine, batch, true), 0);
+    ops->batch_free(batch);
+    ops->close(engine);
+}
+
+
+/* "user0001" to n, with those numbers. */
+static void
+make_users(unsigned n)
+{
+    static char names[STORAGE_MEMBERS_MAX - 1][16];
+    struct str users[STORAGE_MEMBERS_MAX - 1];
+    struct storage_op op = {.type = STORAGE_CREATE_CHANNEL,
+                            .user = STR("user0001"),
+                            .name = STR("g"),
+                            .users = users};
+
+    for (unsigned i = 2; i <= n; i++) {
+        snprintf(names[op.n_users], sizeof(names[0]), "user%04u", i);
+        users[op.n_users] = s(names[op.n_users]);
+
+        if (++op.n_users == STORAGE_MEMBERS_MAX - 1 || i == n) {
+            assert_int_equal(call(&op)->status, STORAGE_OK);
+            op.n_users = 0;
+        }
+    }
+}
+
+
+static bool
+is_found(const char *name)
+{
+    struct storage_op op = {
+        .type = STORAGE_SEARCH_USERS, .user = STR("alice"), .text = s(name)};
+
+    return strstr(call(&op)->json, name) != NULL;
+}
+
+
+static void
+who_is_not_in_the_index_is_put_there(void **state)
+{
+    enum { N = 595 }; /* more than are looked at at once */
+
+    (void) state;
+    make_users(N);
+    assert_true(is_found("user0001"));
+    close_storage();
+    drop_index(N);
+    open_storage();
+    assert_false(is_found("user0001"));
+    assert_false(is_found("user0595"));
+    subscribe("user9999");
+    assert_true(is_found("user9999"));
+
+    while (!is_found("user0595")) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_true(is_found("user0001"));
+    assert_true(is_found("user0300"));
+
+    /* once: what goes now does not come back */
+    close_storage();
+    open_storage();
+    assert_true(is_found("user0001"));
+    close_storage();
+    assert_int_equal(storage_check(strchr(address, ':') + 1), 0);
+    open_storage();
+}
+
+
 static void
 a_removed_device_ends_older_tokens(void **state)
 {
@@ -406,6 +499,77 @@ is_online(const struct answer *a)
 {
     assert_int_equal(a->status, STORAGE_OK);
     return strstr(a->json, "\"online\":true") != NULL;
+}
+
+
+static struct answer *
+name_device(const char *device, const char *name)
+{
+    struct storage_op op = {.type = STORAGE_NAME_DEVICE,
+                            .user = STR("alice"),
+                            .device = STR("web"),
+                            .to = s(device),
+                            .name = s(name)};
+
+    return call(&op);
+}
+
+
+static void
+a_device_has_the_name_it_is_given(void **state)
+{
+    struct storage_op touch = {
+        .type = STORAGE_TOUCH, .user = STR("alice"), .device = STR("web")};
+    struct storage_op list = {.type = STORAGE_LIST_DEVICES,
+                              .user = STR("alice")};
+    struct storage_op ack = {.type = STORAGE_ACK,
+                             .user = STR("alice"),
+                             .device = STR("web"),
+                             .inbox_id = 1};
+    struct answer *a;
+
+    (void) state;
+    subscribe("alice");
+    subscribe("bob");
+    assert_int_equal(call(&touch)->status, STORAGE_OK);
+    assert_non_null(strstr(call(&list)->json, "\"name\":null"));
+    a = name_device("web", "my \"web\"");
+    assert_int_equal(a->status, STORAGE_OK);
+    assert_non_null(strstr(a->json, "{\"device\":{\"device\":\"web\",\"name\":"
+                                    "\"my \\\"web\\\"\","));
+    assert_non_null(strstr(a->json, "\"current\":true}}"));
+    assert_int_equal(name_device("other", "x")->status, STORAGE_NO_DEVICE);
+    assert_int_equal(name_device("", "x")->status, STORAGE_NO_DEVICE);
+
+    /* a cursor that moves leaves the name, and both outlive a restart */
+    expect_contact(with(STORAGE_REQUEST_CONTACT, "bob", "alice"), "alice",
+                   "requested");
+    assert_int_equal(call(&ack)->status, STORAGE_OK);
+    if (strncmp(address, "leveldb:", 8) == 0) {
+        close_storage();
+        open_storage();
+    }
+    a = call(&list);
+    assert_non_null(strstr(a->json, "\"name\":\"my \\\"web\\\"\""));
+    assert_non_null(strstr(a->json, "\"inbox_id\":1"));
+
+    /* named in the same turn, the cursor is not set back */
+    name_device("web", "2");
+    assert_int_equal(call(&ack)->status, STORAGE_OK);
+    if (strncmp(address, "leveldb:", 8) == 0) {
+        close_storage();
+        open_storage();
+    }
+    a = call(&list);
+    assert_non_null(strstr(a->json, "\"name\":\"2\""));
+    assert_non_null(strstr(a->json, "\"inbox_id\":1"));
+
+    assert_non_null(strstr(name_device("web", "")->json, "\"name\":null"));
+    name_device("web", "3");
+    assert_int_equal(with(STORAGE_REMOVE_DEVICE, "alice", "web")->status,
+                     STORAGE_OK);
+    assert_int_equal(call(&touch)->status, STORAGE_OK);
+    assert_non_null(strstr(call(&list)->json, "\"name\":null"));
 }
 
 
@@ -537,7 +701,10 @@ main(void)
         ON_BOTH(a_repeat_gets_the_first_answer),
         ON_BOTH(contact_pages_go_on_where_they_ended),
         ON_BOTH(profiles_are_found_by_their_folds),
+        cmocka_unit_test_setup_teardown(who_is_not_in_the_index_is_put_there,
+                                        setup_leveldb, teardown),
         ON_BOTH(a_removed_device_ends_older_tokens),
+        ON_BOTH(a_device_has_the_name_it_is_given),
         ON_BOTH(only_those_who_may_see_presence),
         ON_BOTH(going_is_told_after_the_timeout_and_coming_back_not_at_all),
         ON_BOTH(the_users_of_a_worker_that_is_gone_are_away),

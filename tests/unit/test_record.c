@@ -546,7 +546,7 @@ static void
 membership_markers_device(void **state)
 {
     struct record_markers markers = {1, 2, 3, 0}, m;
-    struct record_device device = {4, 5}, d;
+    struct record_device device = {.inbox_id = 4, .at = 5}, d;
     struct buf b = {0};
 
     (void) state;
@@ -566,9 +566,65 @@ membership_markers_device(void **state)
     check_bounds(&b, get_markers, 0);
 
     record_put_device(&b, &device);
+    assert_int_equal(b.len, 17);
     assert_int_equal(record_get_device(buf_str(&b), &d), 0);
     assert_memory_equal(&d, &device, sizeof(d));
     check_bounds(&b, get_device, 0);
+
+    device.name = STR("phone");
+    record_put_device(&b, &device);
+    assert_int_equal(record_get_device(buf_str(&b), &d), 0);
+    assert_true(str_eq(d.name, device.name));
+    assert_int_equal(d.at, 5);
+    check_bounds(&b, get_device, 0);
+
+    buf_put(&b, "\2\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0", 19);
+    assert_int_equal(get_device(buf_str(&b)), -1); /* a name that is none */
+    buf_clear(&b);
+}
+
+
+static int
+get_invite(struct str value)
+{
+    struct record_invite i;
+
+    return record_get_invite(value, &i);
+}
+
+
+static void
+invite(void **state)
+{
+    struct record_invite in = {STR("al"), 1, 2, 4, 3, true}, out;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_invite(&b, &in);
+    assert_memory_equal(b.data,
+                        "\1\2al\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\4\0\0\0\3"
+                        "\1",
+                        b.len);
+    assert_int_equal(record_get_invite(buf_str(&b), &out), 0);
+    assert_true(str_eq(out.creator, in.creator));
+    assert_int_equal(out.created_at, 1);
+    assert_int_equal(out.expires_at, 2);
+    assert_int_equal(out.max_uses, 4);
+    assert_int_equal(out.uses, 3);
+    assert_true(out.revoked);
+    b.data[b.len - 1] = 2;
+    assert_int_equal(get_invite(buf_str(&b)), -1);
+    b.data[b.len - 1] = 0;
+    b.data[b.len - 2] = 5; /* used more often than it may be */
+    assert_int_equal(get_invite(buf_str(&b)), -1);
+    b.data[b.len - 2] = 4;
+    check_bounds(&b, get_invite, 0);
+
+    in.creator.len = 0;
+    record_put_invite(&b, &in);
+    assert_int_equal(get_invite(buf_str(&b)), -1);
+    buf_clear(&b);
 }
 
 
@@ -702,6 +758,7 @@ main(void)
         cmocka_unit_test(inbox_runs),
         cmocka_unit_test(clients),
         cmocka_unit_test(membership_markers_device),
+        cmocka_unit_test(invite),
         cmocka_unit_test(contact_profile),
         cmocka_unit_test(outcome),
     };

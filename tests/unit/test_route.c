@@ -70,7 +70,7 @@ storage_submit(struct storage *s, const struct storage_op *o,
 bool
 storage_op_changes(enum storage_op_type type)
 {
-    return type == STORAGE_SEND;
+    return type == STORAGE_SEND || type == STORAGE_REACT;
 }
 
 struct str
@@ -334,6 +334,38 @@ params_come_from_path_query_and_body(void **state)
 }
 
 static void
+a_route_may_say_remove(void **state)
+{
+    (void) state;
+    ask("PUT", "messages/d.a~b/7/reactions/x", "", "");
+    assert_int_equal(op.type, STORAGE_REACT);
+    assert_int_equal(op.number, 0);
+    answered(200, "{}");
+    ask("DELETE", "messages/d.a~b/7/reactions/x", "client_id=c", "");
+    assert_int_equal(op.type, STORAGE_REACT);
+    assert_int_equal(op.number, 1);
+    assert_string_equal(op_client_id, "c");
+    answered(204, "{}");
+    ask("DELETE", "messages/d.a~b/7/reactions/x", "remove=0", "");
+    refused(400, "duplicate_key", "remove");
+}
+
+static void
+only_profiles_are_tagged(void **state)
+{
+    (void) state;
+    ask("GET", "users/bob", "", "");
+    answered(200, "{\"user\":{}}");
+    assert_true(answer.tagged);
+    ask("GET", "users", "query=b%20c", "");
+    answered(200, "{\"users\":[]}");
+    assert_false(answer.tagged);
+    ask("GET", "users/bob", "x=1", "");
+    refused(400, "unknown_param", "x");
+    assert_false(answer.tagged);
+}
+
+static void
 creating_answers_201(void **state)
 {
     (void) state;
@@ -478,6 +510,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(params_come_from_path_query_and_body),
+        TEST(a_route_may_say_remove),
+        TEST(only_profiles_are_tagged),
         TEST(creating_answers_201),
         TEST(a_path_has_its_methods),
         TEST(a_param_stands_in_one_place),

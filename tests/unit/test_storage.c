@@ -1913,7 +1913,7 @@ names_of_operations_and_events(void **state)
 {
     (void) state;
     assert_string_equal(storage_op_name(STORAGE_SEND), "SEND");
-    assert_string_equal(storage_op_name(77), "unknown");
+    assert_string_equal(storage_op_name(250), "unknown");
     assert_true(storage_op_changes(STORAGE_SEND));
     assert_false(storage_op_changes(STORAGE_HISTORY));
     assert_true(str_eq(storage_event_head(STORAGE_EVENT_MESSAGE_NEW),

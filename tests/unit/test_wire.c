@@ -389,6 +389,7 @@ test_numbers_of_version_1(void **state)
     assert_int_equal(CHAT_WIRE_HELLO, 1);
     assert_int_equal(CHAT_WIRE_REPLY, 7);
     assert_int_equal(CHAT_WIRE_STATS, 16);
+    assert_int_equal(CHAT_WIRE_DRAINED, 22);
     assert_int_equal(CHAT_WIRE_OP, 32);
     assert_int_equal(CHAT_WIRE_LOST, 36);
     assert_int_equal(CHAT_WIRE_NGINX, 1);
@@ -624,6 +625,7 @@ static const struct {
     {CHAT_WIRE_VERIFY,   "8s"     },
     {CHAT_WIRE_VERIFIED, "82i"    },
     {CHAT_WIRE_STATS,    "24(8)"  },
+    {CHAT_WIRE_DRAINED,  "4"      },
     {CHAT_WIRE_EVENT,    "1s4(88)"},
     {CHAT_WIRE_RELAY,    "1s4(s)" },
 };
