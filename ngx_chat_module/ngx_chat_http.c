@@ -29,6 +29,8 @@ static ngx_int_t ngx_chat_http_check(ngx_http_request_t *r,
 static ngx_int_t ngx_chat_http_json(ngx_http_request_t *r);
 static ngx_int_t ngx_chat_http_start(ngx_http_request_t *r,
     ngx_chat_loc_conf_t *chcf, ngx_uint_t resource);
+static ngx_int_t ngx_chat_http_read(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf, ngx_chat_http_t *http);
 static void ngx_chat_http_body_handler(ngx_http_request_t *r,
     ngx_uint_t status);
 static ngx_int_t ngx_chat_http_call(ngx_http_request_t *r);
@@ -213,7 +215,7 @@ ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     ngx_uint_t resource)
 {
     ngx_str_t         reason, detail;
-    ngx_uint_t        status;
+    ngx_uint_t        open, status;
     ngx_chat_ctx_t   *ctx;
     ngx_chat_http_t  *http;
 
@@ -225,6 +227,29 @@ ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     http = ngx_pcalloc(r->pool, sizeof(ngx_chat_http_t));
     if (http == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    open = 0;
+
+    if (resource) {
+        ngx_chat_api_resource(r, &http->resource);
+        http->call.resource = &http->resource;
+
+        if (ngx_chat_account_path(&http->resource.path, &open)) {
+
+            if (!chcf->accounts) {
+                return ngx_chat_http_problem(r, NGX_HTTP_NOT_FOUND,
+                           "not_found", "There is no such resource.");
+            }
+
+            http->call.address = &r->connection->addr_text;
+            http->body.secret = 1;
+        }
+    }
+
+    if (open) {
+        ctx->http = http;
+        return ngx_chat_http_read(r, chcf, http);
     }
 
     ngx_str_set(&reason, "unauthorized");
@@ -251,6 +276,14 @@ ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
 
     ctx->http = http;
 
+    return ngx_chat_http_read(r, chcf, http);
+}
+
+
+static ngx_int_t
+ngx_chat_http_read(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
+    ngx_chat_http_t *http)
+{
     http->call.data = r;
     http->call.handler = ngx_chat_http_answer_handler;
     http->call.identity = &http->identity;
@@ -258,11 +291,6 @@ ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
 
     http->body.max = chcf->message_max;
     http->body.handler = ngx_chat_http_body_handler;
-
-    if (resource) {
-        ngx_chat_api_resource(r, &http->resource);
-        http->call.resource = &http->resource;
-    }
 
     return ngx_chat_body_read(r, &http->body);
 }
@@ -358,6 +386,10 @@ ngx_chat_http_call(ngx_http_request_t *r)
 
     rc = ngx_chat_bridge_call(&http->call, http->body.bufs, http->body.len);
 
+    if (http->body.secret) {
+        ngx_chat_body_forget(&http->body);
+    }
+
     if (rc == NGX_DECLINED) {
         return ngx_chat_http_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                      "unavailable",
@@ -431,6 +463,9 @@ ngx_chat_http_answer_handler(ngx_chat_call_t *call, ngx_chat_answer_t *answer)
         if (rc == NGX_OK) {
             return;
         }
+
+    } else if (answer->signs) {
+        rc = ngx_chat_account_answer(r, answer);
 
     } else {
         rc = ngx_chat_http_answer(r, answer);
@@ -513,6 +548,14 @@ ngx_chat_http_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
 
     if (answer->retry_after && !answer->wait
         && ngx_chat_problem_retry_after(r, answer->retry_after) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* RFC 9110, 15.5.2: a log-in that failed */
+
+    if (answer->status == NGX_HTTP_UNAUTHORIZED
+        && ngx_chat_token_challenge(r, 0) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -75,6 +75,8 @@ struct request {
     bool woken;
     struct buf outcome; /* the first answer, when this is a repeat */
 
+    uint8_t look; /* storage_account.c: enum account_look_state */
+
     /* Of the storage's own requests. */
     uint64_t user_number;
     uint64_t message_id;
@@ -120,6 +122,7 @@ struct lru {
 #define EMBEDDED_SCRATCH 65536
 
 TAILQ_HEAD(away_list, away);
+TAILQ_HEAD(made_list, made_user);
 TAILQ_HEAD(presence_write_list, presence_write);
 
 struct embedded {
@@ -197,6 +200,10 @@ struct embedded {
     struct away_list away_list;
     struct map presence_writes; /* to be written behind */
     struct presence_write_list presence_write_list;
+
+    /* storage_account.c */
+    struct made_list made; /* users a look at the disk may not see */
+    unsigned n_looks;      /* at work                              */
 
     uint8_t *subscribed; /* a bit a user number */
     size_t n_subscribed; /* bytes               */
@@ -329,6 +336,11 @@ enum step search_users_step(struct embedded *e, struct request *r);
 enum step list_devices_step(struct embedded *e, struct request *r);
 enum step remove_device_step(struct embedded *e, struct request *r);
 enum step touch_step(struct embedded *e, struct request *r);
+enum step sign_up_step(struct embedded *e, struct request *r);
+enum step get_account_step(struct embedded *e, struct request *r);
+enum step set_password_step(struct embedded *e, struct request *r);
+enum step rehash_step(struct embedded *e, struct request *r);
+enum step end_login_step(struct embedded *e, struct request *r);
 enum step presence_get_step(struct embedded *e, struct request *r);
 enum step presence_start_step(struct embedded *e, struct request *r);
 enum step left_step(struct embedded *e, struct request *r);

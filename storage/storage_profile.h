@@ -12,4 +12,7 @@
 void profile_index(struct embedded *e, const struct user *u, struct str text,
                    bool in);
 
+/* The name he shows, for a user who is ready.  0, or -1. */
+int profile_name(struct embedded *e, struct user *u, struct str name);
+
 #endif

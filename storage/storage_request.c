@@ -56,6 +56,11 @@ static const struct {
     [STORAGE_PRESENCE_UNWATCH] = {presence_get_step,   false, false},
     [STORAGE_PRESENCE_START] = {presence_start_step, false, false},
     [STORAGE_LEFT] = {left_step,           false, false},
+    [STORAGE_SIGN_UP] = {sign_up_step,        false, true },
+    [STORAGE_GET_ACCOUNT] = {get_account_step,    false, true },
+    [STORAGE_SET_PASSWORD] = {set_password_step,   false, true },
+    [STORAGE_REHASH] = {rehash_step,         false, false},
+    [STORAGE_END_LOGIN] = {end_login_step,      false, false},
 };
 
 #define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "storage_account.h"
 #include "storage_load.h"
 #include "storage_profile.h"
 
@@ -173,7 +174,9 @@ user_parts(const struct user *u)
 {
     return u->devices_cap * sizeof(*u->devices)
            + u->removals_cap * sizeof(*u->removals)
-           + u->contacts_cap * sizeof(*u->contacts) + u->profile.len;
+           + u->endings_cap * sizeof(*u->endings)
+           + u->contacts_cap * sizeof(*u->contacts) + u->profile.len
+           + u->account.len;
 }
 
 
@@ -196,7 +199,9 @@ user_free(struct embedded *e, struct user *u)
     e->cached -= user_parts(u);
     free(u->devices);
     free(u->removals);
+    free(u->endings);
     free((char *) u->profile.data);
+    free((char *) u->account.data);
     free(u->contacts);
     e->cached -= sizeof(*u);
     free(u);
@@ -250,8 +255,10 @@ user_load_done(struct embedded *e, struct read_job *job)
 
     free(l->devices);
     free(l->removals);
+    free(l->endings);
     free(l->contacts);
     buf_clear(&l->profile);
+    buf_clear(&l->account);
     free(l);
 }
 
@@ -330,8 +337,14 @@ user_fill(struct embedded *e, struct user *u, struct load_user *l)
     u->n_removals = (uint16_t) l->n_removals;
     u->removals_cap = (uint16_t) l->removals_cap;
     l->removals = NULL;
+    u->endings = l->endings;
+    u->n_endings = (uint16_t) l->n_endings;
+    u->endings_cap = (uint16_t) l->endings_cap;
+    l->endings = NULL;
     u->profile = buf_str(&l->profile);
     buf_init(&l->profile);
+    u->account = buf_str(&l->account);
+    buf_init(&l->account);
     u->contacts = l->contacts;
     u->n_contacts = l->n_contacts;
     u->contacts_cap = l->contacts_cap;
@@ -396,6 +409,7 @@ user_make(struct embedded *e, struct user *u, bool connected)
     u->connected = u->connected || connected;
 
     if (absent) {
+        account_made(e, u);
         key_user_name(&key, user_name(u));
         (void) embedded_record(e);
         record_put_u64(&e->record, u->number);

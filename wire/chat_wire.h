@@ -56,6 +56,7 @@
     X(VERIFIED, 14, "N")                                                       \
     X(NOTICE, 15, "W")                                                         \
     X(STATS, 16, "WS")                                                         \
+    X(RENEWED, 17, "W")                                                        \
     X(OP, 32, "W")                                                             \
     X(RESULT, 33, "S")                                                         \
     X(EVENT, 34, "S")                                                          \
@@ -85,6 +86,11 @@ enum chat_wire_role {
  * answered by what happens from now on.  Do not renumber. */
 #define CHAT_WIRE_EVENTS 0x10 /* a stream of events                  */
 #define CHAT_WIRE_WAIT   0x20 /* the same request after the next one */
+
+/* CALL: about an account, possibly without a token; what an answer to it may
+ * be: nginx signs a token that says this.  Do not renumber. */
+#define CHAT_WIRE_ACCOUNT 0x40
+#define CHAT_WIRE_TOKEN   0x40
 
 /* Levels of a NOTICE.  Do not renumber. */
 enum chat_wire_level {
@@ -289,6 +295,20 @@ void chat_wire_put_resource(struct chat_wire_writer *w,
                             const struct chat_wire_resource *q);
 void chat_wire_get_resource(struct chat_wire_reader *r,
                             struct chat_wire_resource *q);
+
+/* In a CALL with CHAT_WIRE_ACCOUNT, behind the resource, before the body. */
+struct chat_wire_account {
+    const unsigned char *address; /* the client's, as text                 */
+    size_t address_len;
+    const unsigned char *reserved; /* prefix that signing up refuses        */
+    size_t reserved_len;
+    uint64_t lifetime_s; /* of a token made here                           */
+};
+
+void chat_wire_put_account(struct chat_wire_writer *w,
+                           const struct chat_wire_account *a);
+void chat_wire_get_account(struct chat_wire_reader *r,
+                           struct chat_wire_account *a);
 
 void chat_wire_put_limits(struct chat_wire_writer *w,
                           const struct chat_wire_limits *l);

@@ -15,6 +15,7 @@
 #include "front.h"
 #include "json.h"
 #include "log.h"
+#include "login.h"
 #include "rate.h"
 #include "role.h"
 #include "session.h"
@@ -97,6 +98,7 @@ on_stop(void *data)
     struct role *r = data;
 
     uv_close((uv_handle_t *) &r->timer, NULL);
+    logins_close(r->worker.logins);
     front_close(r->worker.front, on_front_closed, r);
 }
 
@@ -149,9 +151,10 @@ open_parts(struct role *r)
     w->json = json_create();
     w->rate = rate_create();
     w->sessions = sessions_create(w);
+    w->logins = logins_create(w);
     w->front = front_create(w);
     if (w->json == NULL || w->rate == NULL || w->sessions == NULL
-        || w->front == NULL) {
+        || w->logins == NULL || w->front == NULL) {
         log_error("out of memory");
         return -1;
     }
@@ -162,6 +165,7 @@ static void
 free_parts(struct worker *w)
 {
     front_free(w->front);
+    logins_free(w->logins);
     sessions_free(w->sessions);
     rate_free(w->rate);
     json_free(w->json);

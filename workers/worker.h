@@ -11,6 +11,7 @@
 
 struct front;
 struct json_parser;
+struct logins;
 struct rate;
 struct role_config;
 struct sessions;
@@ -34,6 +35,7 @@ struct worker {
     struct json_parser *json;
     struct rate *rate;
     struct sessions *sessions;
+    struct logins *logins;
     struct storage *storage;
     struct front *front;
     struct worker_counters counters;
