@@ -11,6 +11,7 @@
 
 
 #define NGX_CHAT_CALL_TIMEOUT      10000
+#define NGX_CHAT_ACCOUNT_TIMEOUT   60000     /* a hundred may be ahead */
 #define NGX_CHAT_CALL_RETRY_AFTER  2
 
 #define NGX_CHAT_RPC_METHODS  "POST, OPTIONS"
@@ -410,7 +411,8 @@ ngx_chat_http_call(ngx_http_request_t *r)
 
     c = r->connection;
 
-    ngx_add_timer(c->write, NGX_CHAT_CALL_TIMEOUT);
+    ngx_add_timer(c->write, http->call.address ? NGX_CHAT_ACCOUNT_TIMEOUT
+                                               : NGX_CHAT_CALL_TIMEOUT);
 
     /* the client may have gone while the body was read */
 
