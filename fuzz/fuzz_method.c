@@ -213,9 +213,10 @@ front_renewed(struct session_link *link, uint64_t handle,
 int
 front_verify(struct session_link *link, struct call *c, struct str token)
 {
-    struct account_token t = {.good = token.len % 2 == 0,
-                              .claims = {.user = STR("alice"),
-                                         .expires_at = token.len}};
+    struct account_token t = {
+        .good = token.len % 2 == 0,
+        .claims = {.user = STR("alice"), .expires_at = token.len}
+    };
 
     (void) link;
     account_verified(c, &t);

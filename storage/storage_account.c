@@ -19,7 +19,7 @@ enum account_look_state {
 };
 
 struct made_user {
-    TAILQ_ENTRY(made_user) link;
+    struct made_user *next;
     uint64_t sequence;
     uint8_t name_len;
     char name[STORAGE_ID_MAX];
@@ -82,16 +82,31 @@ account_of(const struct user *u, struct record_account *a)
 }
 
 
+/* The first of the list, which has one. */
+static void
+made_pop(struct embedded *e)
+{
+    struct made_user *m = e->made;
+
+    e->made = m->next;
+
+    if (m->next == NULL) {
+        e->made_last = &e->made;
+    }
+
+    free(m);
+}
+
+
 void
 account_made(struct embedded *e, const struct user *u)
 {
     struct key none = {.len = 0};
     struct made_user *m;
 
-    while (e->n_looks == 0 && (m = TAILQ_FIRST(&e->made)) != NULL
-           && m->sequence <= e->published) {
-        TAILQ_REMOVE(&e->made, m, link);
-        free(m);
+    while (e->n_looks == 0 && e->made != NULL
+           && e->made->sequence <= e->published) {
+        made_pop(e);
     }
 
     m = malloc(sizeof(*m));
@@ -103,18 +118,17 @@ account_made(struct embedded *e, const struct user *u)
     m->sequence = e->sequence + 1;
     m->name_len = u->name_len;
     memcpy(m->name, u->name, u->name_len);
-    TAILQ_INSERT_TAIL(&e->made, m, link);
+    m->next = NULL;
+    *e->made_last = m;
+    e->made_last = &m->next;
 }
 
 
 void
 account_drop(struct embedded *e)
 {
-    struct made_user *m;
-
-    while ((m = TAILQ_FIRST(&e->made)) != NULL) {
-        TAILQ_REMOVE(&e->made, m, link);
-        free(m);
+    while (e->made != NULL) {
+        made_pop(e);
     }
 
     e->n_looks = 0;
@@ -126,7 +140,7 @@ account_made_twin(const struct embedded *e, struct str name)
 {
     const struct made_user *m;
 
-    for (m = TAILQ_FIRST(&e->made); m != NULL; m = TAILQ_NEXT(m, link)) {
+    for (m = e->made; m != NULL; m = m->next) {
         if (account_is_twin((struct str){m->name, m->name_len}, name)) {
             return true;
         }

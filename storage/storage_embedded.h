@@ -30,6 +30,7 @@ struct channel;
 struct embedded;
 struct erase_list;
 struct filter_window;
+struct made_user;
 struct message;
 struct request;
 struct user;
@@ -122,7 +123,6 @@ struct lru {
 #define EMBEDDED_SCRATCH 65536
 
 TAILQ_HEAD(away_list, away);
-TAILQ_HEAD(made_list, made_user);
 TAILQ_HEAD(presence_write_list, presence_write);
 
 struct embedded {
@@ -202,8 +202,8 @@ struct embedded {
     struct presence_write_list presence_write_list;
 
     /* storage_account.c */
-    struct made_list made; /* users a look at the disk may not see */
-    unsigned n_looks;      /* at work                              */
+    struct made_user *made, **made_last; /* a look may not see them */
+    unsigned n_looks;                    /* at work                 */
 
     uint8_t *subscribed; /* a bit a user number */
     size_t n_subscribed; /* bytes               */

@@ -58,7 +58,7 @@ state_init(struct embedded *e)
     map_init(&e->channels_by_number, channel_number_key);
     lru_init(&e->users);
     lru_init(&e->channels);
-    TAILQ_INIT(&e->made);
+    e->made_last = &e->made;
     e->cached = 0;
 }
 

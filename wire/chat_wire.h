@@ -121,7 +121,8 @@ enum chat_wire_level {
     X(commit_stall_us, gauge, "longest commit of the last minute in us")       \
     X(reopens, counter, "times the store was closed and opened again")         \
     X(lost, counter, "times events were dropped towards a slow worker")        \
-    X(waiting, gauge, "operations sequenced and not yet committed")
+    X(waiting, gauge, "operations sequenced and not yet committed")            \
+    X(turn_us, gauge, "longest turn of the loop of the last minute in us")
 
 enum chat_wire_counter {
 #define CHAT_WIRE_COUNTER(name, kind, help) CHAT_WIRE_COUNTER_##name,

@@ -141,14 +141,16 @@ static struct gate *
 gate_create(struct peer *p, const struct origin *o, const struct subject *s)
 {
     const struct route_request *q = &s->route;
-    struct origin_account a =
-        o->account == NULL ? (struct origin_account){0} : *o->account;
-    struct gate *g =
-        malloc(sizeof(*g) + o->user.len + o->device.len + q->method.len
-               + q->path.len + q->args.len + q->last_event_id.len + q->body.len
-               + a.jti.len + a.address.len + a.reserved.len);
+    struct origin_account a = {0};
+    struct gate *g;
     char *at;
 
+    if (o->account != NULL) {
+        a = *o->account;
+    }
+    g = malloc(sizeof(*g) + o->user.len + o->device.len + q->method.len
+               + q->path.len + q->args.len + q->last_event_id.len + q->body.len
+               + a.jti.len + a.address.len + a.reserved.len);
     if (g == NULL) {
         return NULL;
     }

@@ -27,6 +27,7 @@ struct worker_counters {
     uint64_t behind;
     uint64_t pages;
     uint64_t replays;
+    uint64_t turn_us;
 };
 
 struct worker {

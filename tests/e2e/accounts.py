@@ -533,6 +533,8 @@ def _():
         t.join()
     equal((sum(counts.values()), set(counts) <= {401, 429, 503}), (2060, True), counts)
     assert counts[429] >= 1900 and counts[401] >= 60, counts
+    time.sleep(1.1)
+    print('# longest turn of the worker since its start: %d us' % server.metrics()['chat_pool_turn_us'])
     print('# %s; ping ms: quiet p50 %.2f p99 %.2f, under load p50 %.2f p99 %.2f max %.2f' % (
         counts, quiet[100], quiet[198], loaded[200], loaded[396], loaded[-1]))
 

@@ -980,12 +980,14 @@ a_group_has_100_with_its_creator(void **state)
 static void
 renew_asks_nginx(void **state)
 {
-    struct account_token t = {.good = true,
-                              .claims = {.user = STR("alice"),
-                                         .device = STR("web"),
-                                         .jti = STR("other"),
-                                         .issued_at = 1700000000,
-                                         .expires_at = 1800000000}};
+    struct account_token t = {
+        .good = true,
+        .claims = {.user = STR("alice"),
+                   .device = STR("web"),
+                   .jti = STR("other"),
+                   .issued_at = 1700000000,
+                   .expires_at = 1800000000}
+    };
     struct origin o = origin();
 
     (void) state;
