@@ -20,11 +20,6 @@
 
 #define NGX_CHAT_ACCOUNT_HMAC    32
 
-/* of the claims: names, the longest ids, two times */
-
-#define NGX_CHAT_ACCOUNT_CLAIMS                                               \
-    (64 + 2 * NGX_CHAT_JWT_ID_MAX + NGX_CHAT_JWT_JTI_MAX + 2 * NGX_TIME_T_LEN)
-
 
 typedef struct {
     ngx_str_t                  path;
@@ -32,8 +27,12 @@ typedef struct {
 } ngx_chat_account_path_t;
 
 
-static ngx_int_t ngx_chat_account_sign(ngx_chat_jwt_t *jwt, ngx_str_t *key,
-    ngx_pool_t *pool, ngx_str_t *token);
+static ngx_chat_jwk_t *ngx_chat_account_key(ngx_chat_loc_conf_t *chcf);
+static ngx_int_t ngx_chat_account_sign(ngx_chat_jwt_t *jwt,
+    ngx_chat_jwk_t *key, ngx_pool_t *pool, ngx_str_t *token);
+static ngx_int_t ngx_chat_account_claims(ngx_chat_jwt_t *jwt,
+    ngx_chat_jwk_t *key, ngx_pool_t *pool, ngx_str_t *claims);
+static u_char *ngx_chat_account_claim(u_char *p, char *name, ngx_str_t *value);
 static ngx_uint_t ngx_chat_account_plain(ngx_str_t *text);
 static u_char *ngx_chat_account_encode(u_char *dst, u_char *src, size_t len);
 
@@ -96,7 +95,10 @@ ngx_chat_account_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
     jwt.issued_at = answer->token.issued_at;
     jwt.expires_at = answer->token.expires_at;
 
-    if (ngx_chat_account_sign(&jwt, &chcf->jwt_key, r->pool, &token) != NGX_OK) {
+    if (ngx_chat_account_sign(&jwt, ngx_chat_account_key(chcf), r->pool,
+                              &token)
+        != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -121,50 +123,56 @@ ngx_chat_account_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
 }
 
 
+/* whose secret chcf->jwt_key is */
+
+static ngx_chat_jwk_t *
+ngx_chat_account_key(ngx_chat_loc_conf_t *chcf)
+{
+    ngx_chat_jwk_t  *key;
+
+    for (key = chcf->jwt_keys; key; key = key->next) {
+
+        if (key->alg == ngx_chat_jwk_hs256) {
+            break;
+        }
+    }
+
+    return key;
+}
+
+
 /*
- * A token (RFC 7515, HS256) that says what *jwt does.  NGX_ERROR: no memory,
- * or a claim that no token of ours has.
+ * A token (RFC 7515, HS256) that says what *jwt does, and what the key asks
+ * for.  NGX_ERROR: no memory, no key, or a claim that no token of ours has.
  */
 
 static ngx_int_t
-ngx_chat_account_sign(ngx_chat_jwt_t *jwt, ngx_str_t *key, ngx_pool_t *pool,
-    ngx_str_t *token)
+ngx_chat_account_sign(ngx_chat_jwt_t *jwt, ngx_chat_jwk_t *key,
+    ngx_pool_t *pool, ngx_str_t *token)
 {
-    u_char        *p, claims[NGX_CHAT_ACCOUNT_CLAIMS], md[EVP_MAX_MD_SIZE];
-    size_t         size;
+    u_char        *p, md[EVP_MAX_MD_SIZE];
+    ngx_str_t      claims;
     unsigned int   len;
 
-    if (!ngx_chat_jwt_id_valid(jwt->user.data, jwt->user.len)
-        || !ngx_chat_jwt_id_valid(jwt->device.data, jwt->device.len)
-        || jwt->jti.len == 0 || jwt->jti.len > NGX_CHAT_JWT_JTI_MAX
-        || !ngx_chat_account_plain(&jwt->jti))
+    if (key == NULL
+        || ngx_chat_account_claims(jwt, key, pool, &claims) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    p = ngx_snprintf(claims, sizeof(claims),
-                     "{\"sub\":\"%V\",\"dev\":\"%V\",\"jti\":\"%V\","
-                     "\"iat\":%T,\"exp\":%T}",
-                     &jwt->user, &jwt->device, &jwt->jti,
-                     jwt->issued_at, jwt->expires_at);
-
-    size = sizeof(NGX_CHAT_ACCOUNT_HEADER)
-           + ngx_base64_encoded_length(p - claims) + 1
-           + ngx_base64_encoded_length(NGX_CHAT_ACCOUNT_HMAC);
-
-    token->data = ngx_pnalloc(pool, size);
+    token->data = ngx_pnalloc(pool, sizeof(NGX_CHAT_ACCOUNT_HEADER)
+                     + ngx_base64_encoded_length(claims.len) + 1
+                     + ngx_base64_encoded_length(NGX_CHAT_ACCOUNT_HMAC));
     if (token->data == NULL) {
         return NGX_ERROR;
     }
 
-    size = p - claims;
-
     p = ngx_cpymem(token->data, NGX_CHAT_ACCOUNT_HEADER ".",
                    sizeof(NGX_CHAT_ACCOUNT_HEADER));
-    p = ngx_chat_account_encode(p, claims, size);
+    p = ngx_chat_account_encode(p, claims.data, claims.len);
 
-    if (HMAC(EVP_sha256(), key->data, (int) key->len, token->data,
-             p - token->data, md, &len)
+    if (HMAC(EVP_sha256(), key->secret.data, (int) key->secret.len,
+             token->data, p - token->data, md, &len)
         == NULL || len != NGX_CHAT_ACCOUNT_HMAC)
     {
         return NGX_ERROR;
@@ -176,6 +184,63 @@ ngx_chat_account_sign(ngx_chat_jwt_t *jwt, ngx_str_t *key, ngx_pool_t *pool,
     token->len = p - token->data;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_chat_account_claims(ngx_chat_jwt_t *jwt, ngx_chat_jwk_t *key,
+    ngx_pool_t *pool, ngx_str_t *claims)
+{
+    size_t   len;
+    u_char  *p;
+
+    if (!ngx_chat_jwt_id_valid(jwt->user.data, jwt->user.len)
+        || !ngx_chat_jwt_id_valid(jwt->device.data, jwt->device.len)
+        || jwt->jti.len == 0 || jwt->jti.len > NGX_CHAT_JWT_JTI_MAX
+        || !ngx_chat_account_plain(&jwt->jti))
+    {
+        return NGX_ERROR;
+    }
+
+    len = sizeof("{\"sub\":\"\",\"dev\":\"\",\"jti\":\"\",\"iat\":,\"exp\":,"
+                 "\"iss\":\"\",\"aud\":\"\"}") - 1
+          + jwt->user.len + jwt->device.len + jwt->jti.len
+          + 2 * NGX_TIME_T_LEN
+          + 6 * (key->issuer.len + key->audience.len);
+
+    claims->data = ngx_pnalloc(pool, len);
+    if (claims->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(claims->data,
+                    "{\"sub\":\"%V\",\"dev\":\"%V\",\"jti\":\"%V\","
+                    "\"iat\":%T,\"exp\":%T",
+                    &jwt->user, &jwt->device, &jwt->jti,
+                    jwt->issued_at, jwt->expires_at);
+
+    p = ngx_chat_account_claim(p, "iss", &key->issuer);
+    p = ngx_chat_account_claim(p, "aud", &key->audience);
+    *p++ = '}';
+
+    claims->len = p - claims->data;
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_chat_account_claim(u_char *p, char *name, ngx_str_t *value)
+{
+    if (value->len == 0) {
+        return p;
+    }
+
+    p = ngx_sprintf(p, ",\"%s\":\"", name);
+    p = (u_char *) ngx_escape_json(p, value->data, value->len);
+    *p++ = '"';
+
+    return p;
 }
 
 

@@ -469,6 +469,14 @@ ngx_chat_check_loc(ngx_conf_t *cf, ngx_chat_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->accounts && conf->jwt_key.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"chat_accounts on\" needs a secret to sign the "
+                           "tokens of its users with: write \"chat_jwt_key "
+                           "FILE;\" with one for HS256");
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }
 

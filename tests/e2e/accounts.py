@@ -395,6 +395,23 @@ def _():
     equal(call(server, log_in(server, 'alice')['token'])[0], 200)
 
 
+@test('a token says what its key asks for, and chat_accounts needs a secret to sign with')
+def _():
+    server = Checked(api=ON, start=False)
+    server.settings['api'] += """chat_jwt_key %s 'iss=https://a"b' aud=chat kid=k1;""" % server.key_file
+    server.start(wait=False)
+    until(lambda: server.http('POST', '/v1/login', '{}', JSON)[0] == 400, 20 * SLOW)
+    token_text = sign_up(server, 'alice')['token']
+    said = claims(token_text)
+    equal((said['iss'], said['aud']), ('https://a"b', 'chat'))
+    made(ask(server, 'token', token=token_text))
+    public = server.dir + '/public.pem'
+    subprocess.run('openssl genpkey -algorithm ed25519 | openssl pkey -pubout -out %s' % public, shell=True, check=True)
+    server.write_configuration(api=ON + 'chat_jwt_key %s;' % public)
+    status, output = server.test_configuration()
+    assert status != 0 and '"chat_accounts on" needs a secret' in output, output
+
+
 @test('without chat_accounts the paths are not there')
 def _():
     server = Checked(server='location /other/ { chat_api; chat_accounts on; }')
