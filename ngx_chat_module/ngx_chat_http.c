@@ -12,6 +12,10 @@
 
 #define NGX_CHAT_CALL_TIMEOUT      10000
 #define NGX_CHAT_ACCOUNT_TIMEOUT   60000     /* a hundred may be ahead */
+
+/* two passwords as \u escapes; anybody may send one, to one worker */
+
+#define NGX_CHAT_ACCOUNT_BODY_MAX  16384
 #define NGX_CHAT_CALL_RETRY_AFTER  2
 
 #define NGX_CHAT_RPC_METHODS  "POST, OPTIONS"
@@ -290,7 +294,9 @@ ngx_chat_http_read(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     http->call.identity = &http->identity;
     http->call.conf = chcf;
 
-    http->body.max = chcf->message_max;
+    http->body.max = http->call.address
+                     ? ngx_min(chcf->message_max, NGX_CHAT_ACCOUNT_BODY_MAX)
+                     : chcf->message_max;
     http->body.handler = ngx_chat_http_body_handler;
 
     return ngx_chat_body_read(r, &http->body);

@@ -152,6 +152,11 @@ def _():
         answer = server.http('GET', '/v1/' + path)
         equal((answer[0], answer[1]['allow']), (405, 'POST, OPTIONS'))
         equal(server.http('POST', '/v1/' + path, '{}', {'Content-Type': 'text/plain'})[0], 415)
+    raw = json.dumps({'user': 'full', 'password': GOOD, 'display_name': '\U0001f600' * 200}).encode()
+    made(ask(server, 'signup', raw=raw + b' ' * (16384 - len(raw))), 201)
+    for path in ('signup', 'login'):
+        reason(ask(server, path, raw=raw + b' ' * (16385 - len(raw))), 413, 'too_large')
+        reason(ask(server, path, raw=b'x' * 3000000), 413, 'too_large')
     for user in ('...', '.', '-', '@', 'a+b@x.y', 'x' * 64):
         sign_up(server, user)
     for path in ('token', 'logout', 'password'):
