@@ -76,6 +76,12 @@ build_key(struct key *k, const struct key_parts *p)
     case KEY_ONLINE:
         key_online(k, p->first);
         return;
+    case KEY_ACCOUNT:
+        key_account(k, p->first);
+        return;
+    case KEY_ENDED:
+        key_ended(k, p->first, p->name);
+        return;
     case KEY_SEARCH:
         key_search(k, p->name, p->first);
         return;
@@ -165,6 +171,7 @@ fuzz_value(unsigned which, struct str in, struct buf *b)
         struct record_contact contact;
         struct record_profile profile;
         struct record_invite invite;
+        struct record_account account;
     } r;
 
     if (which == 1 && record_get_u32(in, &r.u32) == 0) {
@@ -205,6 +212,8 @@ fuzz_value(unsigned which, struct str in, struct buf *b)
         fuzz_clients(in);
     } else if (which == 15 && record_get_invite(in, &r.invite) == 0) {
         record_put_invite(b, &r.invite);
+    } else if (which == 16 && record_get_account(in, &r.account) == 0) {
+        record_put_account(b, &r.account);
     }
 }
 
@@ -233,10 +242,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct str in = {copy, len};
 
-    if (data[0] % 16 == 0) {
+    if (data[0] % 17 == 0) {
         fuzz_key(in);
     } else {
-        fuzz_value(data[0] % 16, in, &b);
+        fuzz_value(data[0] % 17, in, &b);
 
         if (b.len > 0) {
             expect(!buf_failed(&b) && str_eq(buf_str(&b), in));

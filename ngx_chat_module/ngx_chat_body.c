@@ -108,6 +108,10 @@ ngx_chat_body_take(ngx_http_request_t *r, ngx_chat_body_t *body,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
+        if (body->secret) {
+            ngx_explicit_memzero(b->pos, b->last - b->pos);
+        }
+
         b->pos = b->last;
         (*n)++;
 
@@ -115,6 +119,21 @@ ngx_chat_body_take(ngx_http_request_t *r, ngx_chat_body_t *body,
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_chat_body_forget(ngx_chat_body_t *body)
+{
+    ngx_chain_t  *cl;
+
+    for (cl = body->bufs; cl; cl = cl->next) {
+        ngx_explicit_memzero(cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    body->bufs = NULL;
+    body->last = NULL;
+    body->len = 0;
 }
 
 

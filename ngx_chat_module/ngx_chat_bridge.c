@@ -430,7 +430,8 @@ ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body, size_t len)
 
     call->request = 0;
 
-    link = ngx_chat_bridge_home(&call->identity->user);
+    link = call->address ? ngx_chat_bridge_first()
+                         : ngx_chat_bridge_home(&call->identity->user);
     if (link == NULL) {
         return NGX_ERROR;
     }
@@ -454,6 +455,11 @@ ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body, size_t len)
         size += ngx_chat_encode_resource_len(call->resource);
     }
 
+    if (call->address) {
+        flags |= CHAT_WIRE_ACCOUNT;
+        size += ngx_chat_encode_account_len(call);
+    }
+
     p = ngx_chat_link_frame(link, CHAT_WIRE_CALL, flags, number, size);
     if (p == NULL) {
         return NGX_ERROR;
@@ -465,6 +471,10 @@ ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body, size_t len)
 
     if (call->resource) {
         ngx_chat_encode_resource(&w, call->resource);
+    }
+
+    if (call->address) {
+        ngx_chat_encode_account(&w, call);
     }
 
     ngx_chat_encode_chain(&w, body);

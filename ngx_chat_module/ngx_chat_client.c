@@ -135,6 +135,38 @@ ngx_chat_client_set_device(ngx_chat_client_t *cl, ngx_str_t *device)
 }
 
 
+/* without memory it ends when the token does that it has */
+
+ngx_int_t
+ngx_chat_client_set_token(ngx_chat_client_t *cl, ngx_chat_identity_t *id)
+{
+    u_char            *p;
+    ngx_chat_owner_t  *owner, *old;
+
+    old = cl->owner;
+
+    owner = ngx_alloc(offsetof(ngx_chat_owner_t, data) + old->user_len
+                      + old->device_len + id->jti.len, ngx_cycle->log);
+    if (owner == NULL) {
+        return NGX_ERROR;
+    }
+
+    owner->issued_at = id->issued_at;
+    owner->expires_at = id->expires_at;
+    owner->user_len = old->user_len;
+    owner->device_len = old->device_len;
+    owner->jti_len = (u_char) id->jti.len;
+
+    p = ngx_cpymem(owner->data, old->data, old->user_len + old->device_len);
+    ngx_memcpy(p, id->jti.data, id->jti.len);
+
+    cl->owner = owner;
+    ngx_free(old);
+
+    return NGX_OK;
+}
+
+
 void
 ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest)
 {

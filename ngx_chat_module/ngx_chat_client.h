@@ -171,6 +171,8 @@ ngx_chat_client_t *ngx_chat_client_create(ngx_http_request_t *r,
 void ngx_chat_client_free(ngx_chat_client_t *cl);
 ngx_int_t ngx_chat_client_set_device(ngx_chat_client_t *cl,
     ngx_str_t *device);
+ngx_int_t ngx_chat_client_set_token(ngx_chat_client_t *cl,
+    ngx_chat_identity_t *id);
 
 /* the connection is the client's now; rest came with the handshake */
 void ngx_chat_client_start(ngx_chat_client_t *cl, ngx_chat_buf_t *rest);

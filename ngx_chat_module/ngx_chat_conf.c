@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 #include <ngx_chat_module.h>
 #include <ngx_chat_conf.h>
+#include <ngx_chat_jwt.h>
 
 
 #define NGX_CHAT_WORKERS_MAX   64
@@ -16,6 +17,8 @@
 #define NGX_CHAT_MESSAGE_MIN   1024
 #define NGX_CHAT_QUEUE_MIN     4096
 #define NGX_CHAT_RATE_MAX      1000000
+
+#define NGX_CHAT_LIFETIME_MAX  (365 * 86400)
 
 
 static ngx_uint_t ngx_chat_conf_origin_valid(ngx_str_t *origin);
@@ -371,6 +374,79 @@ ngx_chat_conf_unknown_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            "write \"allow\" or \"refuse\"", &value[1]);
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_chat_conf_accounts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_chat_loc_conf_t *chcf = conf;
+
+    ngx_str_t  *value, prefix;
+
+    if (chcf->accounts != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        chcf->accounts = 0;
+        return NGX_CONF_OK;
+    }
+
+    ngx_str_null(&prefix);
+
+    if (cf->args->nelts == 3 && value[2].len > 9
+        && ngx_strncmp(value[2].data, "reserved=", 9) == 0)
+    {
+        prefix.data = value[2].data + 9;
+        prefix.len = value[2].len - 9;
+    }
+
+    if (ngx_strcmp(value[1].data, "on") != 0
+        || (cf->args->nelts == 3
+            && !ngx_chat_jwt_id_valid(prefix.data, prefix.len)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"chat_accounts\": write \"off\", \"on\" "
+                           "or \"on reserved=PREFIX\" with the beginning of "
+                           "the ids that nobody may sign up with, of "
+                           "A-Z a-z 0-9 _ . @ + -");
+        return NGX_CONF_ERROR;
+    }
+
+    chcf->accounts = 1;
+    chcf->reserved = prefix;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_chat_conf_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_chat_loc_conf_t *chcf = conf;
+
+    time_t      t;
+    ngx_str_t  *value;
+
+    if (chcf->token_lifetime != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    t = ngx_parse_time(&value[1], 1);
+
+    if (t == (time_t) NGX_ERROR || t < 1 || t > NGX_CHAT_LIFETIME_MAX) {
+        return "needs a time from \"1s\" to \"365d\": write for example "
+               "\"30d\"";
+    }
+
+    chcf->token_lifetime = t;
 
     return NGX_CONF_OK;
 }

@@ -29,6 +29,8 @@ char *ngx_chat_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_unknown_users(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_chat_conf_accounts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_chat_conf_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -75,6 +75,29 @@ ngx_chat_encode_resource(struct chat_wire_writer *w, ngx_chat_resource_t *q)
 }
 
 
+size_t
+ngx_chat_encode_account_len(ngx_chat_call_t *call)
+{
+    return 2 * sizeof(uint32_t) + call->address->len + call->conf->reserved.len
+           + sizeof(uint64_t);
+}
+
+
+void
+ngx_chat_encode_account(struct chat_wire_writer *w, ngx_chat_call_t *call)
+{
+    struct chat_wire_account  wa;
+
+    wa.address = call->address->data;
+    wa.address_len = call->address->len;
+    wa.reserved = call->conf->reserved.data;
+    wa.reserved_len = call->conf->reserved.len;
+    wa.lifetime_s = call->conf->token_lifetime;
+
+    chat_wire_put_account(w, &wa);
+}
+
+
 void
 ngx_chat_encode_chain(struct chat_wire_writer *w, ngx_chain_t *in)
 {

@@ -31,6 +31,10 @@ static ngx_int_t ngx_chat_frame_notice(ngx_chat_link_t *link,
     struct chat_wire_header *h, struct chat_wire_reader *r);
 static ngx_int_t ngx_chat_frame_stats(ngx_chat_link_t *link,
     struct chat_wire_header *h, struct chat_wire_reader *r);
+static ngx_int_t ngx_chat_frame_renewed(ngx_chat_link_t *link,
+    struct chat_wire_header *h, struct chat_wire_reader *r);
+static void ngx_chat_frame_identity(struct chat_wire_reader *r,
+    ngx_chat_identity_t *id);
 static void ngx_chat_frame_str(struct chat_wire_reader *r, ngx_str_t *s);
 
 
@@ -52,6 +56,7 @@ static ngx_chat_frame_handler_pt  ngx_chat_frame_handlers[] = {
     NULL,                            /* CHAT_WIRE_VERIFIED */
     ngx_chat_frame_notice,           /* CHAT_WIRE_NOTICE */
     ngx_chat_frame_stats,            /* CHAT_WIRE_STATS */
+    ngx_chat_frame_renewed,          /* CHAT_WIRE_RENEWED */
 };
 
 #define NGX_CHAT_NFRAMES                                                      \
@@ -228,6 +233,11 @@ ngx_chat_frame_reply(ngx_chat_link_t *link, struct chat_wire_header *h,
         answer.tagged = ((h->flags & CHAT_WIRE_TAGGED) != 0);
         answer.after = inbox_id;
         inbox_id = 0;
+
+        if (h->flags & CHAT_WIRE_TOKEN) {
+            answer.signs = 1;
+            ngx_chat_frame_identity(r, &answer.token);
+        }
     }
 
     answer.text.data = (u_char *) chat_wire_get_rest(r, &len);
@@ -489,6 +499,51 @@ ngx_chat_frame_stats(ngx_chat_link_t *link, struct chat_wire_header *h,
     ngx_chat_stat_pool(source, values, n);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_chat_frame_renewed(ngx_chat_link_t *link, struct chat_wire_header *h,
+    struct chat_wire_reader *r)
+{
+    ngx_chat_identity_t      id;
+    ngx_chat_bridge_peer_t  *peer;
+
+    ngx_memzero(&id, sizeof(ngx_chat_identity_t));
+
+    ngx_chat_frame_str(r, &id.jti);
+    id.issued_at = chat_wire_get_u64(r);
+    id.expires_at = chat_wire_get_u64(r);
+
+    if (chat_wire_end(r) != 0 || id.jti.len > 255) {
+        return NGX_ERROR;
+    }
+
+    peer = ngx_chat_bridge_find(h->id);
+
+    if (peer && ngx_chat_bridge_live(peer, link)) {
+        ngx_chat_client_renewed((ngx_chat_client_t *) peer, &id);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_chat_frame_identity(struct chat_wire_reader *r, ngx_chat_identity_t *id)
+{
+    struct chat_wire_identity  wi;
+
+    chat_wire_get_identity(r, &wi);
+
+    id->user.data = (u_char *) wi.user;
+    id->user.len = wi.user_len;
+    id->device.data = (u_char *) wi.device;
+    id->device.len = wi.device_len;
+    id->jti.data = (u_char *) wi.jti;
+    id->jti.len = wi.jti_len;
+    id->issued_at = wi.issued_at;
+    id->expires_at = wi.expires_at;
 }
 
 

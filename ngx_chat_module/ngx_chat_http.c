@@ -12,6 +12,11 @@
 
 
 #define NGX_CHAT_CALL_TIMEOUT      10000
+#define NGX_CHAT_ACCOUNT_TIMEOUT   60000     /* a hundred may be ahead */
+
+/* two passwords as \u escapes; anybody may send one, to one worker */
+
+#define NGX_CHAT_ACCOUNT_BODY_MAX  16384
 #define NGX_CHAT_CALL_RETRY_AFTER  2
 
 #define NGX_CHAT_RPC_METHODS  "POST, OPTIONS"
@@ -30,6 +35,8 @@ static ngx_int_t ngx_chat_http_check(ngx_http_request_t *r,
 static ngx_int_t ngx_chat_http_json(ngx_http_request_t *r);
 static ngx_int_t ngx_chat_http_start(ngx_http_request_t *r,
     ngx_chat_loc_conf_t *chcf, ngx_uint_t resource);
+static ngx_int_t ngx_chat_http_read(ngx_http_request_t *r,
+    ngx_chat_loc_conf_t *chcf, ngx_chat_http_t *http);
 static void ngx_chat_http_body_handler(ngx_http_request_t *r,
     ngx_uint_t status);
 static ngx_int_t ngx_chat_http_call(ngx_http_request_t *r);
@@ -215,7 +222,7 @@ ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     ngx_uint_t resource)
 {
     ngx_str_t         reason, detail;
-    ngx_uint_t        status;
+    ngx_uint_t        open, status;
     ngx_chat_ctx_t   *ctx;
     ngx_chat_http_t  *http;
 
@@ -227,6 +234,29 @@ ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     http = ngx_pcalloc(r->pool, sizeof(ngx_chat_http_t));
     if (http == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    open = 0;
+
+    if (resource) {
+        ngx_chat_api_resource(r, &http->resource);
+        http->call.resource = &http->resource;
+
+        if (ngx_chat_account_path(&http->resource.path, &open)) {
+
+            if (!chcf->accounts) {
+                return ngx_chat_http_problem(r, NGX_HTTP_NOT_FOUND,
+                           "not_found", "There is no such resource.");
+            }
+
+            http->call.address = &r->connection->addr_text;
+            http->body.secret = 1;
+        }
+    }
+
+    if (open) {
+        ctx->http = http;
+        return ngx_chat_http_read(r, chcf, http);
     }
 
     ngx_str_set(&reason, "unauthorized");
@@ -253,18 +283,23 @@ ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
 
     ctx->http = http;
 
+    return ngx_chat_http_read(r, chcf, http);
+}
+
+
+static ngx_int_t
+ngx_chat_http_read(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
+    ngx_chat_http_t *http)
+{
     http->call.data = r;
     http->call.handler = ngx_chat_http_answer_handler;
     http->call.identity = &http->identity;
     http->call.conf = chcf;
 
-    http->body.max = chcf->message_max;
+    http->body.max = http->call.address
+                     ? ngx_min(chcf->message_max, NGX_CHAT_ACCOUNT_BODY_MAX)
+                     : chcf->message_max;
     http->body.handler = ngx_chat_http_body_handler;
-
-    if (resource) {
-        ngx_chat_api_resource(r, &http->resource);
-        http->call.resource = &http->resource;
-    }
 
     return ngx_chat_body_read(r, &http->body);
 }
@@ -360,6 +395,10 @@ ngx_chat_http_call(ngx_http_request_t *r)
 
     rc = ngx_chat_bridge_call(&http->call, http->body.bufs, http->body.len);
 
+    if (http->body.secret) {
+        ngx_chat_body_forget(&http->body);
+    }
+
     if (rc == NGX_DECLINED) {
         return ngx_chat_http_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                      "unavailable",
@@ -380,7 +419,8 @@ ngx_chat_http_call(ngx_http_request_t *r)
 
     c = r->connection;
 
-    ngx_add_timer(c->write, NGX_CHAT_CALL_TIMEOUT);
+    ngx_add_timer(c->write, http->call.address ? NGX_CHAT_ACCOUNT_TIMEOUT
+                                               : NGX_CHAT_CALL_TIMEOUT);
 
     /* the client may have gone while the body was read */
 
@@ -433,6 +473,9 @@ ngx_chat_http_answer_handler(ngx_chat_call_t *call, ngx_chat_answer_t *answer)
         if (rc == NGX_OK) {
             return;
         }
+
+    } else if (answer->signs) {
+        rc = ngx_chat_account_answer(r, answer);
 
     } else {
         rc = ngx_chat_http_answer(r, answer);
@@ -515,6 +558,14 @@ ngx_chat_http_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
 
     if (answer->retry_after && !answer->wait
         && ngx_chat_problem_retry_after(r, answer->retry_after) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* RFC 9110, 15.5.2: a log-in that failed */
+
+    if (answer->status == NGX_HTTP_UNAUTHORIZED
+        && ngx_chat_token_challenge(r, 0) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

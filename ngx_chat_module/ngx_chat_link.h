@@ -209,6 +209,9 @@ ngx_int_t ngx_chat_bridge_resize(ngx_chat_link_t *link, ngx_uint_t n);
 /* the link to the home worker; NULL: chat_workers is not set */
 ngx_chat_link_t *ngx_chat_bridge_home(ngx_str_t *user);
 
+/* the link to worker 0, which has all that is about accounts */
+ngx_chat_link_t *ngx_chat_bridge_first(void);
+
 /* 1: worker 0 is there */
 ngx_uint_t ngx_chat_bridge_connected(void);
 
@@ -257,6 +260,9 @@ void ngx_chat_encode_limits(struct chat_wire_writer *w,
 size_t ngx_chat_encode_resource_len(ngx_chat_resource_t *q);
 void ngx_chat_encode_resource(struct chat_wire_writer *w,
     ngx_chat_resource_t *q);
+size_t ngx_chat_encode_account_len(ngx_chat_call_t *call);
+void ngx_chat_encode_account(struct chat_wire_writer *w,
+    ngx_chat_call_t *call);
 void ngx_chat_encode_chain(struct chat_wire_writer *w, ngx_chain_t *in);
 
 

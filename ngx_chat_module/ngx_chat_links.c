@@ -102,6 +102,13 @@ ngx_chat_bridge_home(ngx_str_t *user)
 }
 
 
+ngx_chat_link_t *
+ngx_chat_bridge_first(void)
+{
+    return ngx_chat_nlinks ? ngx_chat_links[0] : NULL;
+}
+
+
 ngx_uint_t
 ngx_chat_bridge_connected(void)
 {
@@ -544,6 +551,9 @@ ngx_chat_links_move(ngx_chat_link_t *link, ngx_chat_pending_t *p,
         }
 
         link = peer->link;
+
+    } else if (h->flags & CHAT_WIRE_ACCOUNT) {
+        link = ngx_chat_bridge_first();
 
     } else {
         chat_wire_reader_init(&r, payload, h->length - CHAT_WIRE_HEADER_LEN);

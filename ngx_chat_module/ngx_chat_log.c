@@ -38,6 +38,7 @@ static ngx_chat_segment_t *ngx_chat_log_keep(ngx_chat_segment_t *dst,
     ngx_chat_segment_t *src, ngx_chat_pending_t *p, size_t len);
 static ngx_chat_pending_t *ngx_chat_log_pending(ngx_chat_segment_t *seg,
     size_t offset, struct chat_wire_header *h);
+static void ngx_chat_log_wipe(ngx_chat_pending_t *p);
 static size_t ngx_chat_log_cost(ngx_chat_pending_t *p);
 
 
@@ -540,6 +541,8 @@ ngx_chat_log_forget(ngx_chat_pending_t *p)
     seg = p->segment;
     cost = ngx_chat_log_cost(p);
 
+    ngx_chat_log_wipe(p);
+
     seg->pending--;
     seg->link->out.unanswered -= cost;
 
@@ -547,6 +550,32 @@ ngx_chat_log_forget(ngx_chat_pending_t *p)
 
     ngx_chat_pending_delete(p);
     ngx_chat_log_release(seg);
+}
+
+
+/*
+ * What a request about an account holds may be a password.  One that is not
+ * all sent is still to be written as it is.
+ */
+
+static void
+ngx_chat_log_wipe(ngx_chat_pending_t *p)
+{
+    u_char                   *frame;
+    ngx_chat_segment_t       *seg;
+    struct chat_wire_header   h;
+
+    seg = p->segment;
+    frame = seg->data + p->offset;
+
+    (void) chat_wire_read_header(frame, seg->last - p->offset, &h);
+
+    if (h.type == CHAT_WIRE_CALL && (h.flags & CHAT_WIRE_ACCOUNT)
+        && p->offset + h.length <= seg->sent)
+    {
+        ngx_explicit_memzero(frame + CHAT_WIRE_HEADER_LEN,
+                             h.length - CHAT_WIRE_HEADER_LEN);
+    }
 }
 
 

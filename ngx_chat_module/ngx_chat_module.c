@@ -175,6 +175,20 @@ static ngx_command_t  ngx_chat_commands[] = {
       0,
       NULL },
 
+    { ngx_string("chat_accounts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_chat_conf_accounts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_token_lifetime"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_chat_conf_lifetime,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("chat_heartbeat"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_chat_conf_time,
@@ -346,6 +360,7 @@ ngx_chat_create_loc_conf(ngx_conf_t *cf)
      *     conf->token = 0;
      *     conf->handler = { 0, NULL };
      *     conf->content = NULL;
+     *     conf->reserved = { 0, NULL };
      */
 
     conf->origins = NGX_CONF_UNSET_PTR;
@@ -356,6 +371,8 @@ ngx_chat_create_loc_conf(ngx_conf_t *cf)
     conf->send_queue = NGX_CONF_UNSET_SIZE;
     conf->send_timeout = NGX_CONF_UNSET_MSEC;
     conf->unknown_users = NGX_CONF_UNSET_UINT;
+    conf->accounts = NGX_CONF_UNSET_UINT;
+    conf->token_lifetime = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -375,6 +392,16 @@ ngx_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               1024 * 1024);
     ngx_conf_merge_msec_value(conf->send_timeout, prev->send_timeout, 60000);
     ngx_conf_merge_uint_value(conf->unknown_users, prev->unknown_users, 0);
+    ngx_conf_merge_sec_value(conf->token_lifetime, prev->token_lifetime,
+                             30 * 86400);
+
+    /* the prefix belongs to the "on" it stands with */
+
+    if (conf->accounts == NGX_CONF_UNSET_UINT) {
+        conf->reserved = prev->reserved;
+    }
+
+    ngx_conf_merge_uint_value(conf->accounts, prev->accounts, 0);
 
     if (conf->jwt_keys == NULL) {
         conf->jwt_keys = prev->jwt_keys;
@@ -455,6 +482,14 @@ ngx_chat_check_loc(ngx_conf_t *cf, ngx_chat_loc_conf_t *conf)
                            "\"%V\" needs the key of its tokens: write "
                            "\"chat_jwt_key FILE;\" or \"chat_jwks FILE;\"",
                            &conf->handler);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->accounts && conf->jwt_key.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"chat_accounts on\" needs a secret to sign the "
+                           "tokens of its users with: write \"chat_jwt_key "
+                           "FILE;\" with one for HS256");
         return NGX_CONF_ERROR;
     }
 

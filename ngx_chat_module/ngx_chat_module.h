@@ -69,6 +69,9 @@ typedef struct {
     size_t                     send_queue;
     ngx_msec_t                 send_timeout;
     ngx_uint_t                 unknown_users;  /* 1: refuse */
+    ngx_uint_t                 accounts;     /* 1: on */
+    ngx_str_t                  reserved;     /* prefix of ids; empty: none */
+    time_t                     token_lifetime;
     ngx_str_t                  handler;      /* the directive of the content
                                                 handler, not inherited */
     ngx_http_handler_pt        content;      /* that handler */
@@ -123,10 +126,12 @@ void ngx_chat_client_page_end(ngx_chat_client_t *cl);
 void ngx_chat_client_end(ngx_chat_client_t *cl, ngx_uint_t code,
     ngx_str_t *reason);
 
-/* verifies a token against the location of this client; when it is good and
- * for the same user and device, the new expiry is taken over */
+/* verifies a token against the location of this client */
 ngx_int_t ngx_chat_client_verify(ngx_chat_client_t *cl, ngx_str_t *token,
     ngx_chat_identity_t *id, ngx_pool_t *pool);
+
+/* it goes on under such a token, whose jti and times these are */
+void ngx_chat_client_renewed(ngx_chat_client_t *cl, ngx_chat_identity_t *id);
 
 /* reading of clients may go on, after ngx_chat_bridge_request() had
  * answered NGX_AGAIN */
@@ -203,6 +208,8 @@ typedef struct {
     ngx_str_t                  text;         /* the body, or of a refusal the
                                                 detail */
     uint64_t                   after;        /* with events and wait */
+    ngx_chat_identity_t        token;        /* with signs */
+    unsigned                   signs:1;      /* to be answered with a token */
     unsigned                   refused:1;    /* not an answer of the worker */
     unsigned                   events:1;     /* to be served as events */
     unsigned                   wait:1;       /* to be asked again later */
@@ -235,6 +242,7 @@ struct ngx_chat_call_s {
     ngx_chat_identity_t       *identity;
     ngx_chat_loc_conf_t       *conf;
     ngx_chat_resource_t       *resource;     /* NULL: JSON-RPC */
+    ngx_str_t                 *address;      /* NULL: not about an account */
 };
 
 ngx_int_t ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body,
@@ -269,10 +277,25 @@ struct ngx_chat_body_s {
     size_t                     len;
     size_t                     max;
     ngx_chat_body_handler_pt   handler;
+    unsigned                   secret:1;     /* not to be left in memory */
 };
 
 /* a content handler's result.  The body of ngx_chat_ctx() is filled */
 ngx_int_t ngx_chat_body_read(ngx_http_request_t *r, ngx_chat_body_t *body);
+
+
+void ngx_chat_body_forget(ngx_chat_body_t *body);
+
+
+/* ngx_chat_account.c: signing up, logging in and out */
+
+/* 1 when the path below the location's is one of theirs; *open: it needs no
+ * token */
+ngx_uint_t ngx_chat_account_path(ngx_str_t *path, ngx_uint_t *open);
+
+/* the answer whose body is a new token */
+ngx_int_t ngx_chat_account_answer(ngx_http_request_t *r,
+    ngx_chat_answer_t *answer);
 
 
 /* ngx_chat_cors.c: requests of pages from elsewhere, Fetch 3.2 */

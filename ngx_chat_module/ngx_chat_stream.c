@@ -238,7 +238,6 @@ ngx_chat_client_verify(ngx_chat_client_t *cl, ngx_str_t *token,
     ngx_chat_identity_t *id, ngx_pool_t *pool)
 {
     ngx_chat_jwt_t          jwt;
-    ngx_chat_identity_t    *own;
     ngx_chat_jwt_result_e   rc;
 
     if (cl->owner == NULL) {
@@ -255,27 +254,23 @@ ngx_chat_client_verify(ngx_chat_client_t *cl, ngx_str_t *token,
     id->user = jwt.user;
     id->device = jwt.device;
     id->jti = jwt.jti;
-    id->issued_at = jwt.issued_at;
+    id->issued_at = jwt.device.len ? jwt.issued_at : 0;
     id->expires_at = jwt.expires_at;
 
-    own = ngx_chat_client_identity(cl);
+    return NGX_OK;
+}
 
-    if (own->user.len == id->user.len
-        && ngx_memcmp(own->user.data, id->user.data, id->user.len) == 0
-        && (id->device.len == 0
-            || (own->device.len == id->device.len
-                && ngx_memcmp(own->device.data, id->device.data,
-                              id->device.len)
-                   == 0)))
-    {
-        cl->owner->expires_at = id->expires_at;
 
-        if (cl->state == ngx_chat_client_open && !cl->draining) {
-            ngx_chat_timer_arm(cl);
-        }
+void
+ngx_chat_client_renewed(ngx_chat_client_t *cl, ngx_chat_identity_t *id)
+{
+    if (cl->owner == NULL || ngx_chat_client_set_token(cl, id) != NGX_OK) {
+        return;
     }
 
-    return NGX_OK;
+    if (cl->state == ngx_chat_client_open && !cl->draining) {
+        ngx_chat_timer_arm(cl);
+    }
 }
 
 

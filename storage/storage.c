@@ -63,6 +63,7 @@ static const struct {
     [STORAGE_EVENT_RECEIPT] = STORAGE_LIVE_HEAD("receipt"),
     [STORAGE_EVENT_TYPING] = STORAGE_LIVE_HEAD("typing"),
     [STORAGE_EVENT_PRESENCE] = STORAGE_LIVE_HEAD("presence"),
+    [STORAGE_EVENT_TOKENS] = {STR(""), STR("")},
 };
 
 #define STORAGE_N(table) (sizeof(table) / sizeof((table)[0]))
@@ -246,8 +247,24 @@ storage_op_check(const struct storage_op *op)
                    : STORAGE_OK;
 
     case STORAGE_TOUCH:
-        return storage_is_optional_id(op->device) ? STORAGE_OK
-                                                  : STORAGE_NO_DEVICE;
+    case STORAGE_GET_ACCOUNT:
+        return op->cursor.len > STORAGE_JTI_MAX     ? STORAGE_TOKEN_ENDED
+               : storage_is_optional_id(op->device) ? STORAGE_OK
+                                                    : STORAGE_NO_DEVICE;
+
+    case STORAGE_SIGN_UP:
+    case STORAGE_SET_PASSWORD:
+    case STORAGE_REHASH:
+        return op->text.len == 0 || op->text.len > STORAGE_SECRET_MAX
+                       || op->cursor.len > STORAGE_JTI_MAX
+                   ? STORAGE_FORBIDDEN
+                   : STORAGE_OK;
+
+    case STORAGE_END_LOGIN:
+        return op->cursor.len == 0 || op->cursor.len > STORAGE_JTI_MAX
+                       || op->number == 0
+                   ? STORAGE_FORBIDDEN
+                   : STORAGE_OK;
 
     case STORAGE_GET_INVITE:
     case STORAGE_JOIN_INVITE:

@@ -47,6 +47,8 @@ struct storage;
 #define STORAGE_INVITE_LEN    48      /* bytes of an invite: hex digits  */
 #define STORAGE_INVITES_MAX   50      /* that are good, of a group       */
 #define STORAGE_INVITE_USES   1000000 /* times that one may be used      */
+#define STORAGE_JTI_MAX       128     /* bytes of the jti of a token         */
+#define STORAGE_SECRET_MAX    512     /* bytes of what a password is kept as */
 
 /*
  * Every operation: NAME, number, whether it changes something (and then is
@@ -106,9 +108,29 @@ struct storage;
  *   NAME_DEVICE     to: the device, name; device: the caller's
  *                   -> json {device: {...}}
  *   TOUCH           device, number: when its token was issued, in s, 0: not
- *                   known; STORAGE_TOKEN_ENDED when that is too early.  Else
- *                   the user and the device are noted to be active; with the
- *                   flag KNOWN only a device that is noted already.
+ *                   known; STORAGE_TOKEN_ENDED when that is too early.
+ *                   cursor: the jti of the token, or empty; TOKEN_ENDED when
+ *                   its login was ended.  Else the user has connected, and he
+ *                   and the device are noted to be active; with the flag KNOWN
+ *                   only a device that is noted already.
+ *   SIGN_UP         text: the secret; name: the display name, or empty.
+ *                   STORAGE_TAKEN when the user has an account or has ever
+ *                   connected, or when there is one whose id differs in case
+ *                   only -> json {}
+ *   GET_ACCOUNT     device -> json: the secret as it was given, number: the
+ *                   account's epoch, inbox_id: the least time, in s, a token of
+ *                   the device may say it was issued, more: it is disabled;
+ *                   STORAGE_NO_ACCOUNT.  With a request_id that a change was
+ *                   made with: the answer is `duplicate`.
+ *   SET_PASSWORD    text: the secret; number: the epoch it was decided on, else
+ *                   STORAGE_TOKEN_ENDED; cursor: the jti that stays good.  All
+ *                   other logins of the user are ended.
+ *   REHASH          text: another secret of the same password; number: the
+ *                   epoch.  Nothing is ended; not done when the epoch is
+ *                   another.
+ *   END_LOGIN       cursor: the jti; number: in s, when the last token with it
+ *                   ends of itself
+ *                   -> these three: json {}
  *   PRESENCE_GET, PRESENCE_WATCH, PRESENCE_UNWATCH
  *                   users -> json {users}.  From WATCH on the user is sent
  *                   presence events of those he may see.
@@ -174,7 +196,12 @@ struct storage;
     X(REVOKE_INVITE, 77, true)                                                 \
     X(GET_INVITE, 78, false)                                                   \
     X(JOIN_INVITE, 79, true)                                                   \
-    X(NAME_DEVICE, 80, true)
+    X(NAME_DEVICE, 80, true)                                                   \
+    X(SIGN_UP, 50, true)                                                       \
+    X(GET_ACCOUNT, 51, false)                                                  \
+    X(SET_PASSWORD, 52, true)                                                  \
+    X(REHASH, 53, true)                                                        \
+    X(END_LOGIN, 54, true)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -248,6 +275,9 @@ enum storage_status {
     STORAGE_BLOCKING = 33,       /* 409 contact_blocked: by oneself        */
     STORAGE_NO_DEVICE = 34,      /* 404 device_not_found                   */
     STORAGE_TOKEN_ENDED = 35,    /* 401 token_ended                        */
+    STORAGE_TAKEN = 40,          /* 409 user_taken                         */
+    STORAGE_NO_ACCOUNT = 41,     /* 403 no_account                         */
+    STORAGE_DISABLED = 42,       /* 403 account_disabled                   */
     STORAGE_NO_INVITE = 52,      /* 404 invite_not_found                   */
     STORAGE_INVITE_EXPIRED = 53, /* 410 invite_expired                     */
     STORAGE_INVITE_REVOKED = 54, /* 410 invite_revoked                     */
@@ -265,9 +295,13 @@ enum storage_event_method {
     STORAGE_EVENT_MESSAGE_REACTED = 4,
     STORAGE_EVENT_CHANNEL_UPDATED = 5,
     STORAGE_EVENT_CONTACT_UPDATED = 6,
-    STORAGE_EVENT_RECEIPT = 7, /* live only */
-    STORAGE_EVENT_TYPING = 8,  /* live only */
-    STORAGE_EVENT_PRESENCE = 9 /* live only */
+    STORAGE_EVENT_RECEIPT = 7,  /* live only */
+    STORAGE_EVENT_TYPING = 8,   /* live only */
+    STORAGE_EVENT_PRESENCE = 9, /* live only */
+
+    /* live only, for workers: tokens of the user have ended, his sessions are
+     * to be looked at */
+    STORAGE_EVENT_TOKENS = 20
 };
 
 /*

@@ -51,6 +51,8 @@ static const struct {
     {KEY_REMOVAL,      check_removal,        "removals"     },
     {KEY_CONTACT,      check_contact,        "contacts"     },
     {KEY_PROFILE,      check_profile,        "profiles"     },
+    {KEY_ACCOUNT,      check_account,        "accounts"     },
+    {KEY_ENDED,        check_ended,          NULL           },
     {KEY_ACTIVE,       check_activity,       NULL           },
     {KEY_ONLINE,       check_activity,       NULL           },
     {KEY_SEARCH,       check_search,         NULL           },

@@ -141,6 +141,8 @@ void check_outcome_message(struct check *c, const struct record_outcome *o);
 void check_contact(struct check *c, struct str value);
 void check_removal(struct check *c, struct str value);
 void check_profile(struct check *c, struct str value);
+void check_account(struct check *c, struct str value);
+void check_ended(struct check *c, struct str value);
 void check_search(struct check *c, struct str value);
 void check_activity(struct check *c, struct str value);
 void check_indexed(struct check *c, struct str value);

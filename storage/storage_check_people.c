@@ -1,6 +1,6 @@
 /*
  * The part of `chatd check` that judges what users have of each other and say
- * of themselves: contacts, profiles with their index, removed devices.
+ * of themselves: contacts, profiles with their index, removed devices, accounts.
  */
 
 #include "storage_check.h"
@@ -87,6 +87,45 @@ check_profile(struct check *c, struct str value)
         if (!check_get(c, &k, &c->value)) {
             check_defect(c, CHECK_NAME, "the name is not in the index");
         }
+    }
+}
+
+
+/* Whoever has an account counts as one who has connected: his id is taken. */
+void
+check_account(struct check *c, struct str value)
+{
+    struct record_account a;
+    struct record_user u;
+    struct key k;
+
+    if (record_get_account(value, &a) != 0) {
+        check_defect(c, CHECK_VALUE, "damaged");
+    }
+
+    key_user(&k, c->at.first);
+
+    if (!check_get(c, &k, &c->value)
+        || record_get_user(buf_str(&c->value), &u) != 0) {
+        check_defect(c, CHECK_USER, "an account of nobody");
+
+    } else if ((u.flags & RECORD_USER_CONNECTED) == 0) {
+        check_defect(c, CHECK_NAME, "its user has not connected");
+    }
+}
+
+
+void
+check_ended(struct check *c, struct str value)
+{
+    uint64_t until;
+
+    if (record_get_u64(value, &until) != 0 || until == 0) {
+        check_defect(c, CHECK_VALUE, "damaged");
+    }
+
+    if (check_user(c, c->at.first) == NULL) {
+        check_defect(c, CHECK_USER, "an ended login of nobody");
     }
 }
 

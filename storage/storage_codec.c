@@ -213,8 +213,9 @@ storage_codec_put_result(struct chat_wire_writer *w,
 static bool
 method_known(unsigned method)
 {
-    return method >= STORAGE_EVENT_MESSAGE_NEW
-           && method <= STORAGE_EVENT_PRESENCE;
+    return (method >= STORAGE_EVENT_MESSAGE_NEW
+            && method <= STORAGE_EVENT_PRESENCE)
+           || method == STORAGE_EVENT_TOKENS;
 }
 
 int

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "storage_account.h"
 #include "storage_marker.h"
 #include "storage_outcome.h"
 #include "storage_presence.h"
@@ -398,6 +399,7 @@ touch_new(struct embedded *e, struct request *r, struct user *u)
 enum step
 touch_step(struct embedded *e, struct request *r)
 {
+    enum storage_status ended;
     const struct removal *w;
     struct device *d;
     struct user *u;
@@ -410,14 +412,24 @@ touch_step(struct embedded *e, struct request *r)
         return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    if (u->state == OBJECT_ABSENT) {
-        return request_answer(e, r, STORAGE_OK);
+    ended = account_check_token(u, r->op.cursor);
+
+    if (ended != STORAGE_OK) {
+        return request_answer(e, r, ended);
     }
 
     w = r->op.number == 0 ? NULL : removal_find(u, r->op.device);
 
     if (w != NULL && r->op.number < w->at / 1000 + (w->at % 1000 != 0)) {
         return request_answer(e, r, STORAGE_TOKEN_ENDED);
+    }
+
+    if (!u->connected) {
+        if (user_make(e, u, true) != 0) {
+            return request_poison(e, r);
+        }
+
+        request_pin(e, r, u, NULL);
     }
 
     presence_touch(e, u->number);

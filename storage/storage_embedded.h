@@ -30,6 +30,7 @@ struct channel;
 struct embedded;
 struct erase_list;
 struct filter_window;
+struct made_user;
 struct message;
 struct request;
 struct user;
@@ -74,6 +75,8 @@ struct request {
     bool outcome_owner;
     bool woken;
     struct buf outcome; /* the first answer, when this is a repeat */
+
+    uint8_t look; /* storage_account.c: enum account_look_state */
 
     /* Of the storage's own requests. */
     uint64_t user_number;
@@ -201,6 +204,10 @@ struct embedded {
     struct away_list away_list;
     struct map presence_writes; /* to be written behind */
     struct presence_write_list presence_write_list;
+
+    /* storage_account.c */
+    struct made_user *made, **made_last; /* a look may not see them */
+    unsigned n_looks;                    /* at work                 */
 
     uint8_t *subscribed; /* a bit a user number */
     size_t n_subscribed; /* bytes               */
@@ -334,6 +341,11 @@ enum step list_devices_step(struct embedded *e, struct request *r);
 enum step remove_device_step(struct embedded *e, struct request *r);
 enum step name_device_step(struct embedded *e, struct request *r);
 enum step touch_step(struct embedded *e, struct request *r);
+enum step sign_up_step(struct embedded *e, struct request *r);
+enum step get_account_step(struct embedded *e, struct request *r);
+enum step set_password_step(struct embedded *e, struct request *r);
+enum step rehash_step(struct embedded *e, struct request *r);
+enum step end_login_step(struct embedded *e, struct request *r);
 enum step presence_get_step(struct embedded *e, struct request *r);
 enum step presence_start_step(struct embedded *e, struct request *r);
 enum step create_invite_step(struct embedded *e, struct request *r);

@@ -35,6 +35,8 @@ static const struct key_shape key_shapes[] = {
     {KEY_ACTIVE,       8, 0, 0, 0                  },
     {KEY_ONLINE,       8, 0, 0, 0                  },
     {KEY_INDEXED,      0, 0, 0, 0                  },
+    {KEY_ACCOUNT,      8, 0, 0, 0                  },
+    {KEY_ENDED,        8, 0, 0, STORAGE_JTI_MAX    },
     {KEY_CLIENT,       4, 8, 0, STORAGE_ID_MAX     },
     {KEY_REQUEST,      4, 0, 0, STORAGE_ID_MAX     },
     {KEY_REVISION,     8, 8, 4, 0                  },
@@ -168,6 +170,21 @@ void
 key_online(struct key *k, uint64_t user)
 {
     key_prefix_number(k, KEY_ONLINE, user);
+}
+
+
+void
+key_account(struct key *k, uint64_t user)
+{
+    key_prefix_number(k, KEY_ACCOUNT, user);
+}
+
+
+void
+key_ended(struct key *k, uint64_t user, struct str jti)
+{
+    key_prefix_number(k, KEY_ENDED, user);
+    key_put_name(k, jti, STORAGE_JTI_MAX);
 }
 
 

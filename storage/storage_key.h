@@ -19,6 +19,8 @@
  *   'P' user(8)                        profile
  *   'A' user(8)                        when he was last active
  *   'O' user(8)                        mark of one who is online
+ *   'H' user(8)                        account
+ *   'J' user(8) jti                    until when an ended login is kept
  *   'S' text 0 user(8)                 a user id or name, folded
  *   'T'                                every user is in that index
  *   'D' day(4) user(8) sequence(8)     outcomes of client_ids in one batch
@@ -71,6 +73,8 @@ enum key_kind {
     KEY_PROFILE = 'P',
     KEY_ACTIVE = 'A',
     KEY_ONLINE = 'O',
+    KEY_ACCOUNT = 'H',
+    KEY_ENDED = 'J',
     KEY_SEARCH = 'S',
     KEY_INDEXED = 'T',
     KEY_CLIENT = 'D',
@@ -119,6 +123,8 @@ void key_removal(struct key *k, uint64_t user, struct str device);
 void key_profile(struct key *k, uint64_t user);
 void key_active(struct key *k, uint64_t user);
 void key_online(struct key *k, uint64_t user);
+void key_account(struct key *k, uint64_t user);
+void key_ended(struct key *k, uint64_t user, struct str jti);
 void key_search(struct key *k, struct str text, uint64_t user);
 void key_indexed(struct key *k);
 void key_contact(struct key *k, uint64_t user, uint64_t other);

@@ -13,6 +13,9 @@ static int load_user_devices(struct load_user *l, const struct reader *r,
 static int load_user_removals(struct load_user *l, const struct reader *r,
                               struct engine_iter *i);
 static int load_user_profile(struct load_user *l, const struct reader *r);
+static int load_user_account(struct load_user *l, const struct reader *r);
+static int load_user_endings(struct load_user *l, const struct reader *r,
+                             struct engine_iter *i);
 static int load_user_contacts(struct load_user *l, const struct reader *r,
                               struct engine_iter *i);
 static int load_user_device(struct load_user *l, const struct key_parts *key,
@@ -75,7 +78,13 @@ load_user_run(struct read_job *job, const struct reader *r)
         rc = load_user_contacts(l, r, i);
     }
     if (rc == 0) {
+        rc = load_user_endings(l, r, i);
+    }
+    if (rc == 0) {
         rc = load_user_profile(l, r);
+    }
+    if (rc == 0) {
+        rc = load_user_account(l, r);
     }
 
     r->ops->iter_close(i);
@@ -229,6 +238,67 @@ load_user_profile(struct load_user *l, const struct reader *r)
     }
 
     return rc < 0 ? -1 : 0;
+}
+
+
+static int
+load_user_account(struct load_user *l, const struct reader *r)
+{
+    struct record_account account;
+    struct key key;
+    int rc;
+
+    key_account(&key, l->number);
+    rc = r->ops->get(r->engine, key_str(&key), &l->account);
+
+    if (rc == 1 && record_get_account(buf_str(&l->account), &account) != 0) {
+        log_error("store: the account of user %llu is damaged",
+                  (unsigned long long) l->number);
+        rc = -1;
+    }
+
+    return rc < 0 ? -1 : 0;
+}
+
+
+/* One that were forgotten would be good again: too many are an error. */
+static int
+load_user_endings(struct load_user *l, const struct reader *r,
+                  struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    struct ending *w;
+    uint64_t until;
+    void *room;
+
+    key_prefix_number(&prefix, KEY_ENDED, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
+         r->ops->iter_next(i)) {
+        if (key_parse(r->ops->iter_key(i), &parts) != 0
+            || record_get_u64(r->ops->iter_value(i), &until) != 0
+            || l->n_endings == STATE_ENDINGS_MAX) {
+            return -1;
+        }
+
+        room = load_user_room(l->endings, sizeof(*w), l->n_endings,
+                              &l->endings_cap);
+        if (room == NULL) {
+            return -1;
+        }
+
+        l->endings = room;
+
+        w = &l->endings[l->n_endings++];
+        memset(w, 0, sizeof(*w));
+        w->until = until;
+        w->jti_len = (uint8_t) parts.name.len;
+        memcpy(w->jti, parts.name.data, parts.name.len);
+    }
+
+    return r->ops->iter_error(i);
 }
 
 

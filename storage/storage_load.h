@@ -26,7 +26,10 @@ struct load_user {
     struct device *devices; /* heap, owned */
     uint32_t n_removals, removals_cap;
     struct removal *removals; /* heap, owned */
-    struct buf profile;       /* the record; empty: none */
+    uint32_t n_endings, endings_cap;
+    struct ending *endings; /* heap, owned */
+    struct buf profile;     /* the record; empty: none */
+    struct buf account;     /* likewise                */
     uint32_t n_contacts, contacts_cap;
     struct contact *contacts; /* heap, owned */
 };

@@ -444,7 +444,16 @@ left_step(struct embedded *e, struct request *r)
 enum step
 presence_start_step(struct embedded *e, struct request *r)
 {
+    uint64_t latest;
+    struct away *a;
+
     e->presence_timeout_ms = r->op.limit * 1000ull;
+    latest = uv_now(e->loop) + e->presence_timeout_ms;
+
+    /* a shorter time counts for all, or the first would hold up the others */
+    for (a = TAILQ_FIRST(&e->away_list); a != NULL; a = TAILQ_NEXT(a, link)) {
+        a->until = a->until < latest ? a->until : latest;
+    }
 
     if (e->presence_started) {
         return request_answer(e, r, STORAGE_OK);

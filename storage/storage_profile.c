@@ -171,6 +171,18 @@ profile_change(struct embedded *e, struct user *u,
 }
 
 
+int
+profile_name(struct embedded *e, struct user *u, struct str name)
+{
+    struct record_profile was, p;
+
+    profile_of(u, &was);
+    p = was;
+    p.display_name = name;
+    return profile_change(e, u, &was, &p);
+}
+
+
 static enum step
 profile_answer(struct embedded *e, struct request *r, struct user *u, bool keep)
 {

@@ -15,5 +15,7 @@ void profile_index(struct embedded *e, const struct user *u, struct str text,
 /* The same for one who need not be in memory. */
 void profile_index_number(struct embedded *e, uint64_t user, struct str text,
                           bool in);
+/* The name he shows, for a user who is ready.  0, or -1. */
+int profile_name(struct embedded *e, struct user *u, struct str name);
 
 #endif

@@ -128,6 +128,18 @@ struct record_markers {
     uint64_t muted; /* until when, 0: not; then it is not written */
 };
 
+/* Flags of an account.  On disk: do not renumber. */
+#define RECORD_ACCOUNT_DISABLED 0x01
+#define RECORD_ACCOUNT_DELETED  0x02 /* the id is never given again */
+
+struct record_account {
+    uint8_t flags;
+    uint64_t created_at; /* ms since the epoch                               */
+    uint64_t epoch;      /* from 1; logins of a lower one have ended, except */
+    struct str kept;     /* this jti; empty: none                            */
+    struct str secret;   /* what the password is kept as                     */
+};
+
 struct record_device {
     uint64_t inbox_id; /* acknowledged up to here */
     uint64_t at;       /* ms since the epoch      */
@@ -166,7 +178,7 @@ struct record_outcome {
 void record_put_u32(struct buf *b, uint32_t v);
 int record_get_u32(struct str value, uint32_t *v);
 
-/* 'G', 'U', 'C', 'W', 'A', 'O' */
+/* 'G', 'U', 'C', 'W', 'A', 'O', 'J' */
 void record_put_u64(struct buf *b, uint64_t v);
 int record_get_u64(struct str value, uint64_t *v);
 
@@ -242,6 +254,8 @@ int record_get_contact(struct str value, struct record_contact *c);
 /* storage_record_invite.c */
 void record_put_invite(struct buf *b, const struct record_invite *i);
 int record_get_invite(struct str value, struct record_invite *i);
+void record_put_account(struct buf *b, const struct record_account *a);
+int record_get_account(struct str value, struct record_account *a);
 
 void record_put_outcome(struct buf *b, const struct record_outcome *o);
 int record_get_outcome(struct str value, struct record_outcome *o);

@@ -63,6 +63,11 @@ static const struct {
     [STORAGE_GET_INVITE] = {get_invite_step,     true,  false},
     [STORAGE_NAME_DEVICE] = {name_device_step,    false, true },
     [STORAGE_JOIN_INVITE] = {join_invite_step,    true,  true },
+    [STORAGE_SIGN_UP] = {sign_up_step,        false, true },
+    [STORAGE_GET_ACCOUNT] = {get_account_step,    false, true },
+    [STORAGE_SET_PASSWORD] = {set_password_step,   false, true },
+    [STORAGE_REHASH] = {rehash_step,         false, false},
+    [STORAGE_END_LOGIN] = {end_login_step,      false, false},
 };
 
 #define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "storage_account.h"
 #include "storage_load.h"
 
 /*
@@ -57,6 +58,7 @@ state_init(struct embedded *e)
     map_init(&e->channels_by_number, channel_number_key);
     lru_init(&e->users);
     lru_init(&e->channels);
+    e->made_last = &e->made;
     e->cached = 0;
 }
 
@@ -86,6 +88,7 @@ state_clear(struct embedded *e)
     map_clear(&e->users_by_number);
     map_clear(&e->channels_by_id);
     map_clear(&e->channels_by_number);
+    account_drop(e);
     state_init(e);
 }
 

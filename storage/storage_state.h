@@ -18,6 +18,9 @@
 /* Removed devices whose time is kept; likewise. */
 #define STATE_REMOVALS_MAX 256
 
+/* Ended logins that are kept. */
+#define STATE_ENDINGS_MAX 2048
+
 enum object_state {
     OBJECT_LOADING,
     OBJECT_READY,
@@ -49,6 +52,13 @@ struct removal {
     char id[STORAGE_ID_MAX];
 };
 
+/* A login that was ended. */
+struct ending {
+    uint64_t until; /* s since the epoch: its tokens have ended of themselves */
+    uint8_t jti_len;
+    char jti[STORAGE_JTI_MAX];
+};
+
 struct user {
     struct map_entry by_name, by_number;
     struct lru lru; /* in it while refs is 0 */
@@ -64,11 +74,14 @@ struct user {
     struct device *devices;
     struct removal *removals;
     struct str profile; /* the record, on the heap; empty: none */
+    struct str account; /* likewise                             */
+    struct ending *endings;
     struct contact *contacts;
     uint32_t n_contacts, contacts_cap;
     uint32_t refs;
     uint16_t n_devices, devices_cap;
     uint16_t n_removals, removals_cap;
+    uint16_t n_endings, endings_cap;
     uint8_t state; /* enum object_state */
     bool connected;
     bool dirty; /* a device is */

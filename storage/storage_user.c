@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "storage_account.h"
 #include "storage_load.h"
 #include "storage_profile.h"
 
@@ -180,7 +181,9 @@ user_parts(const struct user *u)
 
     return u->devices_cap * sizeof(*u->devices) + names
            + u->removals_cap * sizeof(*u->removals)
-           + u->contacts_cap * sizeof(*u->contacts) + u->profile.len;
+           + u->endings_cap * sizeof(*u->endings)
+           + u->contacts_cap * sizeof(*u->contacts) + u->profile.len
+           + u->account.len;
 }
 
 
@@ -214,7 +217,9 @@ user_free(struct embedded *e, struct user *u)
     e->cached -= user_parts(u);
     user_free_devices(u->devices, u->n_devices);
     free(u->removals);
+    free(u->endings);
     free((char *) u->profile.data);
+    free((char *) u->account.data);
     free(u->contacts);
     e->cached -= sizeof(*u);
     free(u);
@@ -268,8 +273,10 @@ user_load_done(struct embedded *e, struct read_job *job)
 
     user_free_devices(l->devices, l->n_devices);
     free(l->removals);
+    free(l->endings);
     free(l->contacts);
     buf_clear(&l->profile);
+    buf_clear(&l->account);
     free(l);
 }
 
@@ -349,8 +356,14 @@ user_fill(struct embedded *e, struct user *u, struct load_user *l)
     u->n_removals = (uint16_t) l->n_removals;
     u->removals_cap = (uint16_t) l->removals_cap;
     l->removals = NULL;
+    u->endings = l->endings;
+    u->n_endings = (uint16_t) l->n_endings;
+    u->endings_cap = (uint16_t) l->endings_cap;
+    l->endings = NULL;
     u->profile = buf_str(&l->profile);
     buf_init(&l->profile);
+    u->account = buf_str(&l->account);
+    buf_init(&l->account);
     u->contacts = l->contacts;
     u->n_contacts = l->n_contacts;
     u->contacts_cap = l->contacts_cap;
@@ -415,6 +428,7 @@ user_make(struct embedded *e, struct user *u, bool connected)
     u->connected = u->connected || connected;
 
     if (absent) {
+        account_made(e, u);
         key_user_name(&key, user_name(u));
         (void) embedded_record(e);
         record_put_u64(&e->record, u->number);

@@ -1277,3 +1277,177 @@ GET /x
 --- request
 GET /x
 --- response_body: plain
+
+
+
+=== TEST 85: chat_accounts maybe is refused
+--- http_config
+# bare
+    chat_accounts maybe;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_accounts": write "off", "on" or "on reserved=PREFIX" with the beginning of the ids that nobody may sign up with}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 86: chat_accounts off with a prefix is refused
+--- http_config
+# bare
+    chat_accounts off reserved=site-;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_accounts": write "off", "on" or "on reserved=PREFIX"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 87: chat_accounts with an empty prefix is refused
+--- http_config
+# bare
+    chat_accounts on reserved=;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_accounts": write "off", "on" or "on reserved=PREFIX"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 88: chat_accounts with a prefix that begins no id is refused
+--- http_config
+# bare
+    chat_accounts on reserved=a/b;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{of A-Z a-z 0-9 _ . @ + -}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 89: chat_accounts with another parameter is refused
+--- http_config
+# bare
+    chat_accounts on prefix=a;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_accounts": write "off", "on" or "on reserved=PREFIX"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 90: chat_accounts twice
+--- http_config
+# bare
+    chat_accounts on;
+    chat_accounts off;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"chat_accounts" directive is duplicate}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 91: chat_accounts without a secret to sign with
+--- http_config
+# bare
+    chat_workers unix:$TEST_NGINX_CHAT_RUN;
+--- config
+    location /v1/ { chat_api; chat_accounts on; }
+--- must_die: 1
+--- error_log eval
+[q{"chat_api" needs the key of its tokens}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 92: chat_token_lifetime 0 is refused
+--- http_config
+# bare
+    chat_token_lifetime 0;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"chat_token_lifetime" directive needs a time from "1s" to "365d": write for example "30d"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 93: chat_token_lifetime above a year is refused
+--- http_config
+# bare
+    chat_token_lifetime 366d;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"chat_token_lifetime" directive needs a time from "1s" to "365d"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 94: chat_token_lifetime ever is refused
+--- http_config
+# bare
+    chat_token_lifetime ever;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"chat_token_lifetime" directive needs a time from "1s" to "365d"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 95: chat_token_lifetime twice
+--- http_config
+# bare
+    chat_token_lifetime 1d;
+    chat_token_lifetime 2d;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"chat_token_lifetime" directive is duplicate}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 96: accounts at every level, and their bounds
+--- http_config
+# bare
+    chat_workers unix:$TEST_NGINX_CHAT_RUN;
+    chat_jwt_key $TEST_NGINX_CHAT_KEY;
+    chat_accounts on reserved=site-;
+    chat_token_lifetime 365d;
+--- config
+    chat_accounts off;
+    location /v1/ { chat_api; chat_accounts on reserved=a; chat_token_lifetime 1s; }
+    location /v2/ { chat_api; }
+    location = /x { return 200 "plain"; }
+--- request
+GET /x
+--- response_body: plain

@@ -27,10 +27,10 @@ MAGIC, VERSION = 0x54414843, 1
 FRAME_MAX = 32 << 20
 
 (HELLO, OPEN, READY, REFUSE, REQUEST, CALL, REPLY, PUSH, PAGE, CREDIT, CLOSED,
- END, VERIFY, VERIFIED, NOTICE, STATS) = range(1, 17)
+ END, VERIFY, VERIFIED, NOTICE, STATS, RENEWED) = range(1, 18)
 NAMES = ("", "HELLO", "OPEN", "READY", "REFUSE", "REQUEST", "CALL", "REPLY",
          "PUSH", "PAGE", "CREDIT", "CLOSED", "END", "VERIFY", "VERIFIED",
-         "NOTICE", "STATS")
+         "NOTICE", "STATS", "RENEWED")
 
 DRAINED = 22
 LARGE = 0x80
@@ -185,6 +185,13 @@ class Session:
         self.link.send(frame(VERIFY, number, struct.pack("<Q", self.handle)
                              + string(call.params.get("token", ""))))
 
+    def renewed(self, call):
+        """The connection goes on under the token with `jti` until `exp`."""
+        self.link.send(frame(RENEWED, self.handle, string(
+            call.params.get("jti", "")) + struct.pack(
+                "<QQ", call.params.get("iat", 0), call.params["exp"])))
+        return {}
+
     def stale(self, call):
         """Frames for handles that nobody has, or has any more."""
         text = string("x")
@@ -198,6 +205,7 @@ class Session:
                 + frame(REFUSE, handle, struct.pack("<HI", 503, 0) + text * 2)
                 + frame(END, handle, struct.pack("<H", 1008) + text)
                 + frame(VERIFY, 9, struct.pack("<Q", handle) + text)
+                + frame(RENEWED, handle, text + struct.pack("<QQ", 1, 2))
                 + frame(REPLY, (1 << 40) + handle % 97,
                         struct.pack("<QQ", handle, 0) + b"{}"))
         return {}
@@ -224,6 +232,11 @@ class Session:
             "verify": frame(VERIFY, 1, b""),
             "notice": frame(NOTICE, 0, b"\x09text"),
             "stats": frame(STATS, 0, struct.pack("<HI", 0, 99)),
+            "renewed": frame(RENEWED, self.handle, string("j" * 256)
+                             + struct.pack("<QQ", 1, 2)),
+            "token": frame(REPLY, call.number,
+                           struct.pack("<QQHII", self.handle, 0, 200, 0, 0)
+                           + text, flags=0x48),
         }[call.params["kind"]])
         return {} if call.params.get("answer") else None
 
@@ -273,8 +286,8 @@ class Session:
                                    for s in self.link.worker.sessions())}
 
     COMMANDS = {"fake." + f.__name__: f for f in (
-        die, drop, hold, release, push, page, sequence, end, verify, stale,
-        garbage, big, notice, stats, sleep, silent, refuse, who)}
+        die, drop, hold, release, push, page, sequence, end, verify, renewed,
+        stale, garbage, big, notice, stats, sleep, silent, refuse, who)}
 
 
 class Call:

@@ -22,7 +22,7 @@ import time
 
 MAGIC, VERSION = 0x54414843, 1
 (HELLO, OPEN, READY, REFUSE, REQUEST, CALL, REPLY, PUSH, PAGE, CREDIT, CLOSED, END, VERIFY, VERIFIED, NOTICE,
- STATS) = range(1, 17)
+ STATS, RENEWED) = range(1, 18)
 DRAINED = 22
 LARGE = 0x80
 RESUMED, AFTER, REFUSE_UNKNOWN = 1, 2, 4
@@ -213,7 +213,7 @@ class Nginx:
             link.send(DRAINED, id_=struct.unpack_from('<Q', r.data)[0], payload=struct.pack('<I', 1))
         handlers = {READY: self.on_ready, REFUSE: self.on_refuse, REPLY: self.on_reply, PUSH: self.on_push,
                     PAGE: self.on_page, END: self.on_end, VERIFY: self.on_verify, NOTICE: self.on_notice,
-                    STATS: self.on_stats}
+                    STATS: self.on_stats, RENEWED: self.on_renewed}
         if type_ == HELLO:
             _, _, _, _, _, generation, _, workers, index, _ = [r.number(code) for code in 'IHHIQQIHHQ']
             link.hello = {'generation': generation, 'workers': workers, 'index': index, 'error': r.text().decode()}
@@ -293,6 +293,9 @@ class Nginx:
         handle, token = r.number('Q'), r.text().decode()
         who = self.verify(token)
         link.send(VERIFIED, id_=id_, payload=struct.pack('<QH', handle, 200 if who else 401) + self.identity(*(who or ('', ''))))
+
+    def on_renewed(self, link, id_, r):
+        self.connections[id_].renewed = r.text().decode(), r.number('Q'), r.number('Q')
 
     def on_notice(self, link, id_, r):
         self.notices.append((r.number('B'), r.rest().decode()))
@@ -500,7 +503,10 @@ def test_renew(n, pool):
     n.verify = lambda token: ('alice', 'd1') if token == 'good' else None
     alice = n.open('alice', 'd1')
     check('renewed', n.call(alice, 'session.renew', token='good')['expires_at'] > time.time() * 1000)
+    check('taken over', alice.renewed[2] > time.time(), alice.renewed)
+    alice.renewed = None
     check('refused', n.call(alice, 'session.renew', token='bad')['code'] == 401)
+    check('nothing taken over', alice.renewed is None)
 
 
 def test_rate(n, pool):

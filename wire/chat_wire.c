@@ -386,6 +386,23 @@ chat_wire_get_identity(struct chat_wire_reader *r,
 
 
 void
+chat_wire_put_account(struct chat_wire_writer *w,
+                      const struct chat_wire_account *a)
+{
+    chat_wire_put_bytes(w, a->address, a->address_len);
+    chat_wire_put_bytes(w, a->reserved, a->reserved_len);
+    chat_wire_put_u64(w, a->lifetime_s);
+}
+
+void
+chat_wire_get_account(struct chat_wire_reader *r, struct chat_wire_account *a)
+{
+    a->address = chat_wire_get_bytes(r, &a->address_len);
+    a->reserved = chat_wire_get_bytes(r, &a->reserved_len);
+    a->lifetime_s = chat_wire_get_u64(r);
+}
+
+void
 chat_wire_put_limits(struct chat_wire_writer *w,
                      const struct chat_wire_limits *l)
 {

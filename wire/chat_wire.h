@@ -56,6 +56,7 @@
     X(VERIFIED, 14, "N")                                                       \
     X(NOTICE, 15, "W")                                                         \
     X(STATS, 16, "WS")                                                         \
+    X(RENEWED, 17, "W")                                                        \
     X(DRAINED, 22, "N")                                                        \
     X(OP, 32, "W")                                                             \
     X(RESULT, 33, "S")                                                         \
@@ -93,6 +94,11 @@ enum chat_wire_role {
 /* Of a REPLY: it counts in the next DRAINED of its connection. */
 #define CHAT_WIRE_LARGE 0x80
 
+/* CALL: about an account, possibly without a token; what an answer to it may
+ * be: nginx signs a token that says this.  Do not renumber. */
+#define CHAT_WIRE_ACCOUNT 0x40
+#define CHAT_WIRE_TOKEN   0x01
+
 /* Levels of a NOTICE.  Do not renumber. */
 enum chat_wire_level {
     CHAT_WIRE_LEVEL_ERROR = 1,
@@ -129,7 +135,8 @@ enum chat_wire_level {
     X(redis_failures, counter,                                                 \
       "connections and commands of Redis that failed")                         \
     X(redis_lag_us, gauge, "from a message to Redis until it came back in us") \
-    X(redis_users, gauge, "users online at other machines")
+    X(redis_users, gauge, "users online at other machines")                    \
+    X(turn_us, gauge, "longest turn of the loop of the last minute in us")
 
 enum chat_wire_counter {
 #define CHAT_WIRE_COUNTER(name, kind, help) CHAT_WIRE_COUNTER_##name,
@@ -303,6 +310,20 @@ void chat_wire_put_resource(struct chat_wire_writer *w,
                             const struct chat_wire_resource *q);
 void chat_wire_get_resource(struct chat_wire_reader *r,
                             struct chat_wire_resource *q);
+
+/* In a CALL with CHAT_WIRE_ACCOUNT, behind the resource, before the body. */
+struct chat_wire_account {
+    const unsigned char *address; /* the client's, as text                 */
+    size_t address_len;
+    const unsigned char *reserved; /* prefix that signing up refuses        */
+    size_t reserved_len;
+    uint64_t lifetime_s; /* of a token made here                           */
+};
+
+void chat_wire_put_account(struct chat_wire_writer *w,
+                           const struct chat_wire_account *a);
+void chat_wire_get_account(struct chat_wire_reader *r,
+                           struct chat_wire_account *a);
 
 void chat_wire_put_limits(struct chat_wire_writer *w,
                           const struct chat_wire_limits *l);

@@ -5,6 +5,9 @@
 
 #include "account.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "call.h"
 #include "front.h"
 #include "session.h"
@@ -57,20 +60,87 @@ handle_renew(struct call *c, const struct origin *o, struct storage_op *op)
     }
 }
 
+/* A token that nginx has found good, while the storage is asked about it. */
+struct renewal {
+    struct call *call;
+    uint64_t issued_at;
+    uint64_t expires_at;
+    struct str jti;
+    char jti_text[];
+};
+
+static struct session *
+session_of(const struct call *c)
+{
+    return c->request->link == NULL
+               ? NULL
+               : session_find(c->request->link, c->request->handle);
+}
+
+static void
+renew_done(const struct storage_result *r, void *data)
+{
+    struct renewal *w = data;
+    struct call *c = w->call;
+    struct session *s = session_of(c);
+    struct token_claims t = {
+        .jti = w->jti, .issued_at = w->issued_at, .expires_at = w->expires_at};
+
+    if (r->status != STORAGE_OK) {
+        call_fail_status(c, r->status);
+    } else if (s == NULL || s->ended) {
+        call_fail(c, CHAT_ERROR_TOKEN, STR("token"));
+    } else if (session_set_token(s, w->jti, w->issued_at) != 0) {
+        call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
+    } else {
+        front_renewed(c->request->link, c->request->handle, &t);
+        reply_number(c, STR("{\"expires_at\":"), w->expires_at * 1000);
+    }
+    free(w);
+}
+
+/* Only the storage knows which tokens have ended. */
+static void
+renew(struct call *c, const struct session *s, const struct token_claims *t)
+{
+    struct storage_op op = {
+        .type = STORAGE_TOUCH,
+        .flags = STORAGE_KNOWN,
+        .user = session_user(s),
+        .device = t->device,
+        .number = t->device.len == 0 ? 0 : t->issued_at,
+        .cursor = t->jti,
+    };
+    struct renewal *w = malloc(sizeof(*w) + t->jti.len);
+
+    if (w == NULL) {
+        call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
+        return;
+    }
+    w->call = c;
+    w->issued_at = op.number;
+    w->expires_at = t->expires_at;
+    w->jti = (struct str){w->jti_text, t->jti.len};
+    if (t->jti.len != 0) {
+        memcpy(w->jti_text, t->jti.data, t->jti.len);
+    }
+    storage_submit(c->request->worker->storage, &op, renew_done, w);
+}
+
 void
 account_verified(struct call *c, const struct account_token *t)
 {
-    struct session *s = NULL;
+    struct session *s = session_of(c);
+    const struct token_claims *claims = &t->claims;
 
-    if (c->request->link != NULL) {
-        s = session_find(c->request->link, c->request->handle);
-    }
-    if (s == NULL || !t->good || !str_eq(t->user, session_user(s))
-        || (t->device.len != 0 && !str_eq(t->device, session_device(s)))) {
+    if (s == NULL || s->ended || !t->good
+        || !str_eq(claims->user, session_user(s))
+        || (claims->device.len != 0
+            && !str_eq(claims->device, session_device(s)))) {
         call_fail(c, CHAT_ERROR_TOKEN, STR("token"));
         return;
     }
-    reply_number(c, STR("{\"expires_at\":"), t->expires_at * 1000);
+    renew(c, s, claims);
 }
 
 static const struct method methods[] = {

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "call.h"
 #include "str.h"
 
-struct call;
 struct family;
 
 extern const struct family account_family;
@@ -21,9 +21,7 @@ extern const struct family account_family;
  */
 struct account_token {
     bool good;
-    struct str user;
-    struct str device;
-    uint64_t expires_at;
+    struct token_claims claims;
 };
 
 void account_verified(struct call *c, const struct account_token *t);

@@ -21,8 +21,7 @@
 #define BATCH_ANSWERS_MAX ((size_t) 24 << 20)
 #define SMALL_ANSWER      ((size_t) 64 << 10)
 
-#define REQUEST_ID_SIZE 48
-#define ERROR_SIZE      256 /* of an error without its data */
+#define ERROR_SIZE 256 /* of an error without its data */
 
 #define HEAD STR("{\"jsonrpc\":\"2.0\",\"id\":")
 
@@ -61,6 +60,9 @@ static const enum chat_error status_errors[] = {
     [STORAGE_INVITE_REVOKED] = CHAT_ERROR_INVITE_REVOKED,
     [STORAGE_INVITE_USED_UP] = CHAT_ERROR_INVITE_USED_UP,
     [STORAGE_INVITES_FULL] = CHAT_ERROR_INVITES_FULL,
+    [STORAGE_TAKEN] = CHAT_ERROR_TAKEN,
+    [STORAGE_NO_ACCOUNT] = CHAT_ERROR_NO_ACCOUNT,
+    [STORAGE_DISABLED] = CHAT_ERROR_DISABLED,
 };
 
 #define N_STATUS_ERRORS (sizeof(status_errors) / sizeof(status_errors[0]))
@@ -318,6 +320,15 @@ call_reply_wait(struct call *c, uint64_t after, struct str result)
 }
 
 void
+call_reply_token(struct call *c, const struct token_claims *t)
+{
+    if (c->request->link != NULL) {
+        resource_reply_token(c->request, t);
+    }
+    request_release(c->request);
+}
+
+void
 call_reply(struct call *c, struct str result)
 {
     call_reply_at(c, 0, result);
@@ -361,10 +372,18 @@ submit_done(const struct storage_result *r, void *data)
     }
 }
 
+size_t
+call_id(const struct call *c, const struct origin *o, char out[CALL_ID_SIZE])
+{
+    return (size_t) snprintf(out, CALL_ID_SIZE, "%016" PRIx64 "-%" PRIx64 "-%x",
+                             front_instance(o->link), o->number,
+                             (unsigned) (c - c->request->calls));
+}
+
 void
 call_submit(struct call *c, const struct origin *o, struct storage_op *op)
 {
-    char id[REQUEST_ID_SIZE];
+    char id[CALL_ID_SIZE];
 
     op->type = c->method->op;
     op->user = o->user;
@@ -375,11 +394,9 @@ call_submit(struct call *c, const struct origin *o, struct storage_op *op)
         op->flags |= STORAGE_REPLAYED;
     }
     if (op->client_id.len == 0 && storage_op_changes(op->type)) {
-        int len = snprintf(id, sizeof(id), "%016" PRIx64 "-%" PRIx64 "-%x",
-                           front_instance(o->link), o->number,
-                           (unsigned) (c - c->request->calls));
+        size_t len = call_id(c, o, id);
 
-        op->request_id = (struct str){id, (size_t) len};
+        op->request_id = (struct str){id, len};
     }
     if (!c->method->pages || pages_take(c, o, op)) {
         call_submit_kept(c, op);

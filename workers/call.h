@@ -52,7 +52,17 @@ struct worker;
     X(INTERNAL, -32603, "internal", "internal error")                          \
     X(TOKEN, 401, "token_invalid",                                             \
       "the token is not good for this user and device")                        \
-    X(TOKEN_ENDED, 401, "token_ended", "the device was removed")               \
+    X(TOKEN_ENDED, 401, "token_ended",                                         \
+      "the log-in was ended or the device removed")                            \
+    X(CREDENTIALS, 401, "bad_credentials", "user or password is wrong")        \
+    X(PASSWORD, 403, "wrong_password", "the password is wrong")                \
+    X(DISABLED, 403, "account_disabled", "the account is disabled")            \
+    X(NO_ACCOUNT, 403, "no_account", "the user has no account here")           \
+    X(FOREIGN, 403, "token_foreign", "no log-in here has made this token")     \
+    X(NO_JTI, 403, "token_without_jti",                                        \
+      "a token without jti cannot be ended here")                              \
+    X(RESERVED, 403, "user_reserved",                                          \
+      "ids that begin like this one are reserved")                             \
     X(NOT_ALLOWED, 403, "not_allowed", "your role does not allow this")        \
     X(NOT_GROUP, 403, "not_a_group", "a direct channel cannot be changed")     \
     X(BLOCKED, 403, "blocked", "this user does not want to hear from you")     \
@@ -75,6 +85,8 @@ struct worker;
       "a message has at most 20 different reactions, each of 100 users")       \
     X(REVISIONS_FULL, 409, "too_many_edits",                                   \
       "a message is edited at most 10000 times")                               \
+    X(TAKEN, 409, "user_taken",                                                \
+      "this user id is taken, perhaps in other case")                          \
     X(AHEAD, 409, "cursor_ahead", "the cursor is larger than the newest id")   \
     X(NO_ROUTE, 404, "not_found", "there is no such resource")                 \
     X(BAD_ROUTE, 405, "method_not_allowed", "the resource has no such method") \
@@ -86,6 +98,7 @@ struct worker;
     X(BATCH_ANSWER, 413, "batch_answer_too_large",                             \
       "the answers of the batch are too large together; ask one by one")       \
     X(LIMITED, 429, "rate_limited", "too many requests")                       \
+    X(BUSY, 503, "busy", "too many log-ins at once; nothing was done")         \
     X(UNAVAILABLE, 503, "unavailable",                                         \
       "not known whether it was stored; the same client_id is safe")
 
@@ -119,6 +132,26 @@ struct origin {
     struct str user;
     struct str device; /* empty: none */
     struct resource resource;
+    const struct origin_account *account; /* NULL: not about one */
+};
+
+/* What a request about an account comes with. */
+struct origin_account {
+    struct str jti; /* of its token; empty: none           */
+    uint64_t issued_at;
+    uint64_t expires_at;
+    struct str address;  /* as text                             */
+    struct str reserved; /* prefix; empty: none                 */
+    uint64_t lifetime_s; /* of a new token                      */
+};
+
+/* What a token made here says; its device is never empty. */
+struct token_claims {
+    struct str user;
+    struct str device;
+    struct str jti;
+    uint64_t issued_at;
+    uint64_t expires_at;
 };
 
 enum param_type {
@@ -234,6 +267,11 @@ void call_request_started(struct request *r);
 /* Closes a request that no request struct could be made for. */
 void call_request_refuse(const struct origin *o, enum chat_error error);
 
+/* What makes a change unique that has no client_id; its length. */
+#define CALL_ID_SIZE 48
+size_t call_id(const struct call *c, const struct origin *o,
+               char out[CALL_ID_SIZE]);
+
 /* Sends the op to the storage, with the user and what makes it unique. */
 void call_submit(struct call *c, const struct origin *o, struct storage_op *op);
 
@@ -252,6 +290,9 @@ void call_fail_status(struct call *c, enum storage_status status);
  */
 void call_reply_events(struct call *c, bool after_given, uint64_t after);
 void call_reply_wait(struct call *c, uint64_t after, struct str result);
+
+/* Of a resource: answered with a token that nginx makes. */
+void call_reply_token(struct call *c, const struct token_claims *t);
 
 /* What a client hears of an error. */
 struct chat_error_text {

@@ -119,6 +119,7 @@ on_open(struct peer *p, const struct chat_wire_header *h,
         .handle = h->id,
         .user = front_str(id.user, id.user_len),
         .device = front_str(id.device, id.device_len),
+        .jti = front_str(id.jti, id.jti_len),
         .issued_at = id.issued_at,
         .after = chat_wire_get_u64(r),
         .heartbeat_s = limits.heartbeat_s,
@@ -225,9 +226,14 @@ on_verified(struct peer *p, uint64_t number, struct chat_wire_reader *r)
     if (chat_wire_end(r) != 0) {
         return -1;
     }
-    t.user = front_str(id.user, id.user_len);
-    t.device = front_str(id.device, id.device_len);
-    t.expires_at = id.expires_at;
+    t.good = t.good && id.jti_len <= STORAGE_JTI_MAX;
+    t.claims = (struct token_claims){
+        .user = front_str(id.user, id.user_len),
+        .device = front_str(id.device, id.device_len),
+        .jti = front_str(id.jti, id.jti_len),
+        .issued_at = id.issued_at,
+        .expires_at = id.expires_at,
+    };
 
     /* the questions of one batch share its number and are answered in order */
     for (v = TAILQ_FIRST(&p->verifies); v != NULL; v = TAILQ_NEXT(v, link)) {

@@ -23,6 +23,7 @@ struct front;
 struct request;
 struct session_link;
 struct settings;
+struct token_claims;
 struct worker;
 
 struct front *front_create(struct worker *w); /* NULL: out of memory */
@@ -75,6 +76,7 @@ struct front_answer {
     bool after_given;
     bool tagged; /* nginx makes an ETag of the text */
     uint64_t after;
+    const struct token_claims *token; /* NULL: none */
 };
 
 void front_answer(struct session_link *l, const struct request *r,
@@ -90,6 +92,10 @@ void front_reply_nothing(struct session_link *l, uint64_t number,
  * when out of memory.
  */
 int front_verify(struct session_link *l, struct call *c, struct str token);
+
+/* The connection goes on under the token that was verified. */
+void front_renewed(struct session_link *l, uint64_t handle,
+                   const struct token_claims *t);
 
 /* The random number of the nginx process behind a link. */
 uint64_t front_instance(struct session_link *l);

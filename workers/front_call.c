@@ -9,12 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "call.h"
+#include "login.h"
 #include "method.h"
 #include "route.h"
 #include "worker.h"
 
-#define RETRY_AFTER_S 1
+#define RETRY_AFTER_S  1
+#define ADDRESS_MAX    128
+#define LIFETIME_MAX_S 31536000 /* a year */
 
 /* What is called: a resource, or JSON-RPC in the body. */
 struct subject {
@@ -27,6 +32,7 @@ struct gate {
     TAILQ_ENTRY(gate) link;
     struct peer *peer;
     struct origin origin;
+    struct origin_account account; /* where origin.account is set */
     struct subject subject;
     char bytes[]; /* of all their strings */
 };
@@ -37,6 +43,7 @@ front_check_identity(const struct chat_wire_identity *id)
 {
     return id->user_len == 0 || id->user_len > STORAGE_ID_MAX
                    || id->device_len > STORAGE_ID_MAX
+                   || id->jti_len > STORAGE_JTI_MAX
                ? -1
                : 0;
 }
@@ -54,7 +61,10 @@ refuse(struct peer *p, uint64_t number, enum storage_status status)
 {
     if (status == STORAGE_TOKEN_ENDED) {
         front_refuse(&p->sessions, number, 401, 0, STR("token_ended"),
-                     STR("the device was removed"));
+                     STR("the log-in was ended or the device removed"));
+    } else if (status == STORAGE_DISABLED) {
+        front_refuse(&p->sessions, number, 403, 0, STR("account_disabled"),
+                     STR("the account is disabled"));
     } else {
         front_refuse(&p->sessions, number, 503, RETRY_AFTER_S,
                      STR("unavailable"),
@@ -72,6 +82,26 @@ receive(struct origin *o, const struct subject *s)
     }
 }
 
+/* Bodies may hold passwords. */
+static void
+gate_free(struct gate *g)
+{
+    const struct str *body = &g->subject.route.body;
+
+    if (g->origin.account != NULL && body->len != 0) {
+        OPENSSL_cleanse((char *) body->data, body->len);
+    }
+    free(g);
+}
+
+static bool
+was_done(const struct gate *g, enum storage_status status)
+{
+    return status == STORAGE_TOKEN_ENDED && g->origin.account != NULL
+           && g->origin.replays != 0
+           && login_may_have_ended(g->subject.route.path);
+}
+
 static void
 gate_done(const struct storage_result *r, void *data)
 {
@@ -79,13 +109,13 @@ gate_done(const struct storage_result *r, void *data)
 
     if (g->peer != NULL) {
         TAILQ_REMOVE(&g->peer->gates, g, link);
-        if (r->status == STORAGE_OK) {
+        if (r->status == STORAGE_OK || was_done(g, r->status)) {
             receive(&g->origin, &g->subject);
         } else {
             refuse(g->peer, g->origin.number, r->status);
         }
     }
-    free(g);
+    gate_free(g);
 }
 
 static void
@@ -111,11 +141,16 @@ static struct gate *
 gate_create(struct peer *p, const struct origin *o, const struct subject *s)
 {
     const struct route_request *q = &s->route;
-    struct gate *g = malloc(sizeof(*g) + o->user.len + o->device.len
-                            + q->method.len + q->path.len + q->args.len
-                            + q->last_event_id.len + q->body.len);
+    struct origin_account a = {0};
+    struct gate *g;
     char *at;
 
+    if (o->account != NULL) {
+        a = *o->account;
+    }
+    g = malloc(sizeof(*g) + o->user.len + o->device.len + q->method.len
+               + q->path.len + q->args.len + q->last_event_id.len + q->body.len
+               + a.jti.len + a.address.len + a.reserved.len);
     if (g == NULL) {
         return NULL;
     }
@@ -124,6 +159,11 @@ gate_create(struct peer *p, const struct origin *o, const struct subject *s)
     g->origin = *o;
     g->origin.user = keep(&at, o->user);
     g->origin.device = keep(&at, o->device);
+    g->account = a;
+    g->account.jti = keep(&at, a.jti);
+    g->account.address = keep(&at, a.address);
+    g->account.reserved = keep(&at, a.reserved);
+    g->origin.account = o->account == NULL ? NULL : &g->account;
     g->subject.resource = s->resource;
     g->subject.route.method = keep(&at, q->method);
     g->subject.route.path = keep(&at, q->path);
@@ -135,14 +175,23 @@ gate_create(struct peer *p, const struct origin *o, const struct subject *s)
 }
 
 static void
-get_subject(struct chat_wire_reader *r, bool resource, struct subject *s)
+get_subject(struct chat_wire_reader *r, uint8_t flags, struct subject *s,
+            struct origin_account *account)
 {
     struct chat_wire_resource q = {0};
+    struct chat_wire_account a;
+    bool resource = (flags & CHAT_WIRE_RESOURCE) != 0;
     const unsigned char *body;
     size_t len;
 
     if (resource) {
         chat_wire_get_resource(r, &q);
+    }
+    if ((flags & CHAT_WIRE_ACCOUNT) != 0) {
+        chat_wire_get_account(r, &a);
+        account->address = front_str(a.address, a.address_len);
+        account->reserved = front_str(a.reserved, a.reserved_len);
+        account->lifetime_s = a.lifetime_s;
     }
     body = chat_wire_get_rest(r, &len);
     *s = (struct subject){
@@ -157,6 +206,19 @@ get_subject(struct chat_wire_reader *r, bool resource, struct subject *s)
     };
 }
 
+static int
+check_account(uint8_t flags, const struct origin_account *a)
+{
+    if ((flags & CHAT_WIRE_ACCOUNT) == 0) {
+        return 0;
+    }
+    return (flags & CHAT_WIRE_RESOURCE) == 0 || a->address.len > ADDRESS_MAX
+                   || a->reserved.len > STORAGE_ID_MAX || a->lifetime_s == 0
+                   || a->lifetime_s > LIFETIME_MAX_S
+               ? -1
+               : 0;
+}
+
 int
 front_call(struct peer *p, const struct chat_wire_header *h,
            struct chat_wire_reader *r)
@@ -164,16 +226,25 @@ front_call(struct peer *p, const struct chat_wire_header *h,
     struct chat_wire_identity id;
     struct chat_wire_limits limits;
     struct storage_op op = {.type = STORAGE_TOUCH};
+    struct origin_account account = {0};
     struct origin o;
     struct subject subject;
     struct gate *g;
+    bool anonymous;
 
     chat_wire_get_identity(r, &id);
     chat_wire_get_limits(r, &limits);
-    get_subject(r, (h->flags & CHAT_WIRE_RESOURCE) != 0, &subject);
-    if (chat_wire_end(r) != 0 || front_check_identity(&id) != 0) {
+    get_subject(r, h->flags, &subject, &account);
+    if (chat_wire_end(r) != 0 || check_account(h->flags, &account) != 0) {
         return -1;
     }
+    anonymous = (h->flags & CHAT_WIRE_ACCOUNT) != 0 && id.user_len == 0;
+    if (!anonymous && front_check_identity(&id) != 0) {
+        return -1;
+    }
+    account.jti = front_str(id.jti, id.jti_len);
+    account.issued_at = id.issued_at;
+    account.expires_at = id.expires_at;
     front_count_replay(p, h);
     o = (struct origin){
         .worker = p->front->worker,
@@ -185,12 +256,20 @@ front_call(struct peer *p, const struct chat_wire_header *h,
         .burst = limits.burst,
         .user = front_str(id.user, id.user_len),
         .device = front_str(id.device, id.device_len),
+        .account = (h->flags & CHAT_WIRE_ACCOUNT) != 0 ? &account : NULL,
     };
 
+    if (anonymous) {
+        o.user = STR("");
+        o.device = STR("");
+        receive(&o, &subject);
+        return 0;
+    }
     op.user = o.user;
     op.device = o.device;
     op.number = o.device.len == 0 ? 0 : id.issued_at;
-    if (op.number == 0) {
+    op.cursor = account.jti;
+    if (op.number == 0 && op.cursor.len == 0) {
         storage_submit(o.worker->storage, &op, touch_done, NULL);
         receive(&o, &subject);
         return 0;

@@ -188,6 +188,27 @@ front_reply(struct session_link *l, const struct request *r, uint64_t inbox_id,
     link_end(p->link);
 }
 
+static struct chat_wire_identity
+identity_of(const struct token_claims *t)
+{
+    return (struct chat_wire_identity){
+        .user = (const unsigned char *) t->user.data,
+        .user_len = t->user.len,
+        .device = (const unsigned char *) t->device.data,
+        .device_len = t->device.len,
+        .jti = (const unsigned char *) t->jti.data,
+        .jti_len = t->jti.len,
+        .issued_at = t->issued_at,
+        .expires_at = t->expires_at,
+    };
+}
+
+static size_t
+identity_size(const struct token_claims *t)
+{
+    return 3 * 4 + t->user.len + t->device.len + t->jti.len + 2 * 8;
+}
+
 void
 front_answer(struct session_link *l, const struct request *r,
              const struct front_answer *a, struct str text)
@@ -197,16 +218,23 @@ front_answer(struct session_link *l, const struct request *r,
         (uint8_t) (CHAT_WIRE_RESOURCE | (a->events ? CHAT_WIRE_EVENTS : 0)
                    | (a->wait ? CHAT_WIRE_WAIT : 0)
                    | (a->after_given ? CHAT_WIRE_AFTER : 0)
-                   | (a->tagged ? CHAT_WIRE_TAGGED : 0));
+                   | (a->tagged ? CHAT_WIRE_TAGGED : 0)
+                   | (a->token != NULL ? CHAT_WIRE_TOKEN : 0));
+    size_t token_size = a->token == NULL ? 0 : identity_size(a->token);
+    struct chat_wire_identity id;
     struct chat_wire_writer *w =
         link_begin(p->link, CHAT_WIRE_REPLY, flags, 0, r->number,
-                   16 + 2 + 4 + 4 + a->allow.len + text.len);
+                   16 + 2 + 4 + 4 + a->allow.len + token_size + text.len);
 
     chat_wire_put_u64(w, r->handle);
     chat_wire_put_u64(w, a->after);
     chat_wire_put_u16(w, (uint16_t) a->status);
     chat_wire_put_u32(w, a->seconds);
     chat_wire_put_bytes(w, a->allow.data, a->allow.len);
+    if (a->token != NULL) {
+        id = identity_of(a->token);
+        chat_wire_put_identity(w, &id);
+    }
     chat_wire_put_raw(w, text.data, text.len);
     link_end(p->link);
 }
@@ -255,6 +283,20 @@ front_verify(struct session_link *l, struct call *c, struct str token)
     chat_wire_put_bytes(w, token.data, token.len);
     link_end(p->link);
     return 0;
+}
+
+void
+front_renewed(struct session_link *l, uint64_t handle,
+              const struct token_claims *t)
+{
+    struct peer *p = front_peer(l);
+    struct chat_wire_writer *w = link_begin(p->link, CHAT_WIRE_RENEWED, 0, 0,
+                                            handle, 4 + t->jti.len + 2 * 8);
+
+    chat_wire_put_bytes(w, t->jti.data, t->jti.len);
+    chat_wire_put_u64(w, t->issued_at);
+    chat_wire_put_u64(w, t->expires_at);
+    link_end(p->link);
 }
 
 /* Out: notices and counters */
@@ -335,6 +377,7 @@ own_stats(struct front *f, uint64_t *v)
     v[CHAT_WIRE_COUNTER_behind] = c->behind;
     v[CHAT_WIRE_COUNTER_pages] = c->pages;
     v[CHAT_WIRE_COUNTER_replays] = c->replays;
+    v[CHAT_WIRE_COUNTER_turn_us] = c->turn_us;
     for (p = TAILQ_FIRST(&f->peers); p != NULL;
          p = TAILQ_NEXT(p, link_of_front)) {
         v[CHAT_WIRE_COUNTER_queue_bytes] += link_queued(p->link);

@@ -381,7 +381,10 @@ method_take_rate(const struct origin *o)
     if (o->replays != 0) {
         return 0;
     }
-    wait = rate_take(o->worker->rate, o->user, o->rate, o->burst, now);
+    wait = rate_take(
+        o->worker->rate,
+        o->user.len == 0 && o->account != NULL ? o->account->address : o->user,
+        o->rate, o->burst, now);
     if (wait != 0 && o->session != NULL) {
         o->session->limited_until_ms = now + wait * 1000ull;
     }

@@ -121,6 +121,14 @@ resource_reply(const struct request *r, struct str result)
 }
 
 void
+resource_reply_token(const struct request *r, const struct token_claims *t)
+{
+    struct front_answer a = {.status = r->resource.status, .token = t};
+
+    front_answer(r->link, r, &a, STR(""));
+}
+
+void
 resource_reply_events(const struct request *r, bool after_given, uint64_t after)
 {
     struct front_answer a = {

@@ -20,6 +20,8 @@ void resource_fail(const struct request *r, enum chat_error error,
 void resource_fail_method(const struct request *r, struct str allow);
 
 /* See call.h. */
+void resource_reply_token(const struct request *r,
+                          const struct token_claims *t);
 void resource_reply_events(const struct request *r, bool after_given,
                            uint64_t after);
 void resource_reply_wait(const struct request *r, uint64_t after,

@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "call.h"
 #include "json.h"
+#include "login.h"
 #include "method.h"
 #include "resource.h"
 #include "utf8.h"
@@ -28,6 +31,7 @@ enum route_kind {
     ROUTE_EVENTS, /* not a method: the stream of a connection          */
     ROUTE_TAGGED, /* the answer has an ETag                            */
     ROUTE_REMOVE, /* the parameter `remove` is true                    */
+    ROUTE_LOGIN,  /* not a method; only where there are accounts       */
 };
 
 struct route {
@@ -88,6 +92,11 @@ static const struct route routes[] = {
     {"DELETE", "devices/{device}",                                  "device.remove",   204, ROUTE_CALL  },
     {"GET",    "presence",                                          "presence.get",    200, ROUTE_CALL  },
     {"GET",    "ping",                                              "ping",            200, ROUTE_CALL  },
+    {"POST",   "signup",                                            "signup",          201, ROUTE_LOGIN },
+    {"POST",   "login",                                             "login",           200, ROUTE_LOGIN },
+    {"POST",   "token",                                             "token",           200, ROUTE_LOGIN },
+    {"POST",   "logout",                                            "logout",          204, ROUTE_LOGIN },
+    {"POST",   "password",                                          "password",        204, ROUTE_LOGIN },
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -101,6 +110,7 @@ struct params {
     size_t text_len;
     uint16_t wait_s;
     bool wait_allowed;
+    bool body_only; /* what is secret must not stand in a query  */
     struct str at_fault;
     uint32_t n_nodes;
     uint32_t cap_nodes;
@@ -200,7 +210,8 @@ is_method(const struct route *r, struct str method)
 
 /* NULL: none; *allow is empty then, or tells the methods of the path. */
 static const struct route *
-find_route(const struct route_request *q, struct match *m, struct buf *allow)
+find_route(const struct origin *o, const struct route_request *q,
+           struct match *m, struct buf *allow)
 {
     struct str path = q->path;
 
@@ -211,7 +222,8 @@ find_route(const struct route_request *q, struct match *m, struct buf *allow)
     for (unsigned i = 0; i < N_ROUTES; i++) {
         const struct route *r = &routes[i];
 
-        if (!match_path(r->path, path, m)) {
+        if ((r->kind == ROUTE_LOGIN) != (o->account != NULL)
+            || !match_path(r->path, path, m)) {
             continue;
         }
         if (is_method(r, q->method)) {
@@ -435,7 +447,10 @@ take_args(struct params *p, const struct route_request *q)
             || is_named(name, "device")) {
             continue;
         }
-        if (p->wait_allowed && str_eq(name, STR("wait"))) {
+        if (p->body_only) {
+            p->at_fault = name;
+            error = CHAT_ERROR_UNKNOWN_PARAM;
+        } else if (p->wait_allowed && str_eq(name, STR("wait"))) {
             error = take_wait(p, value);
         } else if (p->method != &events_method || q->last_event_id.len == 0
                    || !str_eq(name, STR("after"))) {
@@ -526,6 +541,42 @@ params_create(const struct route_request *q)
     return p;
 }
 
+static const struct method *
+method_of(const struct route *r)
+{
+    struct str name;
+
+    if (r->name == NULL) {
+        return &events_method;
+    }
+    name = (struct str){r->name, strlen(r->name)};
+    if (r->kind != ROUTE_LOGIN) {
+        return method_find(name);
+    }
+    for (unsigned i = 0; i < login_family.n; i++) {
+        const struct method *m = &login_family.methods[i];
+
+        if (str_eq(name, (struct str){m->name, strlen(m->name)})) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+/* The copies that were made of a password on its way in. */
+static void
+forget_secrets(const struct params *p, struct str body)
+{
+    for (const struct json *v = p->object.child; v != NULL; v = v->next) {
+        if (v->type == JSON_STRING && v->text.len != 0) {
+            OPENSSL_cleanse((char *) v->text.data, v->text.len);
+        }
+    }
+    if (body.len != 0) {
+        OPENSSL_cleanse((char *) body.data, body.len);
+    }
+}
+
 static void
 start(struct origin *o, const struct route_request *q, const struct route *r,
       const struct match *m)
@@ -538,10 +589,9 @@ start(struct origin *o, const struct route_request *q, const struct route *r,
         call_request_refuse(o, CHAT_ERROR_UNAVAILABLE);
         return;
     }
-    p->method = r->name == NULL
-                    ? &events_method
-                    : method_find((struct str){r->name, strlen(r->name)});
+    p->method = method_of(r);
     p->wait_allowed = r->kind == ROUTE_WAIT;
+    p->body_only = r->kind == ROUTE_LOGIN;
     error = p->method == NULL ? CHAT_ERROR_NO_ROUTE
                               : take_params(p, o, q, m, r->kind);
     o->resource.status = r->status;
@@ -559,6 +609,9 @@ start(struct origin *o, const struct route_request *q, const struct route *r,
             method_start(&request->calls[0], o, &p->object);
         }
         call_request_started(request);
+    }
+    if (p->body_only) {
+        forget_secrets(p, q->body);
     }
     free(p->text);
     free(p);
@@ -587,7 +640,7 @@ route_receive(struct origin *o, const struct route_request *q)
     unsigned wait = method_take_rate(o);
     struct buf allow = {0};
     struct match m;
-    const struct route *r = find_route(q, &m, &allow);
+    const struct route *r = find_route(o, q, &m, &allow);
 
     o->worker->counters.requests++;
     o->resource.status = 200;

@@ -11,7 +11,8 @@
 
 struct origin;
 
-/* Strings live until route_receive returns. */
+/* Strings live until route_receive returns.  Where a body may hold a password
+ * it is overwritten. */
 struct route_request {
     struct str method;
     struct str path; /* below the prefix of the API, decoded          */

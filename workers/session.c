@@ -17,6 +17,7 @@
 #include "buf.h"
 #include "front.h"
 #include "log.h"
+#include "touch.h"
 #include "watch.h"
 #include "worker.h"
 
@@ -103,6 +104,31 @@ struct str
 session_device(const struct session *s)
 {
     return (struct str){s->device, s->device_len};
+}
+
+struct str
+session_jti(const struct session *s)
+{
+    return (struct str){s->jti, s->jti_len};
+}
+
+int
+session_set_token(struct session *s, struct str jti, uint64_t issued_at)
+{
+    char *copy = NULL;
+
+    if (jti.len != 0) {
+        copy = malloc(jti.len);
+        if (copy == NULL) {
+            return -1;
+        }
+        memcpy(copy, jti.data, jti.len);
+    }
+    free(s->jti);
+    s->jti = copy;
+    s->jti_len = (uint8_t) jti.len;
+    s->issued_at = issued_at;
+    return 0;
 }
 
 size_t
@@ -265,8 +291,8 @@ put_ready(struct buf *b, const struct session *s)
     buf_put_lit(b, "}}");
 }
 
-static void
-refuse(struct session *s)
+void
+session_refuse(struct session *s)
 {
     struct sessions *all = s->user->all;
 
@@ -277,8 +303,8 @@ refuse(struct session *s)
 
 /* The user is subscribed: the stream has a place to start from.  Before the
  * token is known to be good nothing is said. */
-static void
-become_ready(struct session *s)
+void
+session_become_ready(struct session *s)
 {
     uint64_t newest = s->user->newest;
     struct buf text = {0};
@@ -297,7 +323,7 @@ become_ready(struct session *s)
     }
     if (buf_failed(&text)) {
         buf_clear(&text);
-        refuse(s);
+        session_refuse(s);
         return;
     }
     front_ready(s->link, s->handle, s->cursor, session_device(s),
@@ -316,7 +342,7 @@ refuse_opening(struct user *u)
     for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = next) {
         next = TAILQ_NEXT(s, of_user);
         if (s->state == SESSION_OPENING && !s->resumed) {
-            refuse(s);
+            session_refuse(s);
         }
     }
 }
@@ -348,7 +374,7 @@ subscribe_done(const struct storage_result *r, void *data)
     for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = next) {
         next = TAILQ_NEXT(s, of_user);
         if (s->state == SESSION_OPENING) {
-            become_ready(s);
+            session_become_ready(s);
         } else {
             stream_catch_up(s);
         }
@@ -375,85 +401,6 @@ subscribe(struct user *u)
     }
     u->state = USER_SUBSCRIBING;
     storage_submit(u->all->worker->storage, &op, subscribe_done, u);
-}
-
-/* What the storage says of a token while its session opens; session is NULL
- * when it was closed meanwhile. */
-struct touch {
-    struct sessions *all;
-    struct session *session;
-};
-
-static void
-touch_done(const struct storage_result *r, void *data)
-{
-    struct touch *t = data;
-    struct sessions *all = t->all;
-    struct session *s = t->session;
-
-    free(t);
-    if (s == NULL) {
-        return;
-    }
-    s->touch = NULL;
-    if (r->status == STORAGE_TOKEN_ENDED) {
-        front_refuse(s->link, s->handle, 401, 0, STR("token_ended"),
-                     STR("the device was removed"));
-        session_close(all, s);
-    } else if (r->status != STORAGE_OK) {
-        refuse(s);
-    } else if (s->user->state == USER_SUBSCRIBED
-               && s->state == SESSION_OPENING) {
-        become_ready(s);
-        stream_pump(all);
-    }
-}
-
-/* Is the token of this device still good?  -1: out of memory. */
-static int
-touch_opening(struct session *s, const struct session_open *o)
-{
-    struct storage_op op = {
-        .type = STORAGE_TOUCH,
-        .flags = o->resumed ? STORAGE_KNOWN : 0,
-        .user = session_user(s),
-        .device = session_device(s),
-        .number = o->issued_at,
-    };
-    struct touch *t = malloc(sizeof(*t));
-
-    if (t == NULL) {
-        return -1;
-    }
-    *t = (struct touch){s->user->all, s};
-    s->touch = t;
-    storage_submit(s->user->all->worker->storage, &op, touch_done, t);
-    return 0;
-}
-
-static void
-touch_closing_done(const struct storage_result *r, void *data)
-{
-    (void) r;
-    (void) data;
-}
-
-static void
-touch_closing(struct session *s)
-{
-    struct storage_op op = {
-        .type = STORAGE_TOUCH,
-        .flags = STORAGE_KNOWN,
-        .user = session_user(s),
-        .device = session_device(s),
-    };
-
-    if (s->touch != NULL) {
-        s->touch->session = NULL;
-    } else if (s->state != SESSION_OPENING) {
-        storage_submit(s->user->all->worker->storage, &op, touch_closing_done,
-                       NULL);
-    }
 }
 
 static struct session *
@@ -487,7 +434,9 @@ session_create(struct session_link *l, struct user *u,
     s->refuse_unknown = o->refuse_unknown;
     s->device_len = (uint8_t) device.len;
     memcpy(s->device, device.data, device.len);
-    if (map_insert(&l->by_handle, &s->entry) != 0) {
+    if (session_set_token(s, o->jti, o->issued_at) != 0
+        || map_insert(&l->by_handle, &s->entry) != 0) {
+        free(s->jti);
         free(s);
         return NULL;
     }
@@ -544,12 +493,12 @@ session_open(struct sessions *all, struct session_link *l,
     if (s == NULL) {
         return;
     }
-    if (o->device.len == 0) {
+    if (o->device.len == 0 && o->jti.len == 0) {
         if (u->state == USER_SUBSCRIBED && s->state == SESSION_OPENING) {
-            become_ready(s);
+            session_become_ready(s);
         }
-    } else if (touch_opening(s, o) != 0) {
-        refuse(s);
+    } else if (touch_opening(s, o->device.len != 0) != 0) {
+        session_refuse(s);
     }
 }
 
@@ -572,6 +521,7 @@ session_close(struct sessions *all, struct session *s)
     map_remove(&s->link->by_handle, &s->entry);
     TAILQ_REMOVE(&u->sessions, s, of_user);
     all->count--;
+    free(s->jti);
     free(s);
     if (TAILQ_EMPTY(&u->sessions) && u->state != USER_SUBSCRIBING) {
         user_leave(u);
@@ -629,6 +579,7 @@ sessions_reset(struct sessions *all)
     size_t pos = 0;
 
     subscribe_all(all);
+    touch_all(all);
     while ((e = map_next(&all->by_name, &pos)) != NULL) {
         struct user *u = map_container(e, struct user, by_name);
 
@@ -645,6 +596,7 @@ void
 sessions_lost(struct sessions *all)
 {
     subscribe_all(all);
+    touch_all(all);
 }
 
 static void
@@ -673,7 +625,7 @@ sessions_tick(struct sessions *all)
 
         next = TAILQ_NEXT(s, list);
         if (now - s->opened_ms >= patience) {
-            refuse(s);
+            session_refuse(s);
         }
     }
     subscribe_stale(all);

@@ -71,9 +71,12 @@ struct session {
     bool pages_batch; /* pages.c: a batch is on its way             */
     uint8_t n_pages;  /* pages.c: requests on their way             */
     bool ended;       /* its device was removed: nothing is done for it  */
-    struct watches *watches; /* watch.c; NULL: none */
-    struct touch *touch;     /* OPENING: what is asked about its token  */
+    struct watches *watches;                  /* watch.c; NULL: none */
     struct session_pages *pages, *pages_last; /* pages.c: those that wait */
+    struct touch *touch; /* what is asked about its token           */
+    char *jti;           /* of its token, heap; NULL: none          */
+    uint64_t issued_at;  /* as in session_open                      */
+    uint8_t jti_len;
     uint8_t device_len;
     char device[];
 };
@@ -91,6 +94,7 @@ struct session_open {
     uint64_t handle;
     struct str user;
     struct str device;  /* empty: one is made */
+    struct str jti;     /* of the token; empty: none */
     uint64_t issued_at; /* of a token for this device, s; 0: not known */
     uint64_t after;
     uint32_t heartbeat_s;
@@ -137,6 +141,10 @@ void session_replied(struct session *s, uint64_t inbox_id);
 
 struct str session_user(const struct session *s);
 struct str session_device(const struct session *s);
+struct str session_jti(const struct session *s); /* empty: none */
+
+/* It goes on under another token.  0, or -1: out of memory, it is as it was. */
+int session_set_token(struct session *s, struct str jti, uint64_t issued_at);
 size_t sessions_count(const struct sessions *all);
 
 /* The storage's handlers. */

@@ -46,6 +46,11 @@ struct sessions {
     struct page_read reads[PAGES_MAX];
 };
 
+/* The user is subscribed and the token is good: it is told so.  Or it cannot
+ * be known: 503, and the session is gone. */
+void session_become_ready(struct session *s);
+void session_refuse(struct session *s);
+
 /* Removes the session from the list of its state and enters the other's. */
 void stream_set_state(struct session *s, enum session_state state, bool parked);
 struct session_list *stream_list(struct session *s); /* NULL: in none */

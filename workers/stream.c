@@ -13,6 +13,7 @@
 
 #include "front.h"
 #include "log.h"
+#include "touch.h"
 #include "worker.h"
 
 #define PAGE_BYTES (64u << 10)
@@ -291,6 +292,10 @@ sessions_event(struct sessions *all, const struct storage_event *e)
             continue;
         }
         u = map_container(found, struct user, by_number);
+        if (e->method == STORAGE_EVENT_TOKENS) {
+            touch_user(u);
+            continue;
+        }
         if (t->inbox_id > u->newest) {
             u->newest = t->inbox_id;
         }

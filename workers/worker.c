@@ -15,10 +15,12 @@
 #include "front.h"
 #include "json.h"
 #include "log.h"
+#include "login.h"
 #include "rate.h"
 #include "role.h"
 #include "session.h"
 #include "storage.h"
+#include "turn.h"
 
 #define TICK_MS         250
 #define TICKS_PER_STATS 4
@@ -29,6 +31,7 @@ struct role {
     struct worker worker;
     uv_loop_t loop;
     uv_timer_t timer;
+    struct turn turn;
     unsigned ticks;
 };
 
@@ -72,6 +75,7 @@ on_tick(uv_timer_t *timer)
 
     sessions_tick(r->worker.sessions);
     if (++r->ticks % TICKS_PER_STATS == 0) {
+        r->worker.counters.turn_us = turn_longest_us(&r->turn);
         front_stats(r->worker.front);
     }
 }
@@ -97,6 +101,8 @@ on_stop(void *data)
     struct role *r = data;
 
     uv_close((uv_handle_t *) &r->timer, NULL);
+    turn_close(&r->turn);
+    logins_close(r->worker.logins);
     front_close(r->worker.front, on_front_closed, r);
 }
 
@@ -149,9 +155,10 @@ open_parts(struct role *r)
     w->json = json_create();
     w->rate = rate_create();
     w->sessions = sessions_create(w);
+    w->logins = logins_create(w);
     w->front = front_create(w);
     if (w->json == NULL || w->rate == NULL || w->sessions == NULL
-        || w->front == NULL) {
+        || w->logins == NULL || w->front == NULL) {
         log_error("out of memory");
         return -1;
     }
@@ -162,6 +169,7 @@ static void
 free_parts(struct worker *w)
 {
     front_free(w->front);
+    logins_free(w->logins);
     sessions_free(w->sessions);
     rate_free(w->rate);
     json_free(w->json);
@@ -186,6 +194,10 @@ worker_main(const struct role_config *config)
     }
     if (open_parts(r) != 0 || role_init(&r->loop, config, &handlers) != 0) {
         return ROLE_EXIT_UNUSABLE;
+    }
+    if (turn_init(&r->turn, &r->loop) != 0) {
+        log_error("cannot watch the event loop");
+        return EXIT_FAILURE;
     }
     uv_timer_init(&r->loop, &r->timer);
     r->timer.data = r;

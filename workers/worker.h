@@ -11,6 +11,7 @@
 
 struct front;
 struct json_parser;
+struct logins;
 struct rate;
 struct role_config;
 struct sessions;
@@ -26,6 +27,7 @@ struct worker_counters {
     uint64_t behind;
     uint64_t pages;
     uint64_t replays;
+    uint64_t turn_us;
 };
 
 struct worker {
@@ -34,6 +36,7 @@ struct worker {
     struct json_parser *json;
     struct rate *rate;
     struct sessions *sessions;
+    struct logins *logins;
     struct storage *storage;
     struct front *front;
     struct worker_counters counters;

@@ -344,12 +344,12 @@ def _():
     fake = Fake()
     witness = fake.server.client('witness')
     for kind in ('bytes', 'short', 'long', 'type', 'role', 'hello', 'push', 'head', 'page', 'reply', 'ready',
-                 'refuse', 'end', 'verify', 'notice', 'stats'):
+                 'refuse', 'end', 'verify', 'notice', 'stats', 'renewed', 'token'):
         c = fake.server.client('alice')
         c.request('fake.garbage', {'kind': kind})
         c.expect_close(1011)
         equal(witness.call('echo')['user'], 'witness', kind)
-    equal(witness.resumed, 3 * 16)
+    equal(witness.resumed, 3 * 18)
 
 
 @test('large answers and events arrive whole, in pieces too')
@@ -419,6 +419,24 @@ def _():
           {'status': 200, 'user': 'alice', 'expires_at': expires})
     equal(a.call('fake.verify', {'token': 'x.y.z'})['status'], 401)
     equal(a.call('fake.verify', {'token': ''})['status'], 401)
+
+
+@test('a connection goes on under the token that the worker says, also when it is opened again')
+def _():
+    fake = Fake()
+    s = fake.server
+    soon = int(time.time()) + 3
+    a = s.client('alice', device='web-1', claims={'exp': soon, 'jti': 'one'})
+    # what was verified and not said counts for nothing
+    b = s.client('bob', claims={'exp': soon})
+    b.call('fake.verify', {'token': s.token('bob', exp=soon + 100)})
+    a.call('fake.renewed', {'jti': 'another', 'iat': 7, 'exp': soon + 100})
+    b.expect_close(1008, 'token_expired')
+    equal(a.call('echo')['user'], 'alice')
+    a.request('fake.drop', {'times': 1})
+    until(lambda: len(fake.events('OPEN', user='alice')) == 2, 10)
+    again = fake.events('OPEN', user='alice')[-1]
+    equal((again['jti'], again['issued_at'], again['expires_at']), ('another', 7, soon + 100))
 
 
 @test('notices of the pool stand in the error log, control characters do not')

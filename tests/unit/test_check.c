@@ -497,6 +497,10 @@ a_damaged_value_of_every_kind(void **state)
     put_raw(&k, STR("x"));
     key_profile(&k, BOB);
     put_raw(&k, STR("x"));
+    key_account(&k, BOB);
+    put_raw(&k, STR("x"));
+    key_ended(&k, BOB, STR("jti"));
+    put_raw(&k, STR("x"));
     key_search(&k, STR("bob"), BOB);
     put_raw(&k, STR("x"));
     key_active(&k, BOB);
@@ -516,7 +520,7 @@ a_damaged_value_of_every_kind(void **state)
     key_indexed(&k);
     put_raw(&k, STR("x"));
     assert_int_equal(run_check(), 1);
-    check_says("DEFECT: 22 values that are damaged");
+    check_says("DEFECT: 24 values that are damaged");
 }
 
 
@@ -1213,6 +1217,55 @@ what_cannot_be_checked_is_2(void **state)
 }
 
 
+static void
+put_account(uint64_t user)
+{
+    struct record_account a = {
+        .epoch = 1, .kept = STR(""), .secret = STR("$scrypt$")};
+    struct key k;
+
+    record_put_account(&value, &a);
+    key_account(&k, user);
+    put(&k);
+    record_put_u64(&value, 1800000000);
+    key_ended(&k, user, STR("jti"));
+    put(&k);
+}
+
+
+static void
+an_account_with_an_ended_login_is_sound(void **state)
+{
+    (void) state;
+    put_account(ALICE);
+
+    if (run_check() != 0) {
+        fail_msg("%s", output);
+    }
+
+    check_says("accounts       1");
+}
+
+
+static void
+an_account_has_a_user_who_counts_as_connected(void **state)
+{
+    struct record_user mentioned = {0, 1, STR("bob")};
+    struct key k;
+
+    (void) state;
+    put_account(77);
+    put_account(BOB);
+    record_put_user(&value, &mentioned);
+    key_user(&k, BOB);
+    put(&k);
+    assert_int_equal(run_check(), 1);
+    check_says("H 77: an account of nobody");
+    check_says("J 77 jti: an ended login of nobody");
+    check_says("H 2: its user has not connected");
+}
+
+
 #define CHECK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 
@@ -1268,6 +1321,8 @@ main(void)
         CHECK_TEST(invites_that_lead_astray),
         CHECK_TEST(only_the_first_of_a_kind_are_shown),
         CHECK_TEST(what_cannot_be_checked_is_2),
+        CHECK_TEST(an_account_with_an_ended_login_is_sound),
+        CHECK_TEST(an_account_has_a_user_who_counts_as_connected),
     };
 
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);

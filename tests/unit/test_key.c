@@ -56,6 +56,10 @@ every_key_has_its_bytes(void **state)
     CHECK_BYTES(&k, "W\0\0\0\0\0\0\0\5web");
     key_contact(&k, 5, 6);
     CHECK_BYTES(&k, "N\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0\6");
+    key_account(&k, 5);
+    CHECK_BYTES(&k, "H\0\0\0\0\0\0\0\5");
+    key_ended(&k, 5, STR("chat:1:x"));
+    CHECK_BYTES(&k, "J\0\0\0\0\0\0\0\5chat:1:x");
     key_profile(&k, 5);
     CHECK_BYTES(&k, "P\0\0\0\0\0\0\0\5");
     key_active(&k, 5);

@@ -46,6 +46,8 @@ static char reply[1 << 20];
 static uint64_t reply_inbox_id;
 static bool reply_large;
 static unsigned n_replies;
+static enum storage_status touch_status;
+static uint64_t renewed_until;
 static unsigned n_ends;
 static char end_reason[32];
 static struct call *verifying;
@@ -68,6 +70,7 @@ storage_submit(struct storage *s, const struct storage_op *submitted,
         return;
     }
     if (submitted->type == STORAGE_TOUCH) {
+        r.status = touch_status;
         done(&r, data);
         return;
     }
@@ -236,6 +239,15 @@ front_instance(struct session_link *link)
 {
     (void) link;
     return 0xabc;
+}
+
+void
+front_renewed(struct session_link *link, uint64_t handle,
+              const struct token_claims *t)
+{
+    (void) link;
+    (void) handle;
+    renewed_until = t->expires_at;
 }
 
 int
@@ -1156,18 +1168,35 @@ a_group_has_100_with_its_creator(void **state)
 static void
 renew_asks_nginx(void **state)
 {
-    struct account_token t = {.good = true,
-                              .user = STR("alice"),
-                              .device = STR("web"),
-                              .expires_at = 1800000000};
+    struct account_token t = {
+        .good = true,
+        .claims = {.user = STR("alice"),
+                   .device = STR("web"),
+                   .jti = STR("other"),
+                   .issued_at = 1700000000,
+                   .expires_at = 1800000000}
+    };
     struct origin o = origin();
 
     (void) state;
     receive(CALL("session.renew", "{\"token\":\"T\"}"));
     account_verified(verifying, &t);
     assert_non_null(strstr(reply, "{\"expires_at\":1800000000000}"));
+    assert_int_equal(renewed_until, 1800000000);
+    assert_true(str_eq(session_jti(o.session), STR("other")));
 
-    t.user = STR("bob");
+    /* one that has ended is none, and the connection keeps what it has */
+    t.claims.jti = STR("ended");
+    t.claims.expires_at = 1900000000;
+    touch_status = STORAGE_TOKEN_ENDED;
+    receive(CALL("session.renew", "{\"token\":\"T\"}"));
+    account_verified(verifying, &t);
+    assert_non_null(strstr(reply, "\"reason\":\"token_ended\""));
+    assert_int_equal(renewed_until, 1800000000);
+    assert_true(str_eq(session_jti(o.session), STR("other")));
+    touch_status = STORAGE_OK;
+
+    t.claims.user = STR("bob");
     receive(CALL("session.renew", "{\"token\":\"T\"}"));
     account_verified(verifying, &t);
     assert_non_null(strstr(reply, "\"code\":401,"));

@@ -638,6 +638,55 @@ get_contact(struct str value)
 
 
 static int
+get_account(struct str value)
+{
+    struct record_account a;
+
+    return record_get_account(value, &a);
+}
+
+
+static void
+account(void **state)
+{
+    struct record_account in = {.flags = RECORD_ACCOUNT_DISABLED,
+                                .created_at = 5,
+                                .epoch = 7,
+                                .kept = STR("chat:6:x"),
+                                .secret = STR("$scrypt$")};
+    struct record_account out;
+    char large[STORAGE_SECRET_MAX + 1] = {0};
+    struct buf b = {0};
+
+    (void) state;
+    record_put_account(&b, &in);
+    assert_int_equal(record_get_account(buf_str(&b), &out), 0);
+    assert_int_equal(out.flags, in.flags);
+    assert_int_equal(out.created_at, in.created_at);
+    assert_int_equal(out.epoch, in.epoch);
+    assert_true(str_eq(out.kept, in.kept));
+    assert_true(str_eq(out.secret, in.secret));
+    check_bounds(&b, get_account, 0);
+
+    in.epoch = 0;
+    buf_reset(&b, 0);
+    record_put_account(&b, &in);
+    assert_int_equal(record_get_account(buf_str(&b), &out), -1);
+    in.epoch = 1;
+    in.flags = 4;
+    buf_reset(&b, 0);
+    record_put_account(&b, &in);
+    assert_int_equal(record_get_account(buf_str(&b), &out), -1);
+    in.flags = 0;
+    in.secret = (struct str){large, sizeof(large)};
+    buf_reset(&b, 0);
+    record_put_account(&b, &in);
+    assert_true(buf_failed(&b));
+    buf_clear(&b);
+}
+
+
+static int
 get_profile(struct str value)
 {
     struct record_profile p;
@@ -760,6 +809,7 @@ main(void)
         cmocka_unit_test(membership_markers_device),
         cmocka_unit_test(invite),
         cmocka_unit_test(contact_profile),
+        cmocka_unit_test(account),
         cmocka_unit_test(outcome),
     };
 

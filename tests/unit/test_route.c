@@ -15,6 +15,7 @@
 #include "call.h"
 #include "front.h"
 #include "json.h"
+#include "login.h"
 #include "rate.h"
 #include "route.h"
 #include "worker.h"
@@ -34,6 +35,9 @@ static struct front_answer answer;
 static char allow[128];
 static char body[1 << 16];
 static unsigned n_answers;
+static char token_jti[64];
+static uint64_t token_issued_at, token_expires_at;
+static void *kept[8];
 
 static void
 keep(char *to, size_t size, struct str s)
@@ -164,7 +168,21 @@ front_answer(struct session_link *l, const struct request *r,
     answer = *a;
     keep(allow, sizeof(allow), a->allow);
     keep(body, sizeof(body), text);
+    if (a->token != NULL) {
+        keep(token_jti, sizeof(token_jti), a->token->jti);
+        token_issued_at = a->token->issued_at;
+        token_expires_at = a->token->expires_at;
+    }
     n_answers++;
+}
+
+void
+front_renewed(struct session_link *l, uint64_t handle,
+              const struct token_claims *t)
+{
+    (void) l;
+    (void) handle;
+    (void) t;
 }
 
 int
@@ -201,13 +219,17 @@ setup(void **state)
     uv_loop_init(&loop);
     worker = (struct worker){
         .loop = &loop, .json = json_create(), .rate = rate_create()};
-    return 0;
+    worker.logins = logins_create(&worker);
+    return worker.logins == NULL ? -1 : 0;
 }
 
 static int
 teardown(void **state)
 {
     (void) state;
+    logins_close(worker.logins);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    logins_free(worker.logins);
     rate_free(worker.rate);
     json_free(worker.json);
     return uv_loop_close(&loop);
@@ -480,6 +502,126 @@ a_wait_is_told_with_the_answer_to_give(void **state)
     assert_false(answer.wait);
 }
 
+/* Of worker 0; what comes with it. */
+static struct origin_account account = {
+    .jti = STR("chat:3:AAAAAAAAAAAAAAAAAAAAAA"),
+    .issued_at = 100,
+    .expires_at = 5000,
+    .address = STR("10.0.0.1"),
+    .reserved = STR("site-"),
+    .lifetime_s = 60,
+};
+
+static void
+ask_account(const char *path, const char *args, const char *text)
+{
+    struct origin o = {
+        .worker = &worker,
+        .link = (struct session_link *) &link_stand_in,
+        .number = 16,
+        .user = STR("alice"),
+        .device = STR("web"),
+        .account = &account,
+    };
+    struct str body_text = copy(text);
+    struct route_request q = {
+        STR("POST"),
+        {path, strlen(path)},
+        {args, strlen(args)},
+        STR(""),
+        body_text
+    };
+
+    body[0] = '\0';
+    n_ops = n_answers = 0;
+    route_receive(&o, &q);
+
+    /* nothing of a body is left, whatever became of it */
+    if (str_eq(STR("login"), q.path) || str_eq(STR("signup"), q.path)) {
+        for (size_t i = 0; i < body_text.len; i++) {
+            assert_int_equal(body_text.data[i], 0);
+        }
+    }
+    free((char *) body_text.data);
+}
+
+static void
+accounts_have_routes_of_their_own(void **state)
+{
+    struct storage_result nobody = {.status = STORAGE_NO_ACCOUNT};
+
+    (void) state;
+    account.jti = STR("chat:3:AAAAAAAAAAAAAAAAAAAAAA");
+    ask_account("token", "", "");
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(token_jti, "chat:3:AAAAAAAAAAAAAAAAAAAAAA");
+    assert_int_equal(token_issued_at, 100);
+    assert_int_equal(token_expires_at, 160);
+
+    ask_account("logout", "", "{}");
+    assert_int_equal(op.type, STORAGE_END_LOGIN);
+    assert_string_equal(op_cursor, "chat:3:AAAAAAAAAAAAAAAAAAAAAA");
+    assert_int_equal(op.number, 5000);
+    answered(204, "{}");
+
+    account.jti = STR("of the site");
+    ask_account("token", "", "");
+    refused(403, "token_foreign", NULL);
+    account.jti = STR("");
+    ask_account("logout", "", "");
+    refused(403, "token_without_jti", NULL);
+
+    ask_account("signup", "",
+                "{\"user\":\"Site-x\",\"password\":\"12345678\"}");
+    refused(403, "user_reserved", "user");
+    ask_account("signup", "", "{\"user\":\"x\",\"password\":\"1234567\"}");
+    refused(400, "out_of_range", "password");
+    ask_account("login", "password=12345678",
+                "{\"user\":\"x\",\"password\":\"12345678\"}");
+    refused(400, "unknown_param", "password");
+
+    /* they are not there for others, and others not for them */
+    ask("POST", "logout", "", "");
+    refused(404, "not_found", NULL);
+    ask_account("channels", "", "{}");
+    refused(404, "not_found", NULL);
+
+    /* a log-in to nobody waits for the thread like any other */
+    ask_account("login", "", "{\"user\":\"x\",\"password\":\"12345678\"}");
+    assert_int_equal(op.type, STORAGE_GET_ACCOUNT);
+    op_done(&nobody, op_data);
+    assert_int_equal(n_answers, 0);
+    while (n_answers == 0) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    refused(401, "bad_credentials", NULL);
+}
+
+static void
+attempts_are_limited_before_anything_is_asked(void **state)
+{
+    struct storage_result away = {.status = STORAGE_UNAVAILABLE};
+
+    (void) state;
+    for (int i = 0; i < 100; i++) {
+        ask_account("login", "", "{\"user\":\"x\",\"password\":\"12345678\"}");
+        op_done(&away, op_data);
+        refused(503, "unavailable", NULL);
+    }
+    for (int i = 0; i < 6; i++) {
+        ask_account("login", "", "{\"user\":\"x\",\"password\":\"12345678\"}");
+        assert_int_equal(n_ops, 1);
+        kept[i] = op_data;
+    }
+    ask_account("login", "", "{\"user\":\"x\",\"password\":\"12345678\"}");
+    assert_int_equal(n_ops, 0);
+    refused(429, "rate_limited", NULL);
+    assert_int_equal(answer.seconds, 1);
+    for (int i = 0; i < 6; i++) {
+        op_done(&away, kept[i]);
+    }
+}
+
 static void
 events_start_where_the_header_says(void **state)
 {
@@ -519,6 +661,8 @@ main(void)
         TEST(storage_errors_are_problems),
         TEST(a_wait_is_told_with_the_answer_to_give),
         TEST(events_start_where_the_header_says),
+        TEST(accounts_have_routes_of_their_own),
+        TEST(attempts_are_limited_before_anything_is_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
