@@ -39,6 +39,7 @@ SHIM        := tests/unit/nginx_shim
 SHIM_SRC    := $(wildcard $(SHIM)/*.c) $(shell grep -L \
                  '^.include.*ngx_\(http\|event\|chat_module\|chat_client\|chat_link\)' ngx_chat_module/*.c)
 SHIM_OBJ    := $(SHIM_SRC:%.c=$(O)/%.o)
+SHIM_LIBS   := -lz
 UNIT_SRC    := $(sort $(wildcard tests/unit/test_*.c))
 UNIT        := $(UNIT_SRC:tests/unit/%.c=$(O)/unit/%)
 FUZZ_SRC    := $(sort $(wildcard fuzz/fuzz_*.c))
@@ -172,7 +173,7 @@ $(UNIT): $(O)/unit/%: tests/unit/%.c $(O)/libchat.a $(SHIM_OBJ)
 	@echo 'cc $<'
 	$(Q)$(CC) $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),-I$(SHIM) -Ingx_chat_module) \
 	   $(CHAT_CFLAGS) $(CFLAGS) -Itests/unit -o $@ $< \
-	   $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),$(SHIM_OBJ)) $(O)/libchat.a -lcmocka $(CHAT_LIBS)
+	   $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),$(SHIM_OBJ)) $(O)/libchat.a -lcmocka $(CHAT_LIBS) $(SHIM_LIBS)
 
 # the fuzz targets with an ordinary main, which runs the corpora
 $(REPLAY): $(O)/fuzz/%: fuzz/%.c tests/lib/replay.c $(O)/libchat.a $(SHIM_OBJ)
@@ -180,7 +181,7 @@ $(REPLAY): $(O)/fuzz/%: fuzz/%.c tests/lib/replay.c $(O)/libchat.a $(SHIM_OBJ)
 	@echo 'cc $<'
 	$(Q)$(CC) $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),-I$(SHIM) -Ingx_chat_module) \
 	   $(CHAT_CFLAGS) $(CFLAGS) -o $@ $< tests/lib/replay.c \
-	   $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),$(SHIM_OBJ)) $(O)/libchat.a $(CHAT_LIBS)
+	   $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),$(SHIM_OBJ)) $(O)/libchat.a $(CHAT_LIBS) $(SHIM_LIBS)
 
 $(O)/preload/%.so: tests/preload/%.c
 	@mkdir -p $(@D)

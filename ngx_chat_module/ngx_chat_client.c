@@ -22,6 +22,7 @@ ngx_chat_client_create(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     ngx_chat_identity_t *id)
 {
     u_char             *p;
+    ngx_chat_ctx_t     *ctx;
     ngx_chat_owner_t   *owner;
     ngx_chat_client_t  *cl;
 
@@ -36,6 +37,13 @@ ngx_chat_client_create(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     cl->heard = ngx_current_msec;
 
     ngx_chat_ws_init(&cl->ws, chcf->message_max);
+
+    ctx = ngx_http_get_module_ctx(r, ngx_chat_module);
+
+    if (ctx->deflate.window) {
+        cl->window = ctx->deflate.window;
+        cl->ws.rsv1_ok = 1;
+    }
 
     if (id == NULL) {
         return cl;

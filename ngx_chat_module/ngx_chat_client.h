@@ -28,6 +28,7 @@
 #include <ngx_http.h>
 #include <ngx_chat_module.h>
 #include <ngx_chat_websocket.h>
+#include <ngx_chat_extension.h>
 
 
 #define NGX_CHAT_READ_SIZE     65536
@@ -126,6 +127,8 @@ struct ngx_chat_client_s {
     unsigned                   counted:1;    /* in the gauge */
     unsigned                   kind:2;       /* ngx_chat_kind_e */
     unsigned                   chunked:1;    /* events, poll: HTTP/1.1 */
+    unsigned                   window:4;     /* bits of what we compress; 0:
+                                                not agreed on */
 };
 
 
@@ -157,6 +160,7 @@ typedef struct {
     ngx_str_t                  args;         /* as sent; empty: no token */
     ngx_str_t                  accept;       /* Sec-WebSocket-Accept */
     ngx_uint_t                 protocol;     /* unsigned  chat.v1 offered */
+    ngx_chat_extension_t       deflate;      /* window 0: not agreed on */
     ngx_chat_client_t         *client;
     ngx_http_cleanup_t        *cleanup;
     ngx_chat_http_t           *http;         /* JSON-RPC and resources */
@@ -260,9 +264,12 @@ void ngx_chat_buf_free_list(ngx_chat_buf_t *b);
 /* a whole frame; NULL: no memory */
 ngx_chat_buf_t *ngx_chat_output_message(ngx_uint_t opcode, ngx_str_t *text);
 
-/* the same of head, inbox id and a reference to the tail */
-ngx_chat_buf_t *ngx_chat_output_event(ngx_str_t *head, uint64_t inbox_id,
-    ngx_chat_shared_t *tail);
+/* the same of a text, compressed where that was agreed on and is worth it */
+ngx_chat_buf_t *ngx_chat_output_text(ngx_chat_client_t *cl, ngx_str_t *text);
+
+/* likewise of head, inbox id and a reference to the tail */
+ngx_chat_buf_t *ngx_chat_output_event(ngx_chat_client_t *cl, ngx_str_t *head,
+    uint64_t inbox_id, ngx_chat_shared_t *tail);
 
 #define ngx_chat_output_size(b)                                               \
     ((b)->len + ((b)->tail ? (b)->tail->len : 0))
@@ -281,6 +288,20 @@ void ngx_chat_output_drop(ngx_chat_client_t *cl);
 void ngx_chat_output_clear(ngx_chat_client_t *cl);
 
 void ngx_chat_output_account(ngx_chat_client_t *cl, ssize_t n);
+
+
+/* ngx_chat_compress.c: frames of permessage-deflate; NULL: the message is to
+ * go as it is */
+
+ngx_chat_buf_t *ngx_chat_compress_text(ngx_chat_client_t *cl,
+    ngx_str_t *text);
+
+/* len bytes in a list, which stays the caller's */
+ngx_chat_buf_t *ngx_chat_compress_list(ngx_chat_client_t *cl,
+    ngx_uint_t opcode, ngx_chat_buf_t *in, size_t len);
+
+ngx_chat_buf_t *ngx_chat_compress_event(ngx_chat_client_t *cl,
+    ngx_str_t *head, ngx_str_t *number, ngx_chat_shared_t *tail);
 
 
 /* ngx_chat_events.c: messages as server-sent events, in chunks */

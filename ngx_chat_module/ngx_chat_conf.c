@@ -14,6 +14,10 @@
 
 #define NGX_CHAT_WORKERS_MAX   64
 
+#define NGX_CHAT_DEFLATE_LEVEL 3
+#define NGX_CHAT_DEFLATE_MIN   256
+#define NGX_CHAT_DEFLATE_LEAST 64
+
 #define NGX_CHAT_MESSAGE_MIN   1024
 #define NGX_CHAT_QUEUE_MIN     4096
 #define NGX_CHAT_RATE_MAX      1000000
@@ -511,4 +515,66 @@ ngx_chat_conf_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_chat_conf_deflate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_chat_loc_conf_t *chcf = conf;
+
+    ssize_t      min;
+    ngx_int_t    level;
+    ngx_str_t   *value, size;
+    ngx_uint_t   i, off;
+
+    if (chcf->deflate != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    level = NGX_CHAT_DEFLATE_LEVEL;
+    min = NGX_CHAT_DEFLATE_MIN;
+
+    off = ngx_strcmp(value[1].data, "off") == 0;
+
+    if (off ? cf->args->nelts > 2 : ngx_strcmp(value[1].data, "on") != 0) {
+        goto invalid;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "level=", 6) == 0) {
+            level = ngx_atoi(value[i].data + 6, value[i].len - 6);
+
+        } else if (ngx_strncmp(value[i].data, "min=", 4) == 0) {
+            size.data = value[i].data + 4;
+            size.len = value[i].len - 4;
+            min = ngx_parse_size(&size);
+
+        } else {
+            goto invalid;
+        }
+    }
+
+    if (level < 1 || level > 9
+        || min < NGX_CHAT_DEFLATE_LEAST || min > NGX_CHAT_MESSAGE_MAX)
+    {
+        goto invalid;
+    }
+
+    chcf->deflate = off ? 0 : level;
+    chcf->deflate_min = min;
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid \"chat_deflate\": write \"off\", \"on\" or "
+                       "\"on level=%d min=%d\", the level from 1 to 9, the "
+                       "size from %d to \"16m\"", NGX_CHAT_DEFLATE_LEVEL,
+                       NGX_CHAT_DEFLATE_MIN, NGX_CHAT_DEFLATE_LEAST);
+
+    return NGX_CONF_ERROR;
 }

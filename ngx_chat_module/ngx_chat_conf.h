@@ -25,6 +25,7 @@ char *ngx_chat_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_jwks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_chat_conf_deflate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_chat_conf_unknown_users(ngx_conf_t *cf, ngx_command_t *cmd,

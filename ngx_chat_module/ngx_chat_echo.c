@@ -17,7 +17,18 @@ ngx_chat_echo_message(ngx_chat_client_t *cl, ngx_chat_buf_t *in, size_t len,
     ngx_uint_t binary)
 {
     u_char          *p;
+    ngx_uint_t       opcode;
     ngx_chat_buf_t  *b, *next;
+
+    opcode = binary ? NGX_CHAT_WS_BINARY : NGX_CHAT_WS_TEXT;
+
+    b = cl->window ? ngx_chat_compress_list(cl, opcode, in, len) : NULL;
+
+    if (b) {
+        ngx_chat_buf_free_list(in);
+        ngx_chat_output_queue(cl, b);
+        goto done;
+    }
 
     b = ngx_chat_buf_create(NGX_CHAT_WS_HEADER_MAX);
     if (b == NULL) {
@@ -27,8 +38,7 @@ ngx_chat_echo_message(ngx_chat_client_t *cl, ngx_chat_buf_t *in, size_t len,
         return;
     }
 
-    p = ngx_chat_ws_header(b->data,
-                           binary ? NGX_CHAT_WS_BINARY : NGX_CHAT_WS_TEXT, len);
+    p = ngx_chat_ws_header(b->data, opcode, len);
     b->len = p - b->data;
 
     ngx_chat_output_queue(cl, b);
@@ -37,6 +47,8 @@ ngx_chat_echo_message(ngx_chat_client_t *cl, ngx_chat_buf_t *in, size_t len,
         next = b->next;
         ngx_chat_output_queue(cl, b);
     }
+
+done:
 
     ngx_chat_stat_add(ngx_chat_stat_frames_out, 1);
     ngx_chat_stat_add(ngx_chat_stat_messages_out, 1);

@@ -172,8 +172,10 @@ ngx_chat_events_tail(ngx_chat_shared_t *tail)
     p = ngx_cpymem(p, NGX_CHAT_EVENTS_END, sizeof(NGX_CHAT_EVENTS_END) - 1);
 
     events->events = NULL;
+    events->deflated = NULL;
     events->refs = 1;
     events->len = p - events->data;
+    events->plain = 1;
 
     tail->events = events;
 

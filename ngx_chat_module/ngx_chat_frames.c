@@ -297,8 +297,10 @@ ngx_chat_frame_push(ngx_chat_link_t *link, struct chat_wire_header *h,
     }
 
     tail->events = NULL;
+    tail->deflated = NULL;
     tail->refs = 1;
     tail->len = text.len;
+    tail->plain = 0;
     ngx_memcpy(tail->data, text.data, text.len);
 
     while (n--) {

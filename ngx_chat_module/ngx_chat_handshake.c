@@ -25,6 +25,7 @@ typedef struct {
     ngx_uint_t                 keys;
     ngx_uint_t                 versions;
     ngx_uint_t                 origins;
+    ngx_chat_extension_t       deflate;
 
     unsigned                   upgrade:1;    /* to websocket */
     unsigned                   connection:1; /* of Upgrade */
@@ -38,7 +39,7 @@ static ngx_int_t ngx_chat_handshake(ngx_http_request_t *r,
     ngx_chat_loc_conf_t *chcf);
 static ngx_int_t ngx_chat_handshake_versions(ngx_http_request_t *r);
 static void ngx_chat_handshake_headers(ngx_http_request_t *r,
-    ngx_chat_handshake_t *hs);
+    ngx_chat_loc_conf_t *chcf, ngx_chat_handshake_t *hs);
 static void ngx_chat_handshake_protocols(ngx_chat_handshake_t *hs,
     ngx_str_t *value);
 static ngx_uint_t ngx_chat_handshake_listed(ngx_str_t *value, char *name,
@@ -126,7 +127,7 @@ ngx_chat_handshake(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf)
 
     ngx_memzero(&hs, sizeof(ngx_chat_handshake_t));
 
-    ngx_chat_handshake_headers(r, &hs);
+    ngx_chat_handshake_headers(r, chcf, &hs);
 
     rc = ngx_chat_handshake_check(r, &hs);
 
@@ -207,7 +208,8 @@ ngx_chat_handshake_versions(ngx_http_request_t *r)
 
 
 static void
-ngx_chat_handshake_headers(ngx_http_request_t *r, ngx_chat_handshake_t *hs)
+ngx_chat_handshake_headers(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
+    ngx_chat_handshake_t *hs)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -250,6 +252,15 @@ ngx_chat_handshake_headers(ngx_http_request_t *r, ngx_chat_handshake_t *hs)
 
         } else if (ngx_chat_header_is("Sec-WebSocket-Protocol")) {
             ngx_chat_handshake_protocols(hs, &h[i].value);
+
+        } else if (ngx_chat_header_is("Sec-WebSocket-Extensions")) {
+
+            if (chcf->deflate && hs->deflate.window == 0
+                && ngx_chat_extension_find(&h[i].value, &hs->deflate)
+                   != NGX_OK)
+            {
+                hs->deflate.window = 0;
+            }
 
         } else if (ngx_chat_header_is("Origin")) {
             hs->origin = h[i].value;
@@ -424,6 +435,7 @@ ngx_chat_handshake_accept(ngx_http_request_t *r, ngx_chat_ctx_t *ctx,
     hash.data = digest;
 
     ctx->protocol = hs->protocol;
+    ctx->deflate = hs->deflate;
 
     ctx->accept.data = ngx_pnalloc(r->pool, ngx_base64_encoded_length(20));
     if (ctx->accept.data == NULL) {

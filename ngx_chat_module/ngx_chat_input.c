@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include <ngx_chat_client.h>
+#include <ngx_chat_deflate.h>
 
 
 /* reads of one client in one loop turn */
@@ -18,6 +19,10 @@
 
 #define NGX_CHAT_PIECE_MIN     512
 #define NGX_CHAT_PIECE_MAX     65536
+
+/* a message that inflates to no more than this is never copied */
+
+#define NGX_CHAT_INFLATE_SIZE  65536
 
 
 static ngx_int_t ngx_chat_input_recv(ngx_chat_client_t *cl);
@@ -31,6 +36,14 @@ static void ngx_chat_input_event(ngx_chat_client_t *cl,
     ngx_chat_ws_event_t *ev);
 static void ngx_chat_input_data(ngx_chat_client_t *cl,
     ngx_chat_ws_event_t *ev);
+static void ngx_chat_input_request(ngx_chat_client_t *cl, u_char *data,
+    size_t len);
+static void ngx_chat_input_deflated(ngx_chat_client_t *cl,
+    ngx_chat_ws_event_t *ev);
+static ngx_int_t ngx_chat_input_inflate(ngx_chat_client_t *cl,
+    ngx_chat_inflate_t *inflate, u_char *pos, u_char *last, u_char **out);
+static void ngx_chat_input_failed(ngx_chat_client_t *cl, ngx_uint_t code,
+    const char *error);
 static ngx_int_t ngx_chat_input_append(ngx_chat_client_t *cl, u_char *data,
     size_t len);
 static void ngx_chat_input_message(ngx_chat_client_t *cl, ngx_uint_t binary);
@@ -41,6 +54,10 @@ static void ngx_chat_input_no_memory(ngx_chat_client_t *cl);
 /* of all clients: what is left in it after a read is copied */
 
 static u_char  *ngx_chat_input_buffer;
+
+/* likewise, made for the first compressed message */
+
+static u_char  *ngx_chat_input_inflated;
 
 
 ngx_int_t
@@ -220,9 +237,7 @@ ngx_chat_input_parse(ngx_chat_client_t *cl, u_char *pos, u_char *last)
         }
 
         if (rc == NGX_ERROR) {
-            ngx_chat_client_close(cl, ev.code, (u_char *) ev.error,
-                                  ngx_strlen(ev.error));
-            ngx_chat_client_finish(cl);
+            ngx_chat_input_failed(cl, ev.code, ev.error);
             return NGX_OK;
         }
 
@@ -307,24 +322,16 @@ ngx_chat_input_event(ngx_chat_client_t *cl, ngx_chat_ws_event_t *ev)
 static void
 ngx_chat_input_data(ngx_chat_client_t *cl, ngx_chat_ws_event_t *ev)
 {
-    ngx_buf_t    b;
-    ngx_chain_t  in;
+    if (ev->rsv1) {
+        ngx_chat_input_deflated(cl, ev);
+        return;
+    }
 
     if (ev->first && ev->last && cl->owner) {
 
         /* the usual case: nothing is copied here */
 
-        ngx_memzero(&b, sizeof(ngx_buf_t));
-
-        b.pos = ev->data;
-        b.last = ev->data + ev->len;
-        b.memory = 1;
-
-        in.buf = &b;
-        in.next = NULL;
-
-        ngx_chat_stat_add(ngx_chat_stat_messages_in, 1);
-        ngx_chat_stream_request(cl, &in, ev->len);
+        ngx_chat_input_request(cl, ev->data, ev->len);
         return;
     }
 
@@ -337,6 +344,146 @@ ngx_chat_input_data(ngx_chat_client_t *cl, ngx_chat_ws_event_t *ev)
         ngx_chat_stat_add(ngx_chat_stat_messages_in, 1);
         ngx_chat_input_message(cl, ev->binary);
     }
+}
+
+
+static void
+ngx_chat_input_request(ngx_chat_client_t *cl, u_char *data, size_t len)
+{
+    ngx_buf_t    b;
+    ngx_chain_t  in;
+
+    ngx_memzero(&b, sizeof(ngx_buf_t));
+
+    b.pos = data;
+    b.last = data + len;
+    b.memory = 1;
+
+    in.buf = &b;
+    in.next = NULL;
+
+    ngx_chat_stat_add(ngx_chat_stat_messages_in, 1);
+    ngx_chat_stream_request(cl, &in, len);
+}
+
+
+/*
+ * The stream is that of all connections: a message in pieces is inflated when
+ * it is there as a whole
+ */
+
+static void
+ngx_chat_input_deflated(ngx_chat_client_t *cl, ngx_chat_ws_event_t *ev)
+{
+    u_char              *out;
+    ngx_int_t            rc;
+    ngx_chat_buf_t      *b, *in;
+    ngx_chat_inflate_t   inflate;
+
+    if (!(ev->first && ev->last)
+        && ngx_chat_input_append(cl, ev->data, ev->len) != NGX_OK)
+    {
+        ngx_chat_input_no_memory(cl);
+        return;
+    }
+
+    if (!ev->last) {
+        return;
+    }
+
+    if (ngx_chat_input_inflated == NULL) {
+        ngx_chat_input_inflated = ngx_alloc(NGX_CHAT_INFLATE_SIZE,
+                                            ngx_cycle->log);
+        if (ngx_chat_input_inflated == NULL) {
+            ngx_chat_input_no_memory(cl);
+            return;
+        }
+    }
+
+    in = cl->in;
+    cl->in = NULL;
+
+    out = ngx_chat_input_inflated;
+
+    rc = ngx_chat_inflate_start(&inflate, cl->ws.message_max, !ev->binary);
+
+    if (rc == NGX_OK && in == NULL) {
+        rc = ngx_chat_input_inflate(cl, &inflate, ev->data,
+                                    ev->data + ev->len, &out);
+    }
+
+    for (b = in; b && rc == NGX_OK; b = b->next) {
+        rc = ngx_chat_input_inflate(cl, &inflate, b->data, b->data + b->len,
+                                    &out);
+    }
+
+    ngx_chat_buf_free_list(in);
+
+    if (rc == NGX_OK) {
+        rc = ngx_chat_inflate_end(&inflate);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_chat_input_failed(cl, inflate.code, inflate.error);
+        return;
+    }
+
+    if (cl->in == NULL && cl->owner) {
+        ngx_chat_input_request(cl, ngx_chat_input_inflated,
+                               out - ngx_chat_input_inflated);
+        return;
+    }
+
+    if (ngx_chat_input_append(cl, ngx_chat_input_inflated,
+                              out - ngx_chat_input_inflated)
+        != NGX_OK)
+    {
+        ngx_chat_input_no_memory(cl);
+        return;
+    }
+
+    ngx_chat_stat_add(ngx_chat_stat_messages_in, 1);
+    ngx_chat_input_message(cl, ev->binary);
+}
+
+
+/* what does not fit into the buffer of all connections goes to the client's */
+
+static ngx_int_t
+ngx_chat_input_inflate(ngx_chat_client_t *cl, ngx_chat_inflate_t *inflate,
+    u_char *pos, u_char *last, u_char **out)
+{
+    u_char     *end;
+    ngx_int_t   rc;
+
+    end = ngx_chat_input_inflated + NGX_CHAT_INFLATE_SIZE;
+
+    while ((rc = ngx_chat_inflate(inflate, &pos, last, out, end)) == NGX_OK) {
+
+        if (ngx_chat_input_append(cl, ngx_chat_input_inflated,
+                                  NGX_CHAT_INFLATE_SIZE)
+            != NGX_OK)
+        {
+            inflate->code = NGX_CHAT_WS_TRY_LATER;
+            inflate->error = "no_memory";
+            return NGX_ERROR;
+        }
+
+        *out = ngx_chat_input_inflated;
+    }
+
+    return (rc == NGX_AGAIN) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* nothing of the client is understood any more */
+
+static void
+ngx_chat_input_failed(ngx_chat_client_t *cl, ngx_uint_t code,
+    const char *error)
+{
+    ngx_chat_client_close(cl, code, (u_char *) error, ngx_strlen(error));
+    ngx_chat_client_finish(cl);
 }
 
 

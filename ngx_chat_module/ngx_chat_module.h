@@ -64,6 +64,8 @@ typedef struct {
     ngx_uint_t                 token;        /* NGX_CHAT_TOKEN_*, bits */
     ngx_msec_t                 heartbeat;
     size_t                     message_max;
+    ngx_uint_t                 deflate;      /* level; 0: off */
+    size_t                     deflate_min;  /* shorter ones go as they are */
     ngx_uint_t                 rate;         /* requests a second * 1000 */
     ngx_uint_t                 burst;
     size_t                     send_queue;
@@ -88,8 +90,11 @@ typedef struct ngx_chat_shared_s  ngx_chat_shared_t;
 struct ngx_chat_shared_s {
     ngx_chat_shared_t         *events;       /* the same for an event stream,
                                                 once one needs it */
+    ngx_chat_shared_t         *deflated;     /* compressed, likewise */
     ngx_uint_t                 refs;
     size_t                     len;
+    ngx_uint_t                 plain;        /* unsigned  was tried: it stays
+                                                as it is, or is deflated */
     u_char                     data[1];
 };
 

@@ -80,6 +80,10 @@ ngx_chat_shared_free(ngx_chat_shared_t *shared)
         ngx_chat_shared_free(shared->events);
     }
 
+    if (shared->deflated) {
+        ngx_chat_shared_free(shared->deflated);
+    }
+
     ngx_free(shared);
 }
 
@@ -118,29 +122,51 @@ ngx_chat_output_message(ngx_uint_t opcode, ngx_str_t *text)
 
 
 ngx_chat_buf_t *
-ngx_chat_output_event(ngx_str_t *head, uint64_t inbox_id,
-    ngx_chat_shared_t *tail)
+ngx_chat_output_text(ngx_chat_client_t *cl, ngx_str_t *text)
 {
-    size_t           len, digits;
-    u_char          *p, number[NGX_INT64_LEN];
     ngx_chat_buf_t  *b;
 
-    digits = 0;
+    b = cl->window ? ngx_chat_compress_text(cl, text) : NULL;
+
+    return b ? b : ngx_chat_output_message(NGX_CHAT_WS_TEXT, text);
+}
+
+
+ngx_chat_buf_t *
+ngx_chat_output_event(ngx_chat_client_t *cl, ngx_str_t *head,
+    uint64_t inbox_id, ngx_chat_shared_t *tail)
+{
+    size_t           len;
+    u_char          *p, digits[NGX_INT64_LEN];
+    ngx_str_t        number;
+    ngx_chat_buf_t  *b;
+
+    number.data = digits;
+    number.len = 0;
 
     if (inbox_id) {
-        digits = ngx_sprintf(number, "%uL", inbox_id) - number;
+        number.len = ngx_sprintf(digits, "%uL", inbox_id) - digits;
     }
 
-    len = head->len + digits + tail->len;
+    if (cl->window) {
+        b = ngx_chat_compress_event(cl, head, &number, tail);
 
-    b = ngx_chat_buf_create(ngx_chat_ws_header_len(len) + head->len + digits);
+        if (b) {
+            return b;
+        }
+    }
+
+    len = head->len + number.len + tail->len;
+
+    b = ngx_chat_buf_create(ngx_chat_ws_header_len(len) + head->len
+                            + number.len);
     if (b == NULL) {
         return NULL;
     }
 
     p = ngx_chat_ws_header(b->data, NGX_CHAT_WS_TEXT, len);
     p = ngx_cpymem(p, head->data, head->len);
-    p = ngx_cpymem(p, number, digits);
+    p = ngx_cpymem(p, number.data, number.len);
 
     b->len = p - b->data;
     b->tail = tail;

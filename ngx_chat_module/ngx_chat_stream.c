@@ -106,7 +106,7 @@ ngx_chat_client_reply(ngx_chat_client_t *cl, uint64_t inbox_id,
         return;
     }
 
-    b = ngx_chat_output_message(NGX_CHAT_WS_TEXT, text);
+    b = ngx_chat_output_text(cl, text);
     if (b == NULL) {
         ngx_chat_stream_failed(cl);
         return;
@@ -386,7 +386,7 @@ ngx_chat_stream_message(ngx_chat_client_t *cl, uint64_t inbox_id,
         return ngx_chat_buf_create(0);
 
     default:
-        return ngx_chat_output_message(NGX_CHAT_WS_TEXT, text);
+        return ngx_chat_output_text(cl, text);
     }
 }
 
@@ -397,7 +397,7 @@ ngx_chat_stream_event(ngx_chat_client_t *cl, ngx_str_t *head,
 {
     return (cl->kind == ngx_chat_kind_events)
            ? ngx_chat_events_event(cl, head, inbox_id, tail)
-           : ngx_chat_output_event(head, inbox_id, tail);
+           : ngx_chat_output_event(cl, head, inbox_id, tail);
 }
 
 

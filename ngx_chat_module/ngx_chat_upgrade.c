@@ -14,8 +14,15 @@
 
 #define NGX_CHAT_DETACH_TIME  10
 
+#define NGX_CHAT_UPGRADE_DEFLATE  "permessage-deflate; "                      \
+                                  "server_no_context_takeover; "              \
+                                  "client_no_context_takeover"
+#define NGX_CHAT_UPGRADE_WINDOW   "; server_max_window_bits="
+
 
 static ngx_int_t ngx_chat_upgrade_websocket(ngx_http_request_t *r);
+static ngx_int_t ngx_chat_upgrade_deflate(ngx_http_request_t *r,
+    ngx_chat_extension_t *ext);
 static ngx_int_t ngx_chat_upgrade_stream(ngx_http_request_t *r,
     ngx_chat_client_t *cl);
 static ngx_int_t ngx_chat_upgrade_header(ngx_http_request_t *r, char *name,
@@ -126,7 +133,38 @@ ngx_chat_upgrade_websocket(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ctx->deflate.window ? ngx_chat_upgrade_deflate(r, &ctx->deflate)
+                               : NGX_OK;
+}
+
+
+/* one stream serves all connections: no context is taken over either way */
+
+static ngx_int_t
+ngx_chat_upgrade_deflate(ngx_http_request_t *r, ngx_chat_extension_t *ext)
+{
+    u_char     *p;
+    ngx_str_t   value;
+
+    p = ngx_pnalloc(r->pool, sizeof(NGX_CHAT_UPGRADE_DEFLATE)
+                             + sizeof(NGX_CHAT_UPGRADE_WINDOW)
+                             + NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+
+    p = ngx_cpymem(p, NGX_CHAT_UPGRADE_DEFLATE,
+                   sizeof(NGX_CHAT_UPGRADE_DEFLATE) - 1);
+
+    if (ext->asked) {
+        p = ngx_sprintf(p, NGX_CHAT_UPGRADE_WINDOW "%ui", ext->window);
+    }
+
+    value.len = p - value.data;
+
+    return ngx_chat_upgrade_header(r, "Sec-WebSocket-Extensions", &value);
 }
 
 

@@ -25,6 +25,10 @@
 #define NGX_CHAT_WS_PING          0x9
 #define NGX_CHAT_WS_PONG          0xa
 
+/* or'ed to the opcode of a frame of ours: RSV1, it is compressed */
+
+#define NGX_CHAT_WS_DEFLATED      0x40
+
 /* close codes, RFC 6455, 7.4.1, and the registry; 0: the Close had none */
 
 #define NGX_CHAT_WS_NO_CODE       0

@@ -6,6 +6,7 @@ package ChatTest;
 #     --- frames eval       sent after a good handshake, which comes by itself
 #     --- answer eval       the frames that must come back, to the last byte
 #     --- path              of the handshake, default /echo
+#     --- offers            its Sec-WebSocket-Extensions
 #     --- closes: 1002      the same as an answer of one Close frame with this
 #                           code and whatever reason
 #
@@ -16,6 +17,7 @@ use strict;
 use warnings;
 
 use Test::Nginx::Socket -Base;
+use Compress::Raw::Zlib;
 use Digest::SHA qw(hmac_sha256 sha1);
 use File::Temp qw(tempdir);
 use IO::Socket::UNIX;
@@ -25,7 +27,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = (@Test::Nginx::Socket::EXPORT, qw(
     frame text binary ping pong closing continuation server server_closing
-    handshake token pool KEY TEXT BINARY PING PONG CLOSE
+    deflated handshake token pool KEY TEXT BINARY PING PONG CLOSE
 ));
 
 use constant KEY => '0123456789abcdef0123456789abcdef';
@@ -74,6 +76,18 @@ sub binary ($;%)       { my $p = shift; frame(BINARY, $p, @_) }
 sub ping ($;%)         { my $p = shift; frame(PING, $p, @_) }
 sub pong ($;%)         { my $p = shift; frame(PONG, $p, @_) }
 sub continuation ($;%) { my $p = shift; frame(CONTINUATION, $p, @_) }
+
+# the payload of a compressed message; blocks come as characters
+sub deflated ($) {
+    my ($text) = @_;
+    utf8::downgrade($text);
+    my $z = Compress::Raw::Zlib::Deflate->new(-WindowBits => -15);
+    my ($body, $end);
+    $z->deflate($text, $body) == Z_OK && $z->flush($end, Z_SYNC_FLUSH) == Z_OK or die 'deflate';
+    my $payload = $body . $end;
+    utf8::downgrade($payload);
+    return substr $payload, 0, -4;
+}
 
 sub closing (;$$) {
     my ($code, $reason) = @_;
@@ -198,10 +212,14 @@ add_block_preprocessor(sub {
         chomp $path;
         my @parts = ref $frames ? @$frames : ($frames);
         # one write unless the block asks for several
+        my %offers;
+        if (defined $block->offers) {
+            chomp($offers{'Sec-WebSocket-Extensions'} = $block->offers);
+        }
         if (defined $block->raw_request_middle_delay) {
-            $block->set_value(raw_request => [handshake($path), @parts]);
+            $block->set_value(raw_request => [handshake($path, %offers), @parts]);
         } else {
-            $block->set_value(raw_request => join '', handshake($path), @parts);
+            $block->set_value(raw_request => join '', handshake($path, %offers), @parts);
         }
         $block->set_value(error_code => 101) unless defined $block->error_code;
     }
@@ -221,7 +239,7 @@ add_block_preprocessor(sub {
     no strict 'refs';
     *{"Test::Base::Filter::$_"} = \&{$_} for qw(
         frame text binary ping pong closing continuation server server_closing
-        handshake token KEY CONTINUATION TEXT BINARY CLOSE PING PONG
+        deflated handshake token KEY CONTINUATION TEXT BINARY CLOSE PING PONG
     );
 }
 
