@@ -49,7 +49,7 @@ TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX_BIN)
 
 .PHONY: all module chatd run token test asan valgrind soak lint format fuzz mutate \
         install clean help deps check-deps nginx-asan tests-built \
-        bench bench-quick bench-full bench-idle bench-storm bench-built
+        bench bench-quick bench-full bench-idle bench-storm bench-http bench-built
 .DELETE_ON_ERROR:
 
 all: module chatd
@@ -64,7 +64,7 @@ help:
 	@echo 'make soak                the crash test for SECONDS=600'
 	@echo 'make fuzz                libFuzzer on every decoder; FUZZ_SECONDS=30'
 	@echo 'make bench               compares with a bare program and with nchan; also bench-quick,'
-	@echo '                         bench-full, bench-idle, bench-storm; BENCH=options'
+	@echo '                         bench-full, bench-idle, bench-storm, bench-http; BENCH=options'
 	@echo 'make mutate              breaks the code in ten ways; each has to be noticed'
 	@echo 'make lint                clang-tidy, cppcheck, format and include checks, gcc and clang'
 	@echo 'make format              clang-format on our side of the code'
@@ -245,7 +245,8 @@ bench: MODE := standard
 bench-full: MODE := full
 bench-idle: MODE := idle
 bench-storm: MODE := storm
-bench bench-quick bench-full bench-idle bench-storm: $(O)/deps-build $(O)/deps-run
+bench-http: MODE := http
+bench bench-quick bench-full bench-idle bench-storm bench-http: $(O)/deps-build $(O)/deps-run
 	@$(MAKE) --no-print-directory -j$$(nproc) bench-built
 	@$(TEST_ENV) bench/run $(MODE) $(BENCH)
 
