@@ -58,10 +58,11 @@ help:
 	@echo 'make                     the nginx module and chatd, in objs/'
 	@echo 'make run                 builds and serves; PORT=8080 DIR=./run RATE=50r/s CONNECTIONS=50000'
 	@echo 'make token USER=alice    prints a token for the server of DIR=./run'
-	@echo 'make test                every test; ONLY=WORD runs the parts whose name has it'
+	@echo 'make test                every test; ONLY=WORD runs the parts whose name has it;'
+	@echo '                         ONLY=tests/model SEED=N SECONDS=N repeats a run of the model test'
 	@echo 'make asan                the same suites under AddressSanitizer and UBSan'
 	@echo 'make valgrind            a short run of chatd under memcheck'
-	@echo 'make soak                the crash test for SECONDS=600'
+	@echo 'make soak                SECONDS=600, half of them for the crash test, half for the model test'
 	@echo 'make fuzz                libFuzzer on every decoder; FUZZ_SECONDS=30'
 	@echo 'make bench               compares with a bare program and with nchan; also bench-quick,'
 	@echo '                         bench-full, bench-idle, bench-storm, bench-http; BENCH=options'
@@ -215,7 +216,8 @@ valgrind: $(O)/deps-build $(O)/deps-run $(O)/deps-test
 
 soak: SECONDS ?= 600
 soak: all
-	@$(TEST_ENV) CHAT_CRASH_SECONDS=$(SECONDS) tools/run-tests tests/crash
+	@$(TEST_ENV) CHAT_CRASH_SECONDS=$$(($(SECONDS) / 2)) SECONDS=$$(($(SECONDS) / 2)) \
+	   tools/run-tests tests/crash tests/model
 
 # needs clang; corpora grow in objs-fuzz, what is worth keeping is copied by hand
 fuzz: $(O)/deps-lint
