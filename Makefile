@@ -50,7 +50,7 @@ TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX_BIN)
 
 .PHONY: all module chatd run token test asan valgrind soak lint format fuzz mutate \
         install clean help deps check-deps nginx-asan tests-built \
-        bench bench-quick bench-full bench-idle bench-storm bench-built
+        bench bench-quick bench-full bench-idle bench-storm bench-http bench-built
 .DELETE_ON_ERROR:
 
 all: module chatd
@@ -59,13 +59,14 @@ help:
 	@echo 'make                     the nginx module and chatd, in objs/'
 	@echo 'make run                 builds and serves; PORT=8080 DIR=./run RATE=50r/s CONNECTIONS=50000'
 	@echo 'make token USER=alice    prints a token for the server of DIR=./run'
-	@echo 'make test                every test; ONLY=WORD runs the parts whose name has it'
+	@echo 'make test                every test; ONLY=WORD runs the parts whose name has it;'
+	@echo '                         ONLY=tests/model SEED=N SECONDS=N repeats a run of the model test'
 	@echo 'make asan                the same suites under AddressSanitizer and UBSan'
 	@echo 'make valgrind            a short run of chatd under memcheck'
-	@echo 'make soak                the crash test for SECONDS=600'
+	@echo 'make soak                SECONDS=600, half of them for the crash test, half for the model test'
 	@echo 'make fuzz                libFuzzer on every decoder; FUZZ_SECONDS=30'
 	@echo 'make bench               compares with a bare program and with nchan; also bench-quick,'
-	@echo '                         bench-full, bench-idle, bench-storm; BENCH=options'
+	@echo '                         bench-full, bench-idle, bench-storm, bench-http; BENCH=options'
 	@echo 'make mutate              breaks the code in ten ways; each has to be noticed'
 	@echo 'make lint                clang-tidy, cppcheck, format and include checks, gcc and clang'
 	@echo 'make format              clang-format on our side of the code'
@@ -216,7 +217,8 @@ valgrind: $(O)/deps-build $(O)/deps-run $(O)/deps-test
 
 soak: SECONDS ?= 600
 soak: all
-	@$(TEST_ENV) CHAT_CRASH_SECONDS=$(SECONDS) tools/run-tests tests/crash
+	@$(TEST_ENV) CHAT_CRASH_SECONDS=$$(($(SECONDS) / 2)) SECONDS=$$(($(SECONDS) / 2)) \
+	   tools/run-tests tests/crash tests/model
 
 # needs clang; corpora grow in objs-fuzz, what is worth keeping is copied by hand
 fuzz: $(O)/deps-lint
@@ -246,7 +248,8 @@ bench: MODE := standard
 bench-full: MODE := full
 bench-idle: MODE := idle
 bench-storm: MODE := storm
-bench bench-quick bench-full bench-idle bench-storm: $(O)/deps-build $(O)/deps-run
+bench-http: MODE := http
+bench bench-quick bench-full bench-idle bench-storm bench-http: $(O)/deps-build $(O)/deps-run
 	@$(MAKE) --no-print-directory -j$$(nproc) bench-built
 	@$(TEST_ENV) bench/run $(MODE) $(BENCH)
 

@@ -543,7 +543,17 @@ ngx_chat_http_stream(ngx_http_request_t *r, ngx_chat_call_t *call,
 static ngx_int_t
 ngx_chat_http_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
 {
-    ngx_str_t  body, allow;
+    ngx_str_t  body, allow, reason, detail;
+
+    /* the worker had no memory for more */
+
+    if (answer->text.len == 0 && answer->status >= NGX_HTTP_BAD_REQUEST) {
+        ngx_str_set(&reason, "unavailable");
+        ngx_str_set(&detail, "The chat service could not answer.");
+
+        return ngx_chat_problem(r, answer->status, answer->retry_after,
+                                &reason, &detail);
+    }
 
     /* HEAD: what would come has a length nobody knows */
 

@@ -331,6 +331,12 @@ read_channel_step(struct embedded *e, struct request *r)
         return request_answer(e, r, STORAGE_BEYOND);
     }
 
+    /* Who wrote it, and so gets the receipt, is looked for on the disk. */
+    if (r->op.message_id > r->channel->published) {
+        request_wait(&e->unpublished, r);
+        return STEP_WAIT;
+    }
+
     (void) request_answer_json(e, r, STR("{}"));
     marker_advance(e, r->channel, m, r->op.message_id, 0);
     return STEP_DONE;

@@ -29,6 +29,7 @@ struct contact_list {
     uint32_t n;
     struct contact *contacts;
     bool more; /* behind those of this page */
+    uint32_t n_rows;
     struct buf json;
 };
 
@@ -547,10 +548,6 @@ contact_list_run(struct read_job *job, const struct reader *r)
     buf_put_lit(&l->json, "{\"contacts\":[");
 
     for (i = 0; i < l->n && rc == 0 && l->json.len < STORAGE_PAGE_BYTES; i++) {
-        if (i != 0) {
-            buf_put_char(&l->json, ',');
-        }
-
         last = i;
         rc = contact_list_row(l, r, &l->contacts[i], &value);
     }
@@ -570,6 +567,7 @@ contact_list_run(struct read_job *job, const struct reader *r)
 }
 
 
+/* A user who is still to be written is no contact yet, either. */
 static int
 contact_list_row(struct contact_list *l, const struct reader *r,
                  const struct contact *c, struct buf *value)
@@ -577,15 +575,21 @@ contact_list_row(struct contact_list *l, const struct reader *r,
     struct record_contact shown = {c->state, c->flags};
     struct record_user record;
     struct key key;
+    int rc;
 
     key_user(&key, c->user);
     buf_reset(value, value->cap);
+    rc = r->ops->get(r->engine, key_str(&key), value);
 
-    if (r->ops->get(r->engine, key_str(&key), value) != 1
-        || record_get_user(buf_str(value), &record) != 0) {
+    if (rc == 0) {
+        return 0;
+    }
+
+    if (rc != 1 || record_get_user(buf_str(value), &record) != 0) {
         return -1;
     }
 
+    buf_put_str(&l->json, l->n_rows++ == 0 ? STR("") : STR(","));
     contact_json(&l->json, record.name, contact_shown(shown));
     return 0;
 }

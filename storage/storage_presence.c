@@ -55,6 +55,7 @@ static void presence_present(struct embedded *e, uint64_t number,
 static void presence_changed(struct embedded *e, uint64_t number, bool online,
                              uint64_t at);
 static enum step presence_changed_step(struct embedded *e, struct request *r);
+static void presence_set_timeout(struct embedded *e, uint64_t timeout_ms);
 static void presence_scan(struct embedded *e, struct request *r);
 static int presence_scan_run(struct read_job *job, const struct reader *r);
 static void presence_scan_done(struct embedded *e, struct read_job *job);
@@ -440,20 +441,26 @@ left_step(struct embedded *e, struct request *r)
 }
 
 
+/* It counts for those who are away already, who so stay in order. */
+static void
+presence_set_timeout(struct embedded *e, uint64_t timeout_ms)
+{
+    struct away *a;
+
+    TAILQ_FOREACH(a, &e->away_list, link)
+    {
+        a->until = a->until - e->presence_timeout_ms + timeout_ms;
+    }
+
+    e->presence_timeout_ms = timeout_ms;
+}
+
+
 /* PRESENCE_START: the timeout; the first time, who was online. */
 enum step
 presence_start_step(struct embedded *e, struct request *r)
 {
-    uint64_t latest;
-    struct away *a;
-
-    e->presence_timeout_ms = r->op.limit * 1000ull;
-    latest = uv_now(e->loop) + e->presence_timeout_ms;
-
-    /* a shorter time counts for all, or the first would hold up the others */
-    for (a = TAILQ_FIRST(&e->away_list); a != NULL; a = TAILQ_NEXT(a, link)) {
-        a->until = a->until < latest ? a->until : latest;
-    }
+    presence_set_timeout(e, r->op.limit * 1000ull);
 
     if (e->presence_started) {
         return request_answer(e, r, STORAGE_OK);

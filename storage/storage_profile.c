@@ -34,7 +34,7 @@ static enum step profile_answer(struct embedded *e, struct request *r,
 static int profile_search_run(struct read_job *job, const struct reader *r);
 static void profile_search_add(struct profile_search *l, uint64_t user);
 static int profile_search_row(struct profile_search *l, const struct reader *r,
-                              uint64_t user);
+                              uint64_t user, bool first);
 static void profile_search_done(struct embedded *e, struct read_job *job);
 
 
@@ -301,7 +301,7 @@ profile_search_run(struct read_job *job, const struct reader *r)
     buf_put_lit(&l->json, "{\"users\":[");
 
     for (n = 0; n < l->n && rc == 0; n++) {
-        rc = profile_search_row(l, r, l->users[n]);
+        rc = profile_search_row(l, r, l->users[n], n == 0);
     }
 
     buf_put_lit(&l->json, "]}");
@@ -326,7 +326,7 @@ profile_search_add(struct profile_search *l, uint64_t user)
 
 static int
 profile_search_row(struct profile_search *l, const struct reader *r,
-                   uint64_t user)
+                   uint64_t user, bool first)
 {
     struct record_profile profile = {
         .status = {NULL, 0}
@@ -352,10 +352,7 @@ profile_search_row(struct profile_search *l, const struct reader *r,
     }
 
     if (rc >= 0) {
-        if (l->json.data[l->json.len - 1] == '}') {
-            buf_put_char(&l->json, ',');
-        }
-
+        buf_put_str(&l->json, first ? STR("") : STR(","));
         profile_json(&l->json, record.name, &profile);
 
     } else {

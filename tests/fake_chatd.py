@@ -25,6 +25,7 @@ import time
 HEADER = struct.Struct("<IBBHQ")
 MAGIC, VERSION = 0x54414843, 1
 FRAME_MAX = 32 << 20
+RESOURCE = 8    # flag of a CALL and its REPLY
 
 (HELLO, OPEN, READY, REFUSE, REQUEST, CALL, REPLY, PUSH, PAGE, CREDIT, CLOSED,
  END, VERIFY, VERIFIED, NOTICE, STATS, RENEWED) = range(1, 18)
@@ -280,6 +281,11 @@ class Session:
             + string(params.get("reason", "fake"))
             + string(params.get("detail", "as \"told\"\n"))))
 
+    def wordless(self, call):
+        """A resource is answered with `status` and no text: there was no memory."""
+        self.link.send(frame(REPLY, call.number, struct.pack(
+            "<QQHI", 0, 0, call.params["status"], 0) + string(""), RESOURCE))
+
     def who(self, call):
         """The sessions of this worker."""
         return {"sessions": sorted(s.ident["user"] + "/" + s.ident["device"]
@@ -287,7 +293,7 @@ class Session:
 
     COMMANDS = {"fake." + f.__name__: f for f in (
         die, drop, hold, release, push, page, sequence, end, verify, renewed,
-        stale, garbage, big, notice, stats, sleep, silent, refuse, who)}
+        stale, garbage, big, notice, stats, sleep, silent, refuse, wordless, who)}
 
 
 class Call:
@@ -467,6 +473,9 @@ class Link:
     def on_call(self, number, flags, replays, r):
         ident = r.identity()
         limits = r.limits()
+        if flags & RESOURCE:
+            for _ in ("method", "path", "args", "Last-Event-ID"):
+                r.string()
         text = r.rest()
         self.worker.log("CALL", request=number, replays=replays,
                         flags=flags, limits=limits,

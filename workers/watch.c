@@ -15,6 +15,7 @@ struct watch {
     char name[STORAGE_ID_MAX];
 };
 
+/* Sorted: a user may have many sessions that watch many. */
 struct watches {
     uint32_t n;
     struct watch list[];
@@ -33,17 +34,26 @@ watch_name(const struct watch *w)
     return (struct str){w->name, w->len};
 }
 
+static int
+watch_compare(const void *a, const void *b)
+{
+    const struct watch *x = a, *y = b;
+    int order = (int) x->len - (int) y->len;
+
+    return order != 0 ? order : memcmp(x->name, y->name, x->len);
+}
+
 static struct watch *
 watch_find(const struct session *s, struct str name)
 {
     struct watches *all = s->watches;
+    struct watch w = {.len = (uint8_t) name.len};
 
-    for (uint32_t i = 0; all != NULL && i < all->n; i++) {
-        if (str_eq(watch_name(&all->list[i]), name)) {
-            return &all->list[i];
-        }
+    if (all == NULL) {
+        return NULL;
     }
-    return NULL;
+    memcpy(w.name, name.data, name.len);
+    return bsearch(&w, all->list, all->n, sizeof(w), watch_compare);
 }
 
 static bool
@@ -58,6 +68,20 @@ watched_elsewhere(const struct session *s, struct str name)
         }
     }
     return false;
+}
+
+/* Who was named twice stands there once. */
+static void
+watches_sort(struct watches *all, uint32_t n)
+{
+    qsort(all->list, n, sizeof(all->list[0]), watch_compare);
+    all->n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (all->n == 0
+            || watch_compare(&all->list[all->n - 1], &all->list[i]) != 0) {
+            all->list[all->n++] = all->list[i];
+        }
+    }
 }
 
 int
@@ -79,14 +103,16 @@ watch_add(struct session *s, const struct storage_op *op)
     }
     all->n = n;
     s->watches = all;
+    more = 0;
     for (uint32_t i = 0; i < op->n_users; i++) {
         if (watch_find(s, op->users[i]) == NULL) {
-            struct watch *w = &all->list[all->n++];
+            struct watch *w = &all->list[n + more++];
 
             w->len = (uint8_t) op->users[i].len;
             memcpy(w->name, op->users[i].data, op->users[i].len);
         }
     }
+    watches_sort(all, n + more);
     return 0;
 }
 
@@ -156,15 +182,25 @@ void
 watch_remove(struct session *s, const struct storage_op *op)
 {
     struct str names[STORAGE_USERS_LIMIT];
-    uint32_t n = 0;
+    bool gone[WATCHES_MAX] = {false};
+    uint32_t n = 0, kept = 0;
+    struct watches *all = s->watches;
     struct watch *w;
 
     for (uint32_t i = 0; i < op->n_users; i++) {
         w = watch_find(s, op->users[i]);
-        if (w != NULL) {
-            *w = s->watches->list[--s->watches->n];
+        if (w != NULL && !gone[w - all->list]) {
+            gone[w - all->list] = true;
             names[n++] = op->users[i];
         }
+    }
+    for (uint32_t i = 0; all != NULL && i < all->n; i++) {
+        if (!gone[i]) {
+            all->list[kept++] = all->list[i];
+        }
+    }
+    if (all != NULL) {
+        all->n = kept;
     }
     unwatch(s, names, n);
 }

@@ -549,6 +549,14 @@ def _():
     assert ' 499 ' in read(s.access_log)
 
 
+@test('a resource that failed without a word is no success')
+def _():
+    s = Fake().server
+    for told, status in ((503, 503), (409, 409), (204, 204)):
+        got, headers, body = s.api('alice', 'POST', 'messages', {'method': 'fake.wordless', 'params': {'status': told}})
+        equal((got, body and body['status']), (status, None if status == 204 else status))
+
+
 @test('over HTTP/2, many calls at once')
 def _():
     fake = Fake(tls=True)

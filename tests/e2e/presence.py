@@ -245,6 +245,25 @@ def _():
     equal(refused(alice.call, 'user.get', {'user': 'u000'}).code, 404)
 
 
+@test('a user whose many connections watch many holds up nobody when they end')
+def _():
+    server = Server(chat_workers=1)
+    many = [server.client('alice') for _ in range(40)]
+    for n, c in enumerate(many):
+        c.call('presence.watch', {'users': ['u%02d-%03d' % (n, i) for i in range(1000)]})
+    bob = server.client('bob')
+    for c in many:
+        c.abort()
+    slowest = 0
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        start = time.monotonic()
+        bob.call('ping', {}, timeout=60)
+        slowest = max(slowest, time.monotonic() - start)
+    print('# the slowest ping took %.0f ms' % (slowest * 1000))
+    assert slowest < 0.5 * SLOW, slowest
+
+
 @test('a reload changes the timeout')
 def _():
     server = Server(http='chat_presence_timeout 60s; chat_drain_time 0;')

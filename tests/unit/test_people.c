@@ -629,6 +629,26 @@ going_is_told_after_the_timeout_and_coming_back_not_at_all(void **state)
 
 
 static void
+a_shorter_timeout_counts_for_those_who_are_away(void **state)
+{
+    struct storage_op start = {.type = STORAGE_PRESENCE_START, .limit = 60};
+    struct storage_op leave = {.type = STORAGE_UNSUBSCRIBE};
+
+    (void) state;
+    call(&start);
+    leave.number = subscribe("bob");
+    call(&leave);
+    start.limit = 0;
+    call(&start);
+    leave.number = subscribe("cy");
+    call(&leave);
+    run_for(1200);
+    assert_false(is_online(presence(STORAGE_PRESENCE_GET, "cy", "cy")));
+    assert_false(is_online(presence(STORAGE_PRESENCE_GET, "bob", "bob")));
+}
+
+
+static void
 the_users_of_a_worker_that_is_gone_are_away(void **state)
 {
     struct storage_op first = {.type = STORAGE_PRESENCE_START, .limit = 0};
@@ -706,6 +726,7 @@ main(void)
         ON_BOTH(a_device_has_the_name_it_is_given),
         ON_BOTH(only_those_who_may_see_presence),
         ON_BOTH(going_is_told_after_the_timeout_and_coming_back_not_at_all),
+        ON_BOTH(a_shorter_timeout_counts_for_those_who_are_away),
         ON_BOTH(the_users_of_a_worker_that_is_gone_are_away),
     };
     char command[160];

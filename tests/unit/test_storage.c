@@ -1512,6 +1512,66 @@ a_commit_takes_no_marker_back(void **state)
 }
 
 
+/* Its sender is to hear of it, and who that is stands on the disk. */
+static void
+a_message_is_read_when_it_is_on_the_disk(void **state)
+{
+    struct storage_op read = {
+        .type = STORAGE_READ_CHANNEL, .user = s("bob"), .message_id = 2};
+    const char *group;
+    struct answer *a;
+    uint64_t ann;
+
+    (void) state;
+    ann = subscribe("ann")->number;
+    group = id_in(with_users(STORAGE_CREATE_CHANNEL, "ann", NULL, "bob cy"));
+    do_send("cy", group, "1");
+    forget_events();
+    engine_memory_hold_writes(path(), true);
+    start_send("ann", group, "2");
+    wait_until_waiting(1);
+    read.channel = s(group);
+    a = submit(&read);
+    engine_memory_hold_writes(path(), false);
+    wait_for(a);
+    assert_string_equal(a->json, "{}");
+
+    while (w.n_events < 2) {
+        uv_run(&w.loop, UV_RUN_ONCE);
+    }
+
+    assert_in(w.events[1].tail,
+              "\"user\":\"bob\",\"delivered\":2,\"read\":2}}");
+    assert_int_equal(w.events[1].targets[0].number, ann);
+}
+
+
+static void
+a_contact_that_waits_for_the_disk_is_not_listed(void **state)
+{
+    struct storage_op ask = {
+        .type = STORAGE_REQUEST_CONTACT, .user = s("ann"), .to = s("zoe")};
+    struct storage_op list = {.type = STORAGE_LIST_CONTACTS, .user = s("ann")};
+    struct answer *a;
+    char listed[128];
+
+    (void) state;
+    do_send("ann", "bob", "1");
+    engine_memory_hold_writes(path(), true);
+    start_send("ann", "cy", "2");
+    wait_until_waiting(1);
+    a = submit(&ask);
+    run_for(50);
+    snprintf(listed, sizeof(listed), "%s", call(&list)->json);
+    engine_memory_hold_writes(path(), false);
+    assert_string_equal(listed,
+                        "{\"contacts\":[],\"more\":false,\"next\":null}");
+    wait_for(a);
+    assert_in(call(&list)->json,
+              "[{\"user\":\"zoe\",\"state\":\"requested\"}]");
+}
+
+
 static void
 a_failed_write_fails_all_that_follows(void **state)
 {
@@ -1973,6 +2033,8 @@ main(void)
         ON(nothing_is_said_before_it_is_written, memory),
         ON(what_is_behind_is_written_within_a_tick, memory),
         ON(a_commit_takes_no_marker_back, memory),
+        ON(a_message_is_read_when_it_is_on_the_disk, memory),
+        ON(a_contact_that_waits_for_the_disk_is_not_listed, memory),
         ON(a_failed_write_fails_all_that_follows, memory),
         ON(it_tries_until_it_can_be_opened, memory),
         ON(it_closes_while_it_cannot_be_opened, memory),
