@@ -50,7 +50,7 @@ function type(schema) {
 
 function declare(name, schema, description) {
   const head = comment(description ?? schema.description);
-  return schema.type === 'object'
+  return schema.type === 'object' && Object.keys(schema.properties ?? {}).length
     ? `${head}export interface ${name} ${objectType(schema)}`
     : `${head}export type ${name} = ${type(schema)};`;
 }

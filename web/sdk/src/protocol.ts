@@ -176,7 +176,7 @@ export interface Presence {
 }
 
 /** Is anybody there? */
-export interface PingParams Record<string, never>
+export type PingParams = Record<string, never>;
 
 export interface PingResult {
   server_time: Time;
@@ -292,7 +292,7 @@ export interface InboxAckParams {
   client_id?: ClientId;
 }
 
-export interface InboxAckResult Record<string, never>
+export type InboxAckResult = Record<string, never>;
 
 /** Makes a group; the caller becomes its owner. */
 export interface ChannelCreateParams {
@@ -402,7 +402,7 @@ export interface ChannelReadParams {
   client_id?: ClientId;
 }
 
-export interface ChannelReadResult Record<string, never>
+export type ChannelReadResult = Record<string, never>;
 
 /** Own contacts; all of them at once unless limited. */
 export interface ContactListParams {
@@ -509,7 +509,7 @@ export interface UserSearchResult {
 }
 
 /** Own devices. */
-export interface DeviceListParams Record<string, never>
+export type DeviceListParams = Record<string, never>;
 
 export interface DeviceListResult {
   devices: Device[];
@@ -521,7 +521,7 @@ export interface DeviceRemoveParams {
   client_id?: ClientId;
 }
 
-export interface DeviceRemoveResult Record<string, never>
+export type DeviceRemoveResult = Record<string, never>;
 
 /** Who is online, in the order asked. */
 export interface PresenceGetParams {
@@ -566,7 +566,7 @@ export interface TypingParams {
   channel: ChannelId;
 }
 
-export interface TypingResult Record<string, never>
+export type TypingResult = Record<string, never>;
 
 /** The first message of the server. */
 export interface SessionReadyEvent {
@@ -582,7 +582,7 @@ export interface SessionReadyEvent {
 }
 
 /** The server side was restarted: nothing stored is lost, live-only state is. */
-export interface SessionResumedEvent Record<string, never>
+export type SessionResumedEvent = Record<string, never>;
 
 /** A close 1012 follows. */
 export interface SessionClosingEvent {
