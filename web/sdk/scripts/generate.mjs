@@ -11,6 +11,8 @@ const target = new URL('../src/protocol.ts', here);
 const indent = (text) => text.replace(/\n/g, '\n  ');
 const key = (name) => (/^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name));
 const comment = (text) => (text ? `/** ${text.replace(/\*\//g, '* /')} */\n` : '');
+// a browser has an Event of its own
+const named = (name) => (name === 'Event' ? 'InboxEvent' : name);
 const pascal = (name) => name.replace(/(^|[._])(\w)/g, (_, dot, letter) => letter.toUpperCase());
 
 function objectType(schema) {
@@ -22,7 +24,7 @@ function objectType(schema) {
 }
 
 function type(schema) {
-  if (schema.$ref) return schema.$ref.split('/').pop();
+  if (schema.$ref) return named(schema.$ref.split('/').pop());
   if ('const' in schema) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((v) => JSON.stringify(v)).join(' | ');
   if (schema.oneOf) return schema.oneOf.map(type).join(' | ');
@@ -62,7 +64,7 @@ export function generate(document) {
   const parts = ['// Generated from docs/openrpc.json by scripts/generate.mjs; not to be edited.'];
 
   for (const [name, schema] of Object.entries(document.components.schemas)) {
-    if (name !== 'Event') parts.push(declare(name, schema));
+    parts.push(declare(named(name), schema));
   }
 
   const methods = document.methods.filter((m) => !m['x-notification']);

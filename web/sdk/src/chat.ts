@@ -1,5 +1,5 @@
-import { Emitter } from './emitter.ts';
-import { ChatError } from './errors.ts';
+import { clientId } from './client_id.ts';
+import { Core } from './core.ts';
 import type * as protocol from './protocol.ts';
 import type {
   AccountSession,
@@ -19,100 +19,64 @@ import type {
 
 type Methods = protocol.Methods;
 
-const later = (): never => {
-  throw new ChatError(0, 'not_built', 'not built yet on this branch');
-};
-
 /** One user's chat. */
 export class Chat {
-  private readonly emitter = new Emitter<ChatEvents>();
-  private current: ChatState = {
-    status: 'stopped',
-    transport: null,
-    user: null,
-    device: null,
-    synced: false,
-    retry_at: null,
-    reason: null,
-    storage: 'memory',
-    leader: true,
-    limits: null,
-  };
-  private socket: WebSocket | null = null;
-  private calls = new Map<number, { resolve: (result: any) => void; reject: (error: Error) => void }>();
-  private next = 1;
+  private readonly core: Core;
 
-  constructor(private readonly options: ChatOptions = {}) {}
+  constructor(options: ChatOptions = {}) {
+    this.core = new Core(options);
+  }
 
   get state(): ChatState {
-    return this.current;
+    return this.core.state;
   }
 
   /** Gives back how to end it. */
   on<E extends keyof ChatEvents>(event: E, listener: (params: ChatEvents[E]) => void): () => void {
-    return this.emitter.on(event, listener);
+    return this.core.emitter.on(event, listener);
   }
 
   /** Shows what is cached, then connects; resolves when the cache is loaded. `state` tells the rest. */
   async start(): Promise<void> {
-    const base = new URL(this.options.url ?? location.href);
-    const token = await this.options.token?.('first');
-    if (!token) return this.set({ status: 'signed_out' });
-    this.set({ status: 'connecting' });
-    base.protocol = base.protocol.replace('http', 'ws');
-    base.pathname = this.options.paths?.ws ?? '/ws';
-    const socket = new WebSocket(base, ['chat.v1', 'bearer.' + token]);
-    this.socket = socket;
-    socket.onmessage = ({ data }) => {
-      const message = JSON.parse(data);
-      if (message.method === 'session.ready') {
-        const { user, device, limits } = message.params;
-        this.set({ status: 'online', transport: 'websocket', user, device, limits, synced: true });
-      }
-      if (message.method) return this.emitter.emit(message.method, message.params);
-      const call = this.calls.get(message.id);
-      this.calls.delete(message.id);
-      if (!message.error) return call?.resolve(message.result);
-      const { code, data: details, message: text } = message.error;
-      call?.reject(new ChatError(code, details?.reason, text, details));
-    };
-    socket.onclose = () => this.set({ status: 'waiting', transport: null });
+    await this.core.start();
+    this.listen(true);
   }
 
   /** Ends the connection of this tab; what is kept stays. */
   stop(): void {
-    this.socket?.close();
-    this.set({ status: 'stopped' });
-  }
-
-  private set(change: Partial<ChatState>): void {
-    this.current = { ...this.current, ...change };
-    this.emitter.emit('state', this.current);
+    this.listen(false);
+    this.core.stop();
   }
 
   // --- accounts (built in; a site with `token` needs none of these)
 
-  signup(_params: SignupParams): Promise<AccountSession> {
-    return later();
+  async signup(params: SignupParams): Promise<AccountSession> {
+    const session = await this.core.account.signup({ ...this.device(), ...params });
+    await this.core.signedIn(session);
+    return session;
   }
 
-  login(_params: LoginParams): Promise<AccountSession> {
-    return later();
+  async login(params: LoginParams): Promise<AccountSession> {
+    const session = await this.core.account.login({ ...this.device(), ...params });
+    await this.core.signedIn(session);
+    return session;
   }
 
   /** Ends the login at the server (if it can be reached) and takes everything kept here away, in every tab. */
-  logout(): Promise<void> {
-    return later();
+  async logout(): Promise<void> {
+    await this.core.account.logout();
+    await this.core.signedOut('logged_out', true);
   }
 
   /** Ends all other logins of the user. */
-  changePassword(_password: string, _new_password: string): Promise<void> {
-    return later();
+  changePassword(password: string, new_password: string): Promise<void> {
+    return this.core.account.changePassword(password, new_password);
   }
 
   /** Any HTTP route below /v1, with the token: e.g. request('GET', 'account/export'). The caller reads the answer. */
-  request(_method: string, _path: string, _body?: unknown): Promise<Response> {
-    return later();
+  async request(method: string, path: string, body?: unknown): Promise<Response> {
+    const { account, http } = this.core;
+    return http.fetch(method, http.url('api', '/' + path), { token: await account.token('first'), body });
   }
 
   // --- calls
@@ -124,67 +88,77 @@ export class Chat {
   call<M extends keyof Methods>(
     method: M,
     params: Methods[M]['params'],
-    _options?: CallOptions,
+    options?: CallOptions,
   ): Promise<Methods[M]['result']> {
-    return new Promise((resolve, reject) => {
-      const id = this.next++;
-      this.calls.set(id, { resolve, reject });
-      this.socket?.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
-    });
+    return this.core.call(method, params, options);
   }
 
   /** The server's clock, ms. */
   now(): number {
-    return Date.now();
+    return this.core.clock.now();
   }
 
   // --- channels
 
   /** Not hidden, newest activity first.  The same array until something changes. */
   channels(): readonly ChannelState[] {
-    return [];
+    return this.core.model.channels.list();
   }
 
-  channel(_channel: protocol.ChannelId): ChannelState | undefined {
-    return undefined;
+  channel(channel: protocol.ChannelId): ChannelState | undefined {
+    return this.core.model.channels.get(channel);
   }
 
   /** The direct channel with a user, when there is one. */
-  direct(_user: protocol.UserId): ChannelState | undefined {
-    return undefined;
+  direct(user: protocol.UserId): ChannelState | undefined {
+    return this.core.model.channels.direct(user);
   }
 
   /** Members with their markers; the channel() has them afterwards. */
-  members(_channel: protocol.ChannelId): Promise<ChannelState> {
-    return later();
+  async members(channel: protocol.ChannelId): Promise<ChannelState> {
+    await this.call('channel.get', { channel });
+    return this.channel(channel)!;
   }
 
   /** Who is typing there now, oneself excepted. */
-  typingIn(_channel: protocol.ChannelId): readonly protocol.UserId[] {
-    return [];
+  typingIn(channel: protocol.ChannelId): readonly protocol.UserId[] {
+    return this.core.model.typing.in(channel);
   }
 
   /** How far a message of one's own got. */
-  mark(_message: protocol.Message): Mark {
-    return 'sent';
+  mark(message: protocol.Message): Mark {
+    return this.core.model.channels.mark(message);
   }
 
   // --- messages
 
   /** Goes into the outbox and from there to the server, once, in order; also when offline now. */
-  send(_draft: Draft): Sending {
-    return later();
+  send(draft: Draft): Sending {
+    const client_id = clientId();
+    const { core } = this;
+    const sent = new Promise<protocol.MessageSendResult>((resolve, reject) =>
+      core.sending.set(client_id, { resolve, reject }),
+    );
+    // whoever does not ask is not to be bothered
+    sent.catch(() => {});
+    const order = Math.max(Date.now(), ...core.outboxEntries().slice(-1).map((entry) => entry.order + 1));
+    core.send({ ...draft, client_id, created_at: this.now(), state: 'queued', attempted_at: 0, order });
+    return { client_id, sent };
   }
 
   outbox(): readonly OutboxEntry[] {
-    return [];
+    return this.core.outboxEntries();
   }
 
   /** Tries a failed one again. */
-  retry(_client_id: protocol.ClientId): void {}
+  retry(client_id: protocol.ClientId): void {
+    this.core.outboxDo('retry', client_id);
+  }
 
   /** Takes one that is not being sent out of the outbox. */
-  discard(_client_id: protocol.ClientId): void {}
+  discard(client_id: protocol.ClientId): void {
+    this.core.outboxDo('discard', client_id);
+  }
 
   async edit(channel: protocol.ChannelId, message_id: protocol.MessageId, text: string): Promise<protocol.Message> {
     return (await this.call('message.edit', { channel, message_id, text })).message;
@@ -204,38 +178,66 @@ export class Chat {
   }
 
   /** Everything up to here (default: the newest) was read: shown at once, told the server coalesced. */
-  read(_channel: protocol.ChannelId, _message_id?: protocol.MessageId): void {}
+  read(channel: protocol.ChannelId, message_id: protocol.MessageId = Infinity): void {
+    this.core.read(channel, message_id);
+  }
 
   /** Call it at every key: told at most every two seconds, and only when online. */
-  typing(_channel: protocol.ChannelId): void {}
+  typing(channel: protocol.ChannelId): void {
+    if (this.core.model.typing.due(channel)) this.core.notify('typing', { channel });
+  }
 
   /** A window of a conversation; close() it when it is no longer shown. */
-  timeline(_conversation: { channel: protocol.ChannelId } | { to: protocol.UserId }): Timeline {
-    return later();
+  timeline(conversation: { channel: protocol.ChannelId } | { to: protocol.UserId }): Timeline {
+    return this.core.timeline(conversation);
   }
 
   // --- people
 
   contacts(): readonly protocol.Contact[] {
-    return [];
+    return this.core.model.people.contacts();
   }
 
-  contact(_user: protocol.UserId): protocol.ContactState {
-    return 'none';
+  contact(user: protocol.UserId): protocol.ContactState {
+    return this.core.model.people.contact(user);
   }
 
   /** The cached profile; one that is missing or old is fetched, and `user` tells when it is there. */
-  user(_user: protocol.UserId): protocol.User | undefined {
-    return undefined;
+  user(user: protocol.UserId): protocol.User | undefined {
+    return this.core.profile(user);
   }
 
   /** Friends without asking, others while watched. */
-  presence(_user: protocol.UserId): protocol.Presence | undefined {
-    return undefined;
+  presence(user: protocol.UserId): protocol.Presence | undefined {
+    return this.core.model.people.presence(user);
   }
 
   /** Keeps presence() of these users right until the function given back is called. */
-  watch(_users: readonly protocol.UserId[]): () => void {
-    return () => {};
+  watch(users: readonly protocol.UserId[]): () => void {
+    return this.core.watch(users);
   }
+
+  // --- the page
+
+  private device(): { device?: string } {
+    const { device } = this.core.state;
+    return device ? { device } : {};
+  }
+
+  private listen(on: boolean): void {
+    if (typeof document === 'undefined') return;
+    const change = on ? 'addEventListener' : 'removeEventListener';
+    globalThis[change]('online', this.network);
+    globalThis[change]('pagehide', this.hidden);
+    document[change]('visibilitychange', this.visible);
+  }
+
+  private readonly network = (): void => this.core.wake(false);
+
+  private readonly visible = (): void => {
+    if (document.visibilityState === 'visible') this.core.wake(true);
+    else this.hidden();
+  };
+
+  private readonly hidden = (): void => void this.core.flush();
 }

@@ -112,6 +112,49 @@ export interface ListedChannel {
   muted_until: MutedUntil;
 }
 
+export type InboxEvent = {
+  method: "message.new";
+  params: {
+    inbox_id: InboxId;
+    message: Message;
+  };
+} | {
+  method: "message.edited";
+  params: {
+    inbox_id: InboxId;
+    message: Message;
+  };
+} | {
+  method: "message.deleted";
+  params: {
+    inbox_id: InboxId;
+    message: Message;
+  };
+} | {
+  method: "message.reacted";
+  params: {
+    inbox_id: InboxId;
+    channel: ChannelId;
+    message_id: MessageId;
+    user: UserId;
+    emoji: Emoji;
+    removed: boolean;
+  };
+} | {
+  method: "channel.updated";
+  params: {
+    inbox_id: InboxId;
+    channel: Channel | ChannelLeft;
+    removed?: true;
+  };
+} | {
+  method: "contact.updated";
+  params: {
+    inbox_id: InboxId;
+    contact: Contact;
+  };
+};
+
 export interface ErrorData {
   /** stable, for machines */
   reason: string;
@@ -281,7 +324,7 @@ export interface InboxSyncParams {
 }
 
 export interface InboxSyncResult {
-  events: Event[];
+  events: InboxEvent[];
   more: boolean;
   inbox_id: InboxId;
 }

@@ -14,6 +14,7 @@ import type {
   Time,
   UserId,
 } from './protocol.ts';
+import type { Timing } from './timing.ts';
 
 export type TransportName = 'websocket' | 'sse' | 'longpoll';
 
@@ -53,6 +54,8 @@ export interface ChatOptions {
   /** Default: the global one, where there is one; Node 20 has none. */
   WebSocket?: WebSocketClass | null;
   fetch?: typeof fetch;
+  /** Other waits than the usual ones, in ms; timing.ts has them. */
+  timing?: Partial<Timing>;
 }
 
 /** A new object at every change. */
@@ -128,6 +131,8 @@ export interface OutboxEntry extends Draft {
   error?: { code: number; reason: string; message: string };
   /** Server time of the first attempt, 0 before it. */
   attempted_at: Time;
+  /** Those of a conversation are sent in this order. */
+  order: number;
 }
 
 /** What send() gives back. */
