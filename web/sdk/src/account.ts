@@ -12,8 +12,8 @@ const AGAIN = 60_000;
 export class Account {
   /** Of a built-in account; null: signed out, or the site has tokens of its own. */
   session: AccountSession | null = null;
-  private given: string | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  #given: string | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly http: Http,
@@ -34,10 +34,10 @@ export class Account {
       if (reason === 'refused') throw new ChatError(401, 'token_invalid');
       return this.session.token;
     }
-    if (reason === 'first' && this.given !== null && !this.isOver(this.given)) return this.given;
-    const token = await this.ask(this.given === null ? 'first' : reason === 'first' ? 'expiring' : reason);
+    if (reason === 'first' && this.#given !== null && !this.#isOver(this.#given)) return this.#given;
+    const token = await this.ask(this.#given === null ? 'first' : reason === 'first' ? 'expiring' : reason);
     if (!token) throw new ChatError(401, 'signed_out');
-    return (this.given = token);
+    return (this.#given = token);
   }
 
   signup(params: SignupParams): Promise<AccountSession> {
@@ -60,7 +60,7 @@ export class Account {
   }
 
   forget(): void {
-    this.session = this.given = null;
+    this.session = this.#given = null;
     this.cancel();
   }
 
@@ -69,24 +69,24 @@ export class Account {
   /** While a connection stands. */
   schedule(): void {
     this.cancel();
-    const token = this.session?.token ?? this.given;
+    const token = this.session?.token ?? this.#given;
     const { exp, iat } = claims(token ?? '');
     if (!token || !exp) return;
     const left = exp * 1000 - this.clock.now();
     const life = iat && iat < exp ? (exp - iat) * 1000 : left;
-    this.after(left - life / 3);
+    this.#after(left - life / 3);
   }
 
   cancel(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
   }
 
-  private after(ms: number): void {
-    if (ms > LONGEST_TIMER) this.timer = setTimeout(() => this.schedule(), LONGEST_TIMER);
-    else this.timer = setTimeout(() => void this.renew(), Math.max(0, ms));
+  #after(ms: number): void {
+    if (ms > LONGEST_TIMER) this.#timer = setTimeout(() => this.schedule(), LONGEST_TIMER);
+    else this.#timer = setTimeout(() => void this.#renew(), Math.max(0, ms));
   }
 
-  private async renew(): Promise<void> {
+  async #renew(): Promise<void> {
     try {
       if (this.ask) {
         this.renewed(await this.token('expiring'));
@@ -100,11 +100,11 @@ export class Account {
       this.schedule();
     } catch {
       // the server ends the connection when the token does; until then there is time
-      this.after(AGAIN);
+      this.#after(AGAIN);
     }
   }
 
-  private isOver(token: string): boolean {
+  #isOver(token: string): boolean {
     const { exp } = claims(token);
     return this.clock.known && exp !== undefined && exp * 1000 <= this.clock.now();
   }

@@ -15,11 +15,11 @@ export type Arrived = (result: any) => void;
 
 export class Calls {
   /** Not before this (performance.now()): a request sooner than a 429 allows ends the connection. */
-  private gate = 0;
-  private rate = Infinity;
-  private burst = Infinity;
-  private tokens = Infinity;
-  private filled = 0;
+  #gate = 0;
+  #rate = Infinity;
+  #burst = Infinity;
+  #tokens = Infinity;
+  #filled = 0;
 
   constructor(
     private readonly connection: Connection,
@@ -27,9 +27,9 @@ export class Calls {
   ) {}
 
   limits(limits: Limits | null): void {
-    this.rate = (limits?.rate_per_minute ?? Infinity) / 60_000;
-    this.burst = Math.max(1, limits?.burst ?? Infinity);
-    this.tokens = Math.min(this.tokens, this.burst);
+    this.#rate = (limits?.rate_per_minute ?? Infinity) / 60_000;
+    this.#burst = Math.max(1, limits?.burst ?? Infinity);
+    this.#tokens = Math.min(this.#tokens, this.#burst);
   }
 
   async call(method: string, params: any, options: CallOptions = {}, arrived?: Arrived): Promise<any> {
@@ -43,30 +43,30 @@ export class Calls {
       await this.connection.whenOnline(left);
       if (!this.connection.isOnline) throw last;
       try {
-        await this.turn(end, last);
-        return await this.once(method, params, end - performance.now(), arrived);
+        await this.#turn(end, last);
+        return await this.#once(method, params, end - performance.now(), arrived);
       } catch (error) {
         last = asChatError(error);
         if (!last.temporary) throw last;
-        if (last.code === 429) this.gate = performance.now() + (last.retry_after ?? 1) * 1000;
-        else if (this.connection.isOnline) await sleep(Math.min(left, this.pause(last, tries)));
+        if (last.code === 429) this.#gate = performance.now() + (last.retry_after ?? 1) * 1000;
+        else if (this.connection.isOnline) await sleep(Math.min(left, this.#pause(last, tries)));
       }
     }
   }
 
   /** For what may be dropped. */
   notify(method: string, params: unknown): void {
-    if (performance.now() >= this.gate && this.take() === 0) this.connection.notify(method, params);
+    if (performance.now() >= this.#gate && this.#take() === 0) this.connection.notify(method, params);
   }
 
-  private pause(error: ChatError, tries: number): number {
+  #pause(error: ChatError, tries: number): number {
     return Math.max((error.retry_after ?? 0) * 1000, backoff(tries, this.timing));
   }
 
-  private async turn(end: number, last: ChatError): Promise<void> {
+  async #turn(end: number, last: ChatError): Promise<void> {
     for (;;) {
       const now = performance.now();
-      const wait = now < this.gate ? this.gate - now : this.take();
+      const wait = now < this.#gate ? this.#gate - now : this.#take();
       if (wait === 0) return;
       if (now + wait > end) throw last.code === 429 ? last : new ChatError(429, 'rate_limited', undefined, { retry_after: wait / 1000 });
       await sleep(wait);
@@ -74,17 +74,17 @@ export class Calls {
   }
 
   /** 0 when there was a token, else ms until there may be one. */
-  private take(): number {
-    if (this.rate === Infinity) return 0;
+  #take(): number {
+    if (this.#rate === Infinity) return 0;
     const now = performance.now();
-    this.tokens = Math.min(this.burst, this.tokens + (now - this.filled) * this.rate);
-    this.filled = now;
-    if (this.tokens < 1) return Math.ceil((1 - this.tokens) / this.rate);
-    this.tokens--;
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filled) * this.#rate);
+    this.#filled = now;
+    if (this.#tokens < 1) return Math.ceil((1 - this.#tokens) / this.#rate);
+    this.#tokens--;
     return 0;
   }
 
-  private once(method: string, params: unknown, ms: number, arrived?: Arrived): Promise<any> {
+  #once(method: string, params: unknown, ms: number, arrived?: Arrived): Promise<any> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new ChatError(0, 'timeout')), Math.max(0, Math.min(ms, this.timing.call)));
       this.connection

@@ -16,41 +16,41 @@ export interface ChannelsHooks {
 type Told = Partial<Omit<p.ListedChannel, 'members'>> & { channel: string; kind: p.Kind; members?: MemberState[] };
 
 export class Channels {
-  private states = new Map<string, ChannelState>();
-  private byPeer = new Map<string, string>();
-  private sorted: readonly ChannelState[] | null = null;
+  #states = new Map<string, ChannelState>();
+  #byPeer = new Map<string, string>();
+  #sorted: readonly ChannelState[] | null = null;
 
   constructor(private readonly hooks: ChannelsHooks) {}
 
   /** Shown ones, newest activity first. */
   list(): readonly ChannelState[] {
-    return (this.sorted ??= [...this.states.values()]
+    return (this.#sorted ??= [...this.#states.values()]
       .filter((c) => !c.hidden)
       .sort((a, b) => activity(b) - activity(a) || (a.channel < b.channel ? -1 : 1)));
   }
 
   all(): ChannelState[] {
-    return [...this.states.values()];
+    return [...this.#states.values()];
   }
 
   get(channel: string): ChannelState | undefined {
-    return this.states.get(channel);
+    return this.#states.get(channel);
   }
 
   direct(user: string): ChannelState | undefined {
-    return this.states.get(this.byPeer.get(user) ?? '');
+    return this.#states.get(this.#byPeer.get(user) ?? '');
   }
 
   /** What was cached, or another tab knows. */
   restore(states: readonly ChannelState[]): void {
     this.clear();
-    for (const state of states) this.place(state);
+    for (const state of states) this.#place(state);
   }
 
   clear(): void {
-    this.states.clear();
-    this.byPeer.clear();
-    this.sorted = null;
+    this.#states.clear();
+    this.#byPeer.clear();
+    this.#sorted = null;
   }
 
   // --- what the server tells
@@ -59,77 +59,77 @@ export class Channels {
   apply(method: string, params: any): void {
     switch (method) {
       case 'message.new':
-        return this.message(params.message);
+        return this.#message(params.message);
       case 'message.edited':
       case 'message.deleted':
-        return this.changed(params.message);
+        return this.#changed(params.message);
       case 'message.reacted':
-        return this.reaction(params);
+        return this.#reaction(params);
       case 'channel.updated':
-        return params.removed ? this.remove(params.channel.channel) : this.merge(params.channel);
+        return params.removed ? this.remove(params.channel.channel) : this.#merge(params.channel);
       case 'receipt':
-        return this.receipt(params);
+        return this.#receipt(params);
     }
   }
 
   /** The result of a method. */
   applyResult(method: string, params: any, result: any): void {
     if (method === 'channel.list') {
-      for (const channel of result.channels as p.ListedChannel[]) this.merge(channel, { hidden: false });
+      for (const channel of result.channels as p.ListedChannel[]) this.#merge(channel, { hidden: false });
     } else if (method === 'channel.leave') {
       this.remove(params.channel);
     } else if (method === 'channel.hide') {
-      this.merge(result.channel, { hidden: true });
+      this.#merge(result.channel, { hidden: true });
     } else if (method === 'channel.read') {
       this.read(params.channel, params.message_id);
     } else if (method.startsWith('channel.') && result.channel) {
-      this.merge(result.channel);
+      this.#merge(result.channel);
     } else if (method === 'message.history' && params.channel) {
       const last = (result.messages as p.Message[]).at(-1);
-      if (last) this.last(last);
+      if (last) this.#last(last);
     } else if (result.message) {
-      this.changed(result.message);
+      this.#changed(result.message);
     }
   }
 
   /** Moves one's own marker, never back, never beyond what there is; where it is now, 0 when it did not move. */
   read(channel: string, message_id: number): number {
-    const state = this.states.get(channel);
+    const state = this.#states.get(channel);
     const read = Math.min(message_id, state?.newest ?? 0);
     if (!state || read <= state.read) return 0;
-    this.put({ ...state, read });
+    this.#put({ ...state, read });
     return read;
   }
 
   /** After a whole list was read: those that are not in it are hidden. */
   hideOthers(listed: ReadonlySet<string>, before: ReadonlyMap<string, number>): void {
     for (const [channel, newest] of before) {
-      const state = this.states.get(channel);
-      if (state && !listed.has(channel) && state.newest === newest && !state.hidden) this.put({ ...state, hidden: true });
+      const state = this.#states.get(channel);
+      if (state && !listed.has(channel) && state.newest === newest && !state.hidden) this.#put({ ...state, hidden: true });
     }
   }
 
   mark(message: p.Message): Mark {
-    const others = this.states.get(message.channel)?.members.filter((m) => m.user !== message.sender) ?? [];
+    const others = this.#states.get(message.channel)?.members.filter((m) => m.user !== message.sender) ?? [];
     const all = (marker: 'read' | 'delivered') => others.every((m) => (m[marker] ?? 0) >= message.message_id);
     if (!others.length) return 'read';
     return all('read') ? 'read' : all('delivered') ? 'delivered' : 'sent';
   }
 
   remove(channel: string): void {
-    const state = this.states.get(channel);
+    const state = this.#states.get(channel);
     if (!state) return;
-    this.states.delete(channel);
-    if (state.peer !== undefined) this.byPeer.delete(state.peer);
-    this.sorted = null;
+    this.#states.delete(channel);
+    if (state.peer !== undefined) this.#byPeer.delete(state.peer);
+    this.#sorted = null;
     this.hooks.changed(channel, null);
   }
 
   // --- the steps
 
-  private message(message: p.Message): void {
+  #message(message: p.Message): void {
     const me = this.hooks.me();
-    let state = this.states.get(message.channel);
+    let state = this.#states.get(message.channel);
     if (!state) {
       this.hooks.unknown(message.channel);
       if (message.sender === me || me === null) return;
@@ -139,7 +139,7 @@ export class Channels {
     }
     if (message.message_id < state.newest) return;
     const mine = message.sender === me;
-    this.put({
+    this.#put({
       ...state,
       hidden: false,
       newest: message.message_id,
@@ -152,33 +152,33 @@ export class Channels {
     });
   }
 
-  private last(message: p.Message): void {
-    const state = this.states.get(message.channel);
+  #last(message: p.Message): void {
+    const state = this.#states.get(message.channel);
     if (!state || message.message_id < state.newest) return;
-    this.put({ ...state, newest: message.message_id, last_message: newer(state.last_message, message) });
+    this.#put({ ...state, newest: message.message_id, last_message: newer(state.last_message, message) });
   }
 
-  private changed(message: p.Message): void {
-    const state = this.states.get(message.channel);
+  #changed(message: p.Message): void {
+    const state = this.#states.get(message.channel);
     if (state?.last_message?.message_id !== message.message_id) return;
-    this.put({ ...state, last_message: newer(state.last_message, message) });
+    this.#put({ ...state, last_message: newer(state.last_message, message) });
   }
 
-  private reaction(params: p.MessageReactedEvent): void {
-    const state = this.states.get(params.channel);
+  #reaction(params: p.MessageReactedEvent): void {
+    const state = this.#states.get(params.channel);
     if (state?.last_message?.message_id !== params.message_id) return;
-    this.put({ ...state, last_message: reacted(state.last_message, params) });
+    this.#put({ ...state, last_message: reacted(state.last_message, params) });
   }
 
-  private receipt({ channel, user, read, delivered }: p.ReceiptEvent): void {
-    const state = this.states.get(channel);
+  #receipt({ channel, user, read, delivered }: p.ReceiptEvent): void {
+    const state = this.#states.get(channel);
     if (!state) return;
     const members = state.members.map((m) => (m.user === user ? raise(m, read, delivered) : m));
-    this.put({ ...state, members });
+    this.#put({ ...state, members });
   }
 
-  private merge(channel: Told, more: Partial<ChannelState> = {}): void {
-    const old = this.states.get(channel.channel) ?? fresh(channel);
+  #merge(channel: Told, more: Partial<ChannelState> = {}): void {
+    const old = this.#states.get(channel.channel) ?? fresh(channel);
     const { name, avatar, created_at = old.created_at, muted_until = old.muted_until } = channel;
     const members = channel.members?.map((m) => {
       const known = old.members.find((o) => o.user === m.user);
@@ -186,7 +186,7 @@ export class Channels {
     });
     const own = channel.members?.find((m) => m.user === this.hooks.me());
     const last_message = channel.last_message ? newer(old.last_message, channel.last_message) : old.last_message;
-    this.put({
+    this.#put({
       ...old,
       name,
       avatar,
@@ -200,20 +200,20 @@ export class Channels {
     });
   }
 
-  private put(state: ChannelState): void {
-    this.place(state);
-    this.hooks.changed(state.channel, this.states.get(state.channel)!);
+  #put(state: ChannelState): void {
+    this.#place(state);
+    this.hooks.changed(state.channel, this.#states.get(state.channel)!);
   }
 
-  private place(state: ChannelState): void {
+  #place(state: ChannelState): void {
     state = { ...state, unread: Math.max(0, state.newest - state.read) };
     if (state.kind === 'direct') {
       const me = this.hooks.me();
       state.peer = (state.members.find((m) => m.user !== me) ?? state.members[0])?.user;
-      if (state.peer !== undefined) this.byPeer.set(state.peer, state.channel);
+      if (state.peer !== undefined) this.#byPeer.set(state.peer, state.channel);
     }
-    this.states.set(state.channel, state);
-    this.sorted = null;
+    this.#states.set(state.channel, state);
+    this.#sorted = null;
   }
 }
 

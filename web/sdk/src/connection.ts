@@ -17,7 +17,7 @@ export interface ConnectionHooks {
   token(reason: TokenReason): Promise<string>;
   ready(params: SessionReadyEvent): void;
   event(method: string, params: any): void;
-  state(change: Partial<ChatState>): void;
+  changed(change: Partial<ChatState>): void;
   /** The login is over. */
   ended(reason: string): void;
   /** The server knows less than our cursor: it is to be null when this returns. */
@@ -44,20 +44,20 @@ const ENDED = /^(token_|device_removed|account_)/;
 const TRIES = 2;
 
 export class Connection {
-  private transport: Transport | null = null;
-  private candidate: Transport | null = null;
-  private online = false;
-  private running = false;
-  private index = 0;
-  private failures = 0;
-  private blocked = 0;
-  private upgrades = 0;
+  #transport: Transport | null = null;
+  #candidate: Transport | null = null;
+  #online = false;
+  #running = false;
+  #index = 0;
+  #failures = 0;
+  #blocked = 0;
+  #upgrades = 0;
   /** Why the server refused the token of the last attempt. */
-  private refused: string | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private upgradeTimer: ReturnType<typeof setTimeout> | undefined;
-  private stableTimer: ReturnType<typeof setTimeout> | undefined;
-  private waiters: (() => void)[] = [];
+  #refused: string | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #upgradeTimer: ReturnType<typeof setTimeout> | undefined;
+  #stableTimer: ReturnType<typeof setTimeout> | undefined;
+  #waiters: (() => void)[] = [];
 
   constructor(
     private readonly setup: ConnectionSetup,
@@ -65,47 +65,47 @@ export class Connection {
   ) {}
 
   get isOnline(): boolean {
-    return this.online;
+    return this.#online;
   }
 
   start(): void {
-    if (this.running) return;
-    this.running = true;
-    this.failures = this.index = this.blocked = 0;
-    this.refused = null;
-    void this.attempt();
+    if (this.#running) return;
+    this.#running = true;
+    this.#failures = this.#index = this.#blocked = 0;
+    this.#refused = null;
+    void this.#attempt();
   }
 
   stop(): void {
-    this.running = false;
-    clearTimeout(this.timer);
-    this.drop();
-    this.wake();
+    this.#running = false;
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#wake();
   }
 
   /** Something changed for the better, say the network: tries at once. */
   hurry(): void {
-    if (!this.running) return;
-    if (this.online) return this.transport?.check();
-    if (this.transport === null) {
-      this.failures = this.index = 0;
-      void this.attempt();
+    if (!this.#running) return;
+    if (this.#online) return this.#transport?.check();
+    if (this.#transport === null) {
+      this.#failures = this.#index = 0;
+      void this.#attempt();
     }
   }
 
   /** Ends the connection and opens it anew. */
   reconnect(): void {
-    if (!this.running) return;
-    this.drop();
-    void this.attempt();
+    if (!this.#running) return;
+    this.#drop();
+    void this.#attempt();
   }
 
   /** Resolves when online, or stopped, or after `ms`. */
   whenOnline(ms: number): Promise<void> {
-    if (this.online || !this.running) return Promise.resolve();
+    if (this.#online || !this.#running) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
-      this.waiters.push(() => {
+      this.#waiters.push(() => {
         clearTimeout(timer);
         resolve();
       });
@@ -114,46 +114,46 @@ export class Connection {
 
   /** One try over the connection that stands. */
   request(method: string, params: unknown, arrived?: (result: any) => void): Promise<any> {
-    if (!this.online || !this.transport) return Promise.reject(new ChatError(0, 'offline'));
-    return this.transport.request(method, params, arrived);
+    if (!this.#online || !this.#transport) return Promise.reject(new ChatError(0, 'offline'));
+    return this.#transport.request(method, params, arrived);
   }
 
   notify(method: string, params: unknown): void {
-    if (this.online) this.transport?.notify(method, params);
+    if (this.#online) this.#transport?.notify(method, params);
   }
 
   /** There is a newer token. */
   async renewed(token: string): Promise<void> {
-    const transport = this.transport;
-    if (!this.online || !transport) return;
+    const transport = this.#transport;
+    if (!this.#online || !transport) return;
     const goesOn = await transport.renew(token).catch(() => false);
-    if (!goesOn && this.transport === transport) this.reconnect();
+    if (!goesOn && this.#transport === transport) this.reconnect();
   }
 
   // --- attempts
 
-  private async attempt(): Promise<void> {
-    clearTimeout(this.timer);
-    this.drop();
-    this.hooks.state({ status: 'connecting', transport: null, retry_at: null });
-    const reserved = (this.timer = setTimeout(() => {}, 0));
+  async #attempt(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.hooks.changed({ status: 'connecting', transport: null, retry_at: null });
+    const reserved = (this.#timer = setTimeout(() => {}, 0));
     let token: string;
     try {
-      token = await this.hooks.token(this.refused === null ? 'first' : 'refused');
+      token = await this.hooks.token(this.#refused === null ? 'first' : 'refused');
     } catch (error) {
-      if (!this.running || reserved !== this.timer) return;
+      if (!this.#running || reserved !== this.#timer) return;
       const { code, reason } = asChatError(error);
-      return code === 401 ? this.ended(this.refused ?? reason) : this.wait(undefined, reason);
+      return code === 401 ? this.#ended(this.#refused ?? reason) : this.#wait(undefined, reason);
     }
-    if (!this.running || reserved !== this.timer) return;
-    const name = this.setup.transports[this.index]!;
-    this.open(name, token, (transport, info) => {
-      if (this.transport !== transport) return;
-      void this.lost(info, token);
+    if (!this.#running || reserved !== this.#timer) return;
+    const name = this.setup.transports[this.#index]!;
+    this.#open(name, token, (transport, info) => {
+      if (this.#transport !== transport) return;
+      void this.#lost(info, token);
     });
   }
 
-  private open(name: TransportName, token: string, closed: (transport: Transport, info: Closed) => void): Transport {
+  #open(name: TransportName, token: string, closed: (transport: Transport, info: Closed) => void): Transport {
     let transport: Transport;
     const early: (() => void)[] = [];
     const host: TransportHost = {
@@ -164,11 +164,11 @@ export class Connection {
       device: this.hooks.device(),
       after: this.hooks.cursor(),
       ready: (params) => {
-        if (transport === this.candidate) this.upgraded(transport);
-        if (transport === this.transport) this.up(transport, params);
+        if (transport === this.#candidate) this.#upgraded(transport);
+        if (transport === this.#transport) this.#up(transport, params);
       },
       event: (method, params) => {
-        if (transport === this.transport) this.hooks.event(method, params);
+        if (transport === this.#transport) this.hooks.event(method, params);
       },
       closed: (info) => {
         // a constructor may fail at once
@@ -177,19 +177,19 @@ export class Connection {
       },
     };
     transport = OPEN[name](host);
-    if (this.transport === null) this.transport = transport;
-    else this.candidate = transport;
+    if (this.#transport === null) this.#transport = transport;
+    else this.#candidate = transport;
     for (const run of early) run();
     return transport;
   }
 
-  private up(transport: Transport, params: SessionReadyEvent): void {
-    this.online = true;
-    this.refused = null;
-    this.blocked = 0;
-    this.stableTimer = setTimeout(() => (this.failures = 0), this.setup.timing.stable_after);
-    this.planUpgrade();
-    this.hooks.state({
+  #up(transport: Transport, params: SessionReadyEvent): void {
+    this.#online = true;
+    this.#refused = null;
+    this.#blocked = 0;
+    this.#stableTimer = setTimeout(() => (this.#failures = 0), this.setup.timing.stable_after);
+    this.#planUpgrade();
+    this.hooks.changed({
       status: 'online',
       transport: transport.name,
       user: params.user,
@@ -199,116 +199,116 @@ export class Connection {
       ...(params.limits && { limits: params.limits }),
     });
     this.hooks.ready(params);
-    this.wake();
+    this.#wake();
   }
 
-  private drop(): void {
-    clearTimeout(this.upgradeTimer);
-    clearTimeout(this.stableTimer);
-    const [transport, candidate] = [this.transport, this.candidate];
-    this.transport = this.candidate = null;
-    this.online = false;
+  #drop(): void {
+    clearTimeout(this.#upgradeTimer);
+    clearTimeout(this.#stableTimer);
+    const [transport, candidate] = [this.#transport, this.#candidate];
+    this.#transport = this.#candidate = null;
+    this.#online = false;
     transport?.close();
     candidate?.close();
   }
 
-  private wake(): void {
-    for (const waiter of this.waiters.splice(0)) waiter();
+  #wake(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter();
   }
 
   // --- what went wrong
 
-  private async lost(info: Closed, token: string): Promise<void> {
-    const wasOnline = this.online;
-    this.drop();
+  async #lost(info: Closed, token: string): Promise<void> {
+    const wasOnline = this.#online;
+    this.#drop();
     if (info.code === 409) {
       this.hooks.ahead();
-      return this.again();
+      return this.#again();
     }
-    if (info.code === 401 || (info.code === 1008 && ENDED.test(info.reason))) return this.tokenRefused(info.reason);
-    if (info.code === 1008 || info.code === 1013) return this.wait(info.wait, info.reason);
-    if (wasOnline || info.wait !== undefined) return this.wait(info.wait, info.reason, wasOnline);
-    return this.diagnose(info, token);
+    if (info.code === 401 || (info.code === 1008 && ENDED.test(info.reason))) return this.#tokenRefused(info.reason);
+    if (info.code === 1008 || info.code === 1013) return this.#wait(info.wait, info.reason);
+    if (wasOnline || info.wait !== undefined) return this.#wait(info.wait, info.reason, wasOnline);
+    return this.#diagnose(info, token);
   }
 
-  private tokenRefused(reason: string): void {
-    if (this.refused !== null) return this.ended(reason);
-    this.refused = reason;
-    this.again();
+  #tokenRefused(reason: string): void {
+    if (this.#refused !== null) return this.#ended(reason);
+    this.#refused = reason;
+    this.#again();
   }
 
-  private ended(reason: string): void {
+  #ended(reason: string): void {
     this.stop();
     this.hooks.ended(reason);
   }
 
   /** The transport never got through, and a browser does not say why: plain HTTP tells. */
-  private async diagnose(info: Closed, token: string): Promise<void> {
-    this.hooks.state({ status: 'connecting', transport: null });
-    const reserved = (this.timer = setTimeout(() => {}, 0));
+  async #diagnose(info: Closed, token: string): Promise<void> {
+    this.hooks.changed({ status: 'connecting', transport: null });
+    const reserved = (this.#timer = setTimeout(() => {}, 0));
     try {
       await this.setup.http.rpc(token, this.hooks.device(), 'ping', {}, AbortSignal.timeout(this.setup.timing.connect));
     } catch (error) {
-      if (!this.running || reserved !== this.timer) return;
+      if (!this.#running || reserved !== this.#timer) return;
       const { code, reason, retry_after } = asChatError(error);
-      if (code === 401) return this.tokenRefused(reason);
-      return this.wait(retry_after && retry_after * 1000, reason);
+      if (code === 401) return this.#tokenRefused(reason);
+      return this.#wait(retry_after && retry_after * 1000, reason);
     }
-    if (!this.running || reserved !== this.timer) return;
-    if (++this.blocked >= TRIES) {
-      this.blocked = 0;
-      this.index = (this.index + 1) % this.setup.transports.length;
-      if (this.index) return this.again();
+    if (!this.#running || reserved !== this.#timer) return;
+    if (++this.#blocked >= TRIES) {
+      this.#blocked = 0;
+      this.#index = (this.#index + 1) % this.setup.transports.length;
+      if (this.#index) return this.#again();
     }
-    this.wait(undefined, info.reason);
+    this.#wait(undefined, info.reason);
   }
 
-  private again(): void {
-    if (this.running) void this.attempt();
+  #again(): void {
+    if (this.#running) void this.#attempt();
   }
 
   /** `first`: a connection that stood was cut, so the first attempt may follow at once, spread by chance. */
-  private wait(ms: number | undefined, reason: string, first = false): void {
-    if (!this.running) return;
+  #wait(ms: number | undefined, reason: string, first = false): void {
+    if (!this.#running) return;
     const { timing } = this.setup;
-    const step = backoff(this.failures, timing);
+    const step = backoff(this.#failures, timing);
     // a given time is the least: all the others were given it, too
-    const delay = ms === undefined ? (first && !this.failures ? Math.random() * step : step) : ms + Math.random() * timing.backoff_min;
-    this.failures++;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.attempt(), delay);
-    this.hooks.state({ status: 'waiting', transport: null, retry_at: Date.now() + delay, reason });
+    const delay = ms === undefined ? (first && !this.#failures ? Math.random() * step : step) : ms + Math.random() * timing.backoff_min;
+    this.#failures++;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#attempt(), delay);
+    this.hooks.changed({ status: 'waiting', transport: null, retry_at: Date.now() + delay, reason });
   }
 
   // --- back to a better transport
 
-  private planUpgrade(): void {
-    clearTimeout(this.upgradeTimer);
-    if (this.index === 0) return void (this.upgrades = 0);
-    const delay = this.setup.timing.upgrade * Math.min(10, 2 ** this.upgrades++);
-    this.upgradeTimer = setTimeout(() => void this.upgrade(), delay);
+  #planUpgrade(): void {
+    clearTimeout(this.#upgradeTimer);
+    if (this.#index === 0) return void (this.#upgrades = 0);
+    const delay = this.setup.timing.upgrade * Math.min(10, 2 ** this.#upgrades++);
+    this.#upgradeTimer = setTimeout(() => void this.#upgrade(), delay);
   }
 
-  private async upgrade(): Promise<void> {
-    const transport = this.transport;
+  async #upgrade(): Promise<void> {
+    const transport = this.#transport;
     const token = await this.hooks.token('first').catch(() => null);
-    if (!token || !this.online || this.transport !== transport) return;
-    this.open(this.setup.transports[0]!, token, (candidate, info) => {
-      if (this.candidate === candidate) {
-        this.candidate = null;
-        this.planUpgrade();
-      } else if (this.transport === candidate) {
-        void this.lost(info, token);
+    if (!token || !this.#online || this.#transport !== transport) return;
+    this.#open(this.setup.transports[0]!, token, (candidate, info) => {
+      if (this.#candidate === candidate) {
+        this.#candidate = null;
+        this.#planUpgrade();
+      } else if (this.#transport === candidate) {
+        void this.#lost(info, token);
       }
     });
   }
 
-  private upgraded(transport: Transport): void {
-    const old = this.transport;
-    this.transport = transport;
-    this.candidate = null;
-    this.index = 0;
-    clearTimeout(this.stableTimer);
+  #upgraded(transport: Transport): void {
+    const old = this.#transport;
+    this.#transport = transport;
+    this.#candidate = null;
+    this.#index = 0;
+    clearTimeout(this.#stableTimer);
     old?.close();
   }
 }

@@ -3,7 +3,7 @@
 import { Account } from './account.ts';
 import { Clock } from './clock.ts';
 import { Emitter } from './emitter.ts';
-import { Engine } from './engine.ts';
+import { Engine, type EngineHooks } from './engine.ts';
 import { ChatError } from './errors.ts';
 import { Http } from './http.ts';
 import { Model } from './model.ts';
@@ -23,7 +23,7 @@ interface Deferred {
   reject(error: Error): void;
 }
 
-export class Core {
+export class Core implements EngineHooks {
   readonly emitter = new Emitter<ChatEvents>();
   readonly clock = new Clock();
   readonly timing: Timing;
@@ -51,13 +51,13 @@ export class Core {
   cursor: number | null = null;
   /** Who is watched in this tab, by how many. */
   readonly watches = new Map<string, number>();
-  private readonly timelines = new Set<ConversationTimeline>();
+  readonly #timelines = new Set<ConversationTimeline>();
   /** Profiles that are asked for, one after the other. */
-  private readonly asked = new Set<string>();
-  private profiles: Promise<unknown> = Promise.resolve();
-  private sharing: Sharing | null = null;
-  private outboxList: readonly OutboxEntry[] | null = null;
-  private readonly tellOutbox = coalesce(
+  readonly #asked = new Set<string>();
+  #profiles: Promise<unknown> = Promise.resolve();
+  #sharing: Sharing | null = null;
+  #outboxList: readonly OutboxEntry[] | null = null;
+  readonly #tellOutbox = coalesce(
     () => 0,
     () => this.emitter.emit('outbox', { entries: this.outboxEntries() }),
   );
@@ -69,12 +69,12 @@ export class Core {
   constructor(readonly options: ChatOptions) {
     this.timing = { ...defaults, ...options.timing };
     this.http = new Http(options);
-    this.account = new Account(this.http, this.clock, options.token, (token) => this.renewed(token));
+    this.account = new Account(this.http, this.clock, options.token, (token) => this.#renewed(token));
     this.model = new Model(
       this.emitter,
       {
         me: () => this.state.user,
-        keep: (change) => this.keep(change),
+        keep: (change) => this.#keep(change),
         unknownChannel: (channel) => {
           if (this.state.leader) void this.engine.describe(channel);
         },
@@ -94,7 +94,7 @@ export class Core {
       },
       this.timing,
     );
-    this.engine = this.makeEngine();
+    this.engine = this.#makeEngine();
   }
 
   // --- life
@@ -105,9 +105,9 @@ export class Core {
     this.setState({ status: 'connecting', reason: null });
     const storage = await openStorage(this.options.name ?? 'chat', this.options.storage);
     this.keeper = new Keeper(storage, () => this.setState({ storage: 'memory' }));
-    await this.load();
-    this.sharing = new Sharing(this);
-    await this.sharing.start();
+    await this.#load();
+    this.#sharing = new Sharing(this);
+    await this.#sharing.start();
   }
 
   stop(): void {
@@ -116,7 +116,7 @@ export class Core {
       this.engine.stop();
       void this.flush();
     }
-    this.sharing?.close();
+    this.#sharing?.close();
     this.keeper?.close();
     this.model.typing.clear();
     this.setState({ status: 'stopped', transport: null, synced: false, retry_at: null, leader: false });
@@ -125,21 +125,21 @@ export class Core {
   /** The page is shown, or the network is back. */
   wake(shown: boolean): void {
     if (this.state.status === 'stopped') return;
-    if (!this.state.leader) return this.post('wake');
+    if (!this.state.leader) return this.#post('wake');
     this.engine.connection.hurry();
     if (shown && this.state.synced) this.engine.refresh(false).catch(() => {});
   }
 
   setState(change: Partial<ChatState>): void {
     this.state = { ...this.state, ...change };
-    if (this.state.leader) this.post('state', { state: this.state });
+    if (this.state.leader) this.#post('state', { state: this.state });
     this.emitter.emit('state', this.state);
   }
 
   flush(): Promise<void> {
     if (this.state.leader) {
-      this.meta('cursor', this.engine.sequence.cursor);
-      this.meta('clock', this.clock.known ? this.clock.offset : undefined);
+      this.#meta('cursor', this.engine.sequence.cursor);
+      this.#meta('clock', this.clock.known ? this.clock.offset : undefined);
     }
     return this.keeper.flush();
   }
@@ -149,9 +149,9 @@ export class Core {
   /** A login was made in this tab. */
   async signedIn(session: AccountSession): Promise<void> {
     this.adopt(session);
-    this.meta('session', session);
+    this.#meta('session', session);
     await this.keeper.flush();
-    this.post('session', { session });
+    this.#post('session', { session });
     if (this.state.leader) this.connect();
   }
 
@@ -160,7 +160,7 @@ export class Core {
     this.setUser(session.user);
     if (session.device && session.device !== this.state.device) {
       this.state = { ...this.state, device: session.device };
-      this.meta('device', session.device);
+      this.#meta('device', session.device);
     }
   }
 
@@ -168,10 +168,10 @@ export class Core {
   async signedOut(reason: string, tell: boolean): Promise<void> {
     if (this.state.leader) this.engine.stop();
     this.account.forget();
-    if (tell) this.post('session', { session: null, reason });
-    if (WIPE.test(reason)) await this.wipe();
+    if (tell) this.#post('session', { session: null, reason });
+    if (WIPE.test(reason)) await this.#wipe();
     else if (this.state.leader) {
-      this.meta('session', undefined);
+      this.#meta('session', undefined);
       void this.keeper.flush();
     }
     this.setState({ status: 'signed_out', transport: null, synced: false, retry_at: null, reason });
@@ -182,12 +182,12 @@ export class Core {
   call(method: string, params: any, options: CallOptions = {}): Promise<any> {
     if (this.state.status === 'stopped') return Promise.reject(new ChatError(0, 'stopped'));
     if (this.state.leader) return this.engine.call(method, params, options);
-    return this.sharing!.call(method, params, options);
+    return this.#sharing!.call(method, params, options);
   }
 
   notify(method: string, params: unknown): void {
     if (this.state.leader) this.engine.notify(method, params);
-    else this.post('notify', { method, params });
+    else this.#post('notify', { method, params });
   }
 
   send(entry: OutboxEntry): void {
@@ -200,17 +200,17 @@ export class Core {
     // kept before it is told, so that what the other tab takes away stays away
     void this.keeper
       .flush()
-      .then(() => this.keepOutbox(entry.client_id, entry))
-      .then(() => this.post('enqueue', { entry }));
+      .then(() => this.#keepOutbox(entry.client_id, entry))
+      .then(() => this.#post('enqueue', { entry }));
   }
 
   outboxDo(action: 'retry' | 'discard', client_id: string): void {
     if (this.state.leader) this.outbox[action](client_id);
-    else this.post('outbox.' + action, { client_id });
+    else this.#post('outbox.' + action, { client_id });
   }
 
   outboxEntries(): readonly OutboxEntry[] {
-    return (this.outboxList ??= this.outbox.list());
+    return (this.#outboxList ??= this.outbox.list());
   }
 
   conversation(entry: { channel?: string; to?: string }): string {
@@ -220,7 +220,7 @@ export class Core {
   read(channel: string, message_id: number): void {
     const upTo = this.model.channels.read(channel, message_id);
     if (!upTo) return;
-    this.post('read', { channel, message_id: upTo });
+    this.#post('read', { channel, message_id: upTo });
     if (this.state.leader) {
       this.engine.read(channel, upTo);
       this.flushSoon();
@@ -229,14 +229,14 @@ export class Core {
 
   timeline(conversation: { channel?: string; to?: string }): ConversationTimeline {
     const timeline = new ConversationTimeline(this, conversation);
-    this.timelines.add(timeline);
+    this.#timelines.add(timeline);
     return timeline;
   }
 
   timelineClosed(timeline: ConversationTimeline): void {
-    this.timelines.delete(timeline);
+    this.#timelines.delete(timeline);
     const { channel } = timeline;
-    if (channel !== null && ![...this.timelines].some((other) => other.channel === channel)) {
+    if (channel !== null && ![...this.#timelines].some((other) => other.channel === channel)) {
       this.model.messages.closed(channel);
     }
   }
@@ -245,12 +245,12 @@ export class Core {
   profile(user: string): User | undefined {
     const known = this.model.people.profiles.get(user);
     const old = !known || this.clock.now() - known.at > this.timing.profile;
-    if (old && this.state.status === 'online' && !this.asked.has(user)) {
-      this.asked.add(user);
-      this.profiles = this.profiles
+    if (old && this.state.status === 'online' && !this.#asked.has(user)) {
+      this.#asked.add(user);
+      this.#profiles = this.#profiles
         .then(() => this.call('user.get', { user }))
         .catch(() => {})
-        .finally(() => this.asked.delete(user));
+        .finally(() => this.#asked.delete(user));
     }
     return known?.profile ?? undefined;
   }
@@ -258,7 +258,7 @@ export class Core {
   watch(users: readonly string[]): () => void {
     const added = users.filter((user) => !this.watches.has(user));
     for (const user of users) this.watches.set(user, (this.watches.get(user) ?? 0) + 1);
-    this.watchesChanged(added);
+    this.#watchesChanged(added);
     let ended = false;
     return () => {
       if (ended) return;
@@ -268,32 +268,32 @@ export class Core {
         if (left) this.watches.set(user, left);
         else this.watches.delete(user);
       }
-      if (!this.state.leader) this.watchesChanged([]);
+      if (!this.state.leader) this.#watchesChanged([]);
     };
   }
 
   // --- loading and keeping
 
-  private keep(change: Change): void {
+  #keep(change: Change): void {
     if (this.state.leader) this.keeper.add(change);
   }
 
-  private meta(name: string, value: unknown): void {
+  #meta(name: string, value: unknown): void {
     const row = value === undefined || value === null ? undefined : { name, value };
     this.keeper.put('meta', name, row);
   }
 
-  private async metaOf<T>(name: string): Promise<T | undefined> {
+  async #metaOf<T>(name: string): Promise<T | undefined> {
     return (await this.keeper.get<{ value: T }>('meta', name))?.value;
   }
 
-  private async load(): Promise<void> {
+  async #load(): Promise<void> {
     const [session, user, device, cursor, clock] = await Promise.all([
-      this.metaOf<AccountSession>('session'),
-      this.metaOf<string>('user'),
-      this.metaOf<string>('device'),
-      this.metaOf<number>('cursor'),
-      this.metaOf<number>('clock'),
+      this.#metaOf<AccountSession>('session'),
+      this.#metaOf<string>('user'),
+      this.#metaOf<string>('device'),
+      this.#metaOf<number>('cursor'),
+      this.#metaOf<number>('clock'),
     ]);
     if (!this.account.external) this.account.session = session ?? null;
     if (clock !== undefined) {
@@ -319,13 +319,13 @@ export class Core {
   }
 
   /** Only the device's name stays. */
-  private async wipe(): Promise<void> {
+  async #wipe(): Promise<void> {
     this.outbox.clear();
     this.model.clear();
     this.cursor = null;
     this.engine.sequence.cursor = null;
     await this.keeper.clear();
-    this.meta('device', this.state.device);
+    this.#meta('device', this.state.device);
     await this.keeper.flush();
     this.state = { ...this.state, user: null };
     this.outboxListChanged();
@@ -333,24 +333,24 @@ export class Core {
   }
 
   /** Whatever is kept of another user goes. */
-  private setUser(user: string): void {
+  setUser(user: string): void {
     const other = this.state.user !== null && this.state.user !== user;
     if (other) {
       const session = this.account.session;
-      void this.wipe();
-      if (session) this.meta('session', session);
+      void this.#wipe();
+      if (session) this.#meta('session', session);
       this.emitter.emit('reset', {});
     }
     if (this.state.user !== user) {
       this.state = { ...this.state, user };
-      this.meta('user', user);
-      this.meta('device', this.state.device);
+      this.#meta('user', user);
+      this.#meta('device', this.state.device);
     }
   }
 
   // --- leading
 
-  private makeEngine(): Engine {
+  #makeEngine(): Engine {
     const { options } = this;
     const given = options.WebSocket;
     const WebSocket = given === undefined ? ((globalThis.WebSocket as any) ?? null) : given;
@@ -361,18 +361,7 @@ export class Core {
       this.clock,
       this.model,
       this.outbox,
-      {
-        state: () => this.state,
-        setState: (change) => this.setState(change),
-        user: (user) => this.setUser(user),
-        device: () => this.state.device,
-        deliver: (method, params) => this.deliver(method, params),
-        applied: (method, params, result) => this.applied(method, params, result),
-        reset: () => this.reset(),
-        ended: (reason) => void this.signedOut(reason, true),
-        flush: () => this.flush(),
-        watched: () => [...new Set([...this.watches.keys(), ...(this.sharing?.watched() ?? [])])],
-      },
+      this,
     );
   }
 
@@ -380,7 +369,7 @@ export class Core {
   lead(): void {
     this.setState({ leader: true });
     this.outbox.restore(this.outbox.list());
-    for (const entry of this.outbox.list()) void this.keepOutbox(entry.client_id, entry);
+    for (const entry of this.outbox.list()) void this.#keepOutbox(entry.client_id, entry);
     if (this.account.external || this.account.session) this.connect();
     else this.setState({ status: 'signed_out', transport: null, synced: false });
   }
@@ -399,13 +388,22 @@ export class Core {
 
   /** Another token may be had now. */
   again(): void {
-    if (!this.state.leader) this.post('again');
+    if (!this.state.leader) this.#post('again');
     else if (this.account.external) this.connect();
   }
 
-  private deliver(method: string, params: any): void {
+  ended(reason: string): void {
+    void this.signedOut(reason, true);
+  }
+
+  /** By any tab. */
+  watched(): string[] {
+    return [...new Set([...this.watches.keys(), ...(this.#sharing?.watched() ?? [])])];
+  }
+
+  deliver(method: string, params: any): void {
     if (params.inbox_id !== undefined && method !== 'session.ready') this.cursor = params.inbox_id;
-    this.post('event', { method, params });
+    this.#post('event', { method, params });
     this.happened(method, params);
     const message = method === 'message.new' && params.message;
     if (message && message.sender === this.state.user) {
@@ -420,19 +418,19 @@ export class Core {
     this.emitter.emit(method as keyof ChatEvents, params);
   }
 
-  private applied(method: string, params: any, result: any): void {
-    this.post('applied', { method, params, result });
+  applied(method: string, params: any, result: any): void {
+    this.#post('applied', { method, params, result });
     this.model.applyResult(method, params, result);
   }
 
   /** The server's store is another one. */
-  private reset(): void {
+  reset(): void {
     this.cursor = null;
     void this.keeper.clear();
-    for (const name of ['user', 'device'] as const) this.meta(name, this.state[name]);
-    this.meta('session', this.account.session);
-    for (const entry of this.outbox.list()) this.keepOutbox(entry.client_id, entry);
-    this.post('reset');
+    for (const name of ['user', 'device'] as const) this.#meta(name, this.state[name]);
+    this.#meta('session', this.account.session);
+    for (const entry of this.outbox.list()) this.#keepOutbox(entry.client_id, entry);
+    this.#post('reset');
     this.forget();
   }
 
@@ -442,27 +440,27 @@ export class Core {
     this.touched.forEach((listener) => listener(null));
   }
 
-  private renewed(token: string): void {
+  #renewed(token: string): void {
     if (this.account.session) {
-      this.meta('session', this.account.session);
+      this.#meta('session', this.account.session);
       this.flushSoon();
-      this.post('session', { session: this.account.session, renewed: true });
+      this.#post('session', { session: this.account.session, renewed: true });
     }
     this.engine.renewed(token);
   }
 
-  private watchesChanged(added: string[]): void {
-    if (!this.state.leader) this.post('watch', { users: [...this.watches.keys()] });
+  #watchesChanged(added: string[]): void {
+    if (!this.state.leader) this.#post('watch', { users: [...this.watches.keys()] });
     else if (added.length && this.engine.connection.isOnline) void this.engine.watch(added);
   }
 
-  private post(type: string, more: object = {}): void {
-    this.sharing?.post(type, more);
+  #post(type: string, more: object = {}): void {
+    this.#sharing?.post(type, more);
   }
 
   // --- outbox
 
-  private keepOutbox(client_id: string, entry: OutboxEntry | undefined): Promise<void> {
+  #keepOutbox(client_id: string, entry: OutboxEntry | undefined): Promise<void> {
     this.keeper.put('outbox', client_id, entry);
     return this.keeper.flush();
   }
@@ -470,8 +468,8 @@ export class Core {
   outboxChanged(change: OutboxChange, own: boolean): void {
     const { client_id, put, result, error } = change;
     if (own) {
-      void this.keepOutbox(client_id, put);
-      this.post('outbox', { change });
+      void this.#keepOutbox(client_id, put);
+      this.#post('outbox', { change });
     }
     const deferred = this.sending.get(client_id);
     if (deferred && (result || error)) {
@@ -483,8 +481,8 @@ export class Core {
   }
 
   outboxListChanged(): void {
-    this.outboxList = null;
-    this.tellOutbox();
+    this.#outboxList = null;
+    this.#tellOutbox();
     this.touched.forEach((listener) => listener(null));
   }
 }

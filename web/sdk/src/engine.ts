@@ -3,22 +3,22 @@
 import type { Account } from './account.ts';
 import { Calls, type Arrived } from './calls.ts';
 import type { Clock } from './clock.ts';
-import { Connection, type ConnectionSetup } from './connection.ts';
+import { Connection, type ConnectionHooks, type ConnectionSetup } from './connection.ts';
 import { asChatError, ChatError } from './errors.ts';
 import type { Model } from './model.ts';
 import type { Outbox } from './outbox.ts';
 import type * as p from './protocol.ts';
-import { Sequence } from './sequence.ts';
+import { Sequence, type SequenceHooks } from './sequence.ts';
 import { coalesce } from './timing.ts';
 import { claims } from './token.ts';
-import type { CallOptions, ChatState } from './types.ts';
+import type { CallOptions, ChatState, TokenReason } from './types.ts';
 
+/** The tab around it. */
 export interface EngineHooks {
-  state(): ChatState;
+  readonly state: ChatState;
   setState(change: Partial<ChatState>): void;
   /** The token belongs to this user: whatever is kept of another goes. */
-  user(user: string): void;
-  device(): string | null;
+  setUser(user: string): void;
   /** An event, in order. */
   deliver(method: string, params: any): void;
   /** A result that says something about the state. */
@@ -34,26 +34,26 @@ const SILENT = new Set(['ping', 'session.renew', 'message.send', 'inbox.sync', '
 const PAGE = 200;
 const PRESENCES = 1000;
 
-export class Engine {
+export class Engine implements ConnectionHooks, SequenceHooks {
   readonly connection: Connection;
   readonly sequence: Sequence;
-  private readonly calls: Calls;
-  private readonly reads = new Map<string, number>();
-  private readonly describing = new Set<string>();
-  private acked = 0;
-  private fresh = true;
-  private presenceTimer: ReturnType<typeof setTimeout> | undefined;
-  private readonly flushSoon = coalesce(
+  readonly #calls: Calls;
+  readonly #reads = new Map<string, number>();
+  readonly #describing = new Set<string>();
+  #acked = 0;
+  #fresh = true;
+  #presenceTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #flushSoon = coalesce(
     () => this.setup.timing.flush,
     () => void this.hooks.flush(),
   );
-  private readonly ackSoon = coalesce(
+  readonly #ackSoon = coalesce(
     () => this.setup.timing.ack,
-    () => void this.ack(),
+    () => void this.#ack(),
   );
-  private readonly readSoon = coalesce(
+  readonly #readSoon = coalesce(
     () => this.setup.timing.read,
-    () => void this.tellReads(),
+    () => void this.#tellReads(),
   );
 
   constructor(
@@ -64,60 +64,45 @@ export class Engine {
     private readonly outbox: Outbox,
     private readonly hooks: EngineHooks,
   ) {
-    this.sequence = new Sequence({
-      sync: (after) => this.call('inbox.sync', { after, limit: 1000 }),
-      deliver: (method, params) => this.deliver(method, params),
-      synced: (synced) => this.synced(synced),
-      reset: () => this.startOver(),
-      broken: () => this.connection.reconnect(),
-    });
-    this.connection = new Connection(setup, {
-      cursor: () => this.sequence.cursor,
-      device: hooks.device,
-      token: (reason) => this.token(reason),
-      ready: (params) => this.ready(params),
-      event: (method, params) => this.event(method, params),
-      state: (change) => this.stateChanged(change),
-      ended: hooks.ended,
-      ahead: () => this.sequence.startOver(),
-    });
-    this.calls = new Calls(this.connection, setup.timing);
+    this.sequence = new Sequence(this);
+    this.connection = new Connection(setup, this);
+    this.#calls = new Calls(this.connection, setup.timing);
   }
 
   start(cursor: number | null): void {
     this.sequence.cursor = cursor;
-    this.fresh = true;
+    this.#fresh = true;
     this.connection.start();
   }
 
   stop(): void {
-    clearTimeout(this.presenceTimer);
+    clearTimeout(this.#presenceTimer);
     this.account.cancel();
-    this.flushSoon.cancel();
-    this.ackSoon.cancel();
-    this.readSoon.cancel();
+    this.#flushSoon.cancel();
+    this.#ackSoon.cancel();
+    this.#readSoon.cancel();
     this.connection.stop();
     this.sequence.lost();
   }
 
   async call(method: string, params: any, options?: CallOptions): Promise<any> {
     const size = JSON.stringify(params).length;
-    const most = this.hooks.state().limits?.message_bytes;
+    const most = this.hooks.state.limits?.message_bytes;
     if (most && size > most) throw new ChatError(413, 'too_large', `${size} of at most ${most} bytes`);
     const arrived: Arrived = (result) => {
-      if (method === 'message.send') this.sentInPlace(params, result);
-      else if (!SILENT.has(method)) this.applied(method, params, result);
+      if (method === 'message.send') this.#sentInPlace(params, result);
+      else if (!SILENT.has(method)) this.#applied(method, params, result);
     };
     try {
-      return await this.calls.call(method, params, options, arrived);
+      return await this.#calls.call(method, params, options, arrived);
     } catch (error) {
-      if (method === 'user.get' && asChatError(error).code === 404) this.applied(method, params, { missing: true });
+      if (method === 'user.get' && asChatError(error).code === 404) this.#applied(method, params, { missing: true });
       throw error;
     }
   }
 
   notify(method: string, params: unknown): void {
-    this.calls.notify(method, params);
+    this.#calls.notify(method, params);
   }
 
   renewed(token: string): void {
@@ -126,21 +111,21 @@ export class Engine {
 
   /** Tells the server of a marker, soon. */
   read(channel: string, message_id: number): void {
-    this.reads.set(channel, Math.max(message_id, this.reads.get(channel) ?? 0));
-    this.readSoon();
+    this.#reads.set(channel, Math.max(message_id, this.#reads.get(channel) ?? 0));
+    this.#readSoon();
   }
 
   /** A message came in a channel nobody has told us about. */
   async describe(channel: string): Promise<void> {
-    if (this.describing.has(channel)) return;
-    this.describing.add(channel);
+    if (this.#describing.has(channel)) return;
+    this.#describing.add(channel);
     try {
       await this.call('channel.get', { channel });
       await this.call('message.history', { channel, limit: 1 });
     } catch (error) {
       if (asChatError(error).code === 404) this.model.channels.remove(channel);
     }
-    this.describing.delete(channel);
+    this.#describing.delete(channel);
   }
 
   /** What other devices of the user did to markers, mutes and hidden channels is told by no event. */
@@ -161,85 +146,111 @@ export class Engine {
     if (!after) channels.hideOthers(listed, before);
     if (whole) {
       const contacts = people.contacts();
-      people.dropOthers(await this.contacts(), contacts);
+      people.dropOthers(await this.#contacts(), contacts);
     }
   }
 
   /** Asks for the presence of these; where it is pushed it goes on being told. */
   async watch(users: string[]): Promise<void> {
-    const method = this.hooks.state().transport === 'websocket' ? 'presence.watch' : 'presence.get';
+    const method = this.hooks.state.transport === 'websocket' ? 'presence.watch' : 'presence.get';
     for (let i = 0; i < users.length; i += PRESENCES) {
       await this.call(method, { users: users.slice(i, i + PRESENCES) }).catch(() => {});
     }
   }
 
-  // --- the connection
+  // --- what the connection asks and tells
 
-  private async token(reason: 'first' | 'expiring' | 'refused'): Promise<string> {
+  cursor(): number | null {
+    return this.sequence.cursor;
+  }
+
+  device(): string | null {
+    return this.hooks.state.device;
+  }
+
+  async token(reason: TokenReason): Promise<string> {
     const token = await this.account.token(reason);
     const { sub } = claims(token);
-    if (sub) this.hooks.user(sub);
+    if (sub) this.hooks.setUser(sub);
     return token;
   }
 
-  private ready(params: p.SessionReadyEvent): void {
+  ready(params: p.SessionReadyEvent): void {
     this.clock.set(params.server_time);
-    this.calls.limits(params.limits);
+    this.#calls.limits(params.limits);
     this.sequence.ready(params.inbox_id);
     this.account.schedule();
     this.hooks.deliver('session.ready', params);
     this.outbox.kick();
-    void this.presence();
-    if (this.reads.size) this.readSoon();
-    this.flushSoon();
+    void this.#presence();
+    if (this.#reads.size) this.#readSoon();
+    this.#flushSoon();
   }
 
-  private event(method: string, params: any): void {
+  ended(reason: string): void {
+    this.hooks.ended(reason);
+  }
+
+  ahead(): void {
+    this.sequence.startOver();
+  }
+
+  event(method: string, params: any): void {
     this.sequence.accept(method, params);
-    if (method === 'session.resumed') void this.presence();
+    if (method === 'session.resumed') void this.#presence();
   }
 
-  private deliver(method: string, params: any): void {
-    this.hooks.deliver(method, params);
-    if (params.inbox_id !== undefined) {
-      this.flushSoon();
-      this.ackSoon();
-    }
-  }
-
-  private stateChanged(change: Partial<ChatState>): void {
+  changed(change: Partial<ChatState>): void {
     if (change.status !== undefined && change.status !== 'online') {
-      clearTimeout(this.presenceTimer);
+      clearTimeout(this.#presenceTimer);
       this.account.cancel();
       this.sequence.lost();
     }
     this.hooks.setState(change);
   }
 
-  private synced(synced: boolean): void {
-    this.hooks.setState({ synced });
-    if (!synced) return;
-    const whole = this.fresh;
-    this.fresh = false;
-    this.refresh(whole).catch(() => {
-      this.fresh ||= whole;
-    });
-    this.ackSoon();
+  // --- what the sequence asks and tells
+
+  sync(after: number): Promise<p.InboxSyncResult> {
+    return this.call('inbox.sync', { after, limit: 1000 });
   }
 
-  private startOver(): void {
-    this.acked = 0;
-    this.fresh = true;
+  broken(): void {
+    this.connection.reconnect();
+  }
+
+  deliver(method: string, params: any): void {
+    this.hooks.deliver(method, params);
+    if (params.inbox_id !== undefined) {
+      this.#flushSoon();
+      this.#ackSoon();
+    }
+  }
+
+  synced(synced: boolean): void {
+    this.hooks.setState({ synced });
+    if (!synced) return;
+    const whole = this.#fresh;
+    this.#fresh = false;
+    this.refresh(whole).catch(() => {
+      this.#fresh ||= whole;
+    });
+    this.#ackSoon();
+  }
+
+  reset(): void {
+    this.#acked = 0;
+    this.#fresh = true;
     this.outbox.reset();
     this.hooks.reset();
   }
 
-  private async presence(): Promise<void> {
-    clearTimeout(this.presenceTimer);
-    const pushed = this.hooks.state().transport === 'websocket';
+  async #presence(): Promise<void> {
+    clearTimeout(this.#presenceTimer);
+    const pushed = this.hooks.state.transport === 'websocket';
     const friends = this.model.people.contacts().filter((c) => c.state === 'friend');
     const users = friends.map((c) => c.user);
-    if (!pushed) this.presenceTimer = setTimeout(() => void this.presence(), this.setup.timing.presence);
+    if (!pushed) this.#presenceTimer = setTimeout(() => void this.#presence(), this.setup.timing.presence);
     for (let i = 0; i < users.length; i += PRESENCES) {
       await this.call('presence.get', { users: users.slice(i, i + PRESENCES) }).catch(() => {});
     }
@@ -248,14 +259,14 @@ export class Engine {
 
   // --- results
 
-  private applied(method: string, params: any, result: any): void {
+  #applied(method: string, params: any, result: any): void {
     this.hooks.applied(method, params, result);
-    this.flushSoon();
+    this.#flushSoon();
   }
 
   /** Over a WebSocket the result of a send stands in the place of its message.new. */
-  private sentInPlace(params: p.MessageSendParams, result: p.MessageSendResult): void {
-    const state = this.hooks.state();
+  #sentInPlace(params: p.MessageSendParams, result: p.MessageSendResult): void {
+    const state = this.hooks.state;
     if (result.duplicate || state.transport !== 'websocket' || !state.user) return;
     const { to: _, channel: __, client_id, text, ...rest } = params;
     const { channel, message_id, inbox_id, sent_at } = result;
@@ -272,7 +283,7 @@ export class Engine {
     this.sequence.accept('message.new', { inbox_id, message });
   }
 
-  private async contacts(): Promise<Set<string>> {
+  async #contacts(): Promise<Set<string>> {
     const listed = new Set<string>();
     let after: string | null = null;
     do {
@@ -283,25 +294,25 @@ export class Engine {
     return listed;
   }
 
-  private async ack(): Promise<void> {
+  async #ack(): Promise<void> {
     await this.hooks.flush();
     const inbox_id = this.sequence.cursor;
-    if (inbox_id === null || inbox_id <= this.acked || !this.connection.isOnline) return;
+    if (inbox_id === null || inbox_id <= this.#acked || !this.connection.isOnline) return;
     await this.call('inbox.ack', { inbox_id }).then(
-      () => (this.acked = Math.max(this.acked, inbox_id)),
+      () => (this.#acked = Math.max(this.#acked, inbox_id)),
       () => {},
     );
   }
 
-  private async tellReads(): Promise<void> {
-    for (const [channel, message_id] of [...this.reads]) {
+  async #tellReads(): Promise<void> {
+    for (const [channel, message_id] of [...this.#reads]) {
       try {
         await this.call('channel.read', { channel, message_id });
       } catch (error) {
         // told again when a connection stands
         if (asChatError(error).temporary) continue;
       }
-      if (this.reads.get(channel) === message_id) this.reads.delete(channel);
+      if (this.#reads.get(channel) === message_id) this.#reads.delete(channel);
     }
   }
 }

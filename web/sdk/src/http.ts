@@ -12,20 +12,20 @@ export interface HttpRequest {
 type Query = Record<string, string | number | null | undefined>;
 
 export class Http {
-  private readonly base: string;
-  private readonly paths: { ws: string; rpc: string; api: string };
-  private readonly fetcher: typeof fetch;
+  readonly #base: string;
+  readonly #paths: { ws: string; rpc: string; api: string };
+  readonly #fetcher: typeof fetch;
 
   constructor(options: ChatOptions) {
-    this.base = options.url ?? globalThis.location?.href ?? '';
-    this.paths = { ws: '/ws', rpc: '/rpc', api: '/v1', ...options.paths };
+    this.#base = options.url ?? globalThis.location?.href ?? '';
+    this.#paths = { ws: '/ws', rpc: '/rpc', api: '/v1', ...options.paths };
     // called without a receiver: a browser's fetch wants none but window
     const fetcher = options.fetch ?? fetch;
-    this.fetcher = (input, init) => fetcher(input, init);
+    this.#fetcher = (input, init) => fetcher(input, init);
   }
 
   url(kind: 'ws' | 'rpc' | 'api', path = '', query: Query = {}): string {
-    const url = new URL(this.paths[kind] + path, this.base);
+    const url = new URL(this.#paths[kind] + path, this.#base);
     if (kind === 'ws') url.protocol = url.protocol.replace('http', 'ws');
     for (const [name, value] of Object.entries(query)) {
       if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
@@ -40,7 +40,7 @@ export class Http {
     if (request.body !== undefined) headers['Content-Type'] = 'application/json';
     let response: Response;
     try {
-      response = await this.fetcher(url, {
+      response = await this.#fetcher(url, {
         method,
         headers,
         body: request.body === undefined ? null : JSON.stringify(request.body),

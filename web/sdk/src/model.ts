@@ -31,8 +31,8 @@ export class Model {
   readonly messages: Messages;
   readonly people: People;
   readonly typing: Typing;
-  private listChanged = false;
-  private contactsChanged = false;
+  #listChanged = false;
+  #contactsChanged = false;
 
   constructor(
     private readonly emitter: Emitter<ChatEvents>,
@@ -43,7 +43,7 @@ export class Model {
     this.channels = new Channels({
       me: hooks.me,
       unknown: hooks.unknownChannel,
-      changed: (channel, state) => this.channelChanged(channel, state),
+      changed: (channel, state) => this.#channelChanged(channel, state),
     });
     this.messages = new Messages({ changed: hooks.touched, keep: hooks.keep });
     this.people = new People(
@@ -52,7 +52,7 @@ export class Model {
           hooks.keep({ store: 'users', key: user, update: () => profile });
           emitter.emit('user', { user });
         },
-        contacts: (contact) => this.contactChanged(contact),
+        contacts: (contact) => this.#contactChanged(contact),
         presence: (user) => emitter.emit('presence.changed', { user }),
       },
       () => clock.now(),
@@ -86,7 +86,7 @@ export class Model {
   restore({ channels, contacts, profiles, presences }: ModelSnapshot): void {
     this.channels.restore(channels);
     this.people.restore(contacts, profiles, presences);
-    this.tellLists();
+    this.#tellLists();
     for (const { channel } of channels) this.hooks.touched(channel);
   }
 
@@ -95,40 +95,40 @@ export class Model {
     this.messages.clear();
     this.people.clear();
     this.typing.clear();
-    this.tellLists();
+    this.#tellLists();
   }
 
-  private channelChanged(channel: string, state: ChannelState | null): void {
+  #channelChanged(channel: string, state: ChannelState | null): void {
     this.hooks.keep({ store: 'channels', key: channel, update: () => state ?? undefined });
     this.emitter.emit('channel', { channel });
     this.hooks.touched(channel);
-    if (!this.listChanged) {
-      this.listChanged = true;
-      queueMicrotask(() => this.tellChannels());
+    if (!this.#listChanged) {
+      this.#listChanged = true;
+      queueMicrotask(() => this.#tellChannels());
     }
   }
 
-  private contactChanged(contact: Contact): void {
+  #contactChanged(contact: Contact): void {
     const kept = contact.state === 'none' ? undefined : contact;
     this.hooks.keep({ store: 'contacts', key: contact.user, update: () => kept });
-    if (!this.contactsChanged) {
-      this.contactsChanged = true;
-      queueMicrotask(() => this.tellContacts());
+    if (!this.#contactsChanged) {
+      this.#contactsChanged = true;
+      queueMicrotask(() => this.#tellContacts());
     }
   }
 
-  private tellLists(): void {
-    this.tellChannels();
-    this.tellContacts();
+  #tellLists(): void {
+    this.#tellChannels();
+    this.#tellContacts();
   }
 
-  private tellChannels(): void {
-    this.listChanged = false;
+  #tellChannels(): void {
+    this.#listChanged = false;
     this.emitter.emit('channels', {});
   }
 
-  private tellContacts(): void {
-    this.contactsChanged = false;
+  #tellContacts(): void {
+    this.#contactsChanged = false;
     this.emitter.emit('contacts', {});
   }
 }

@@ -30,12 +30,12 @@ export interface OutboxHooks {
 const REMEMBERED = 6 * 24 * 3600 * 1000;
 
 export class Outbox {
-  private entries = new Map<string, OutboxEntry>();
-  private busy = new Map<string, string>();
+  #entries = new Map<string, OutboxEntry>();
+  #busy = new Map<string, string>();
   /** Stored at the server, the event not here yet. */
-  private settled = new Map<string, MessageSendResult>();
-  private failures = 0;
-  private retries = new Map<string, ReturnType<typeof setTimeout>>();
+  #settled = new Map<string, MessageSendResult>();
+  #failures = 0;
+  #retries = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(
     private readonly hooks: OutboxHooks,
@@ -43,16 +43,16 @@ export class Outbox {
   ) {}
 
   list(): OutboxEntry[] {
-    return [...this.entries.values()];
+    return [...this.#entries.values()];
   }
 
   has(client_id: string): boolean {
-    return this.entries.has(client_id);
+    return this.#entries.has(client_id);
   }
 
   /** What was kept, or another tab knows. */
   restore(entries: readonly OutboxEntry[]): void {
-    this.entries = new Map(
+    this.#entries = new Map(
       [...entries]
         .sort((a, b) => a.order - b.order)
         .map((entry) => [entry.client_id, entry.state === 'sending' ? { ...entry, state: 'queued' } : entry]),
@@ -61,75 +61,75 @@ export class Outbox {
 
   /** What another tab did. */
   follow({ client_id, put }: OutboxChange): void {
-    if (put) this.entries.set(client_id, put);
-    else this.entries.delete(client_id);
+    if (put) this.#entries.set(client_id, put);
+    else this.#entries.delete(client_id);
   }
 
   add(entry: OutboxEntry): void {
-    if (this.entries.has(entry.client_id)) return;
-    this.put(entry);
+    if (this.#entries.has(entry.client_id)) return;
+    this.#put(entry);
     this.pump();
   }
 
   retry(client_id: string): void {
-    const entry = this.entries.get(client_id);
+    const entry = this.#entries.get(client_id);
     if (entry?.state !== 'failed') return;
     const { error: _, ...rest } = entry;
     // whoever asks for it wants it sent, even if it was once before
-    this.put({ ...rest, state: 'queued', attempted_at: 0 });
+    this.#put({ ...rest, state: 'queued', attempted_at: 0 });
     this.pump();
   }
 
   discard(client_id: string): void {
-    const entry = this.entries.get(client_id);
+    const entry = this.#entries.get(client_id);
     if (!entry || entry.state === 'sending') return;
-    this.remove(client_id, { error: { code: 0, reason: 'discarded', message: 'discarded' } });
+    this.#remove(client_id, { error: { code: 0, reason: 'discarded', message: 'discarded' } });
   }
 
   /** A message of one's own was told by the stream. */
   told(client_id: string, result: MessageSendResult): void {
-    if (this.entries.has(client_id)) this.remove(client_id, { result });
+    if (this.#entries.has(client_id)) this.#remove(client_id, { result });
   }
 
   /** The stream starts over: events of what is settled will not come. */
   reset(): void {
-    for (const [client_id, result] of this.settled) this.remove(client_id, { result });
+    for (const [client_id, result] of this.#settled) this.#remove(client_id, { result });
   }
 
   clear(): void {
-    this.stopWaiting();
-    for (const client_id of [...this.entries.keys()]) {
-      this.remove(client_id, { error: { code: 0, reason: 'signed_out', message: 'signed out' } });
+    this.#stopWaiting();
+    for (const client_id of [...this.#entries.keys()]) {
+      this.#remove(client_id, { error: { code: 0, reason: 'signed_out', message: 'signed out' } });
     }
   }
 
   /** A connection stands again: nobody waits any longer. */
   kick(): void {
-    this.stopWaiting();
+    this.#stopWaiting();
     this.pump();
   }
 
   /** Sends the first of each conversation that waits. */
   pump(): void {
     if (!this.hooks.ready()) return;
-    const seen = new Set(this.busy.values());
-    for (const entry of this.entries.values()) {
+    const seen = new Set(this.#busy.values());
+    for (const entry of this.#entries.values()) {
       if (entry.state !== 'queued') continue;
       const conversation = this.hooks.conversation(entry);
       if (seen.has(conversation)) continue;
       seen.add(conversation);
-      void this.attempt(entry, conversation);
+      void this.#attempt(entry, conversation);
     }
   }
 
-  private async attempt(entry: OutboxEntry, conversation: string): Promise<void> {
+  async #attempt(entry: OutboxEntry, conversation: string): Promise<void> {
     const { client_id, channel, to, text, reply_to, mentions } = entry;
     const now = this.hooks.now();
     if (entry.attempted_at && now - entry.attempted_at > REMEMBERED) {
-      return this.fail(entry, new ChatError(0, 'expired', 'it may have been sent; that is too long ago to tell'));
+      return this.#fail(entry, new ChatError(0, 'expired', 'it may have been sent; that is too long ago to tell'));
     }
-    this.busy.set(client_id, conversation);
-    this.put({ ...entry, state: 'sending', attempted_at: entry.attempted_at || now });
+    this.#busy.set(client_id, conversation);
+    this.#put({ ...entry, state: 'sending', attempted_at: entry.attempted_at || now });
     try {
       const target = channel !== undefined ? { channel } : { to: to! };
       const result = await this.hooks.send({
@@ -139,61 +139,61 @@ export class Outbox {
         ...(reply_to !== undefined && { reply_to }),
         ...(mentions?.length && { mentions }),
       });
-      this.failures = 0;
-      this.busy.delete(client_id);
-      this.stored(client_id, result);
+      this.#failures = 0;
+      this.#busy.delete(client_id);
+      this.#stored(client_id, result);
     } catch (error) {
-      this.busy.delete(client_id);
-      this.refused(client_id, asChatError(error));
+      this.#busy.delete(client_id);
+      this.#refused(client_id, asChatError(error));
     }
     this.pump();
   }
 
-  private stored(client_id: string, result: MessageSendResult): void {
-    if (!this.entries.has(client_id)) return;
-    if (this.hooks.cursor() >= result.inbox_id) return this.remove(client_id, { result });
-    this.settled.set(client_id, result);
-    this.hooks.changed({ client_id, put: this.entries.get(client_id)!, result });
+  #stored(client_id: string, result: MessageSendResult): void {
+    if (!this.#entries.has(client_id)) return;
+    if (this.hooks.cursor() >= result.inbox_id) return this.#remove(client_id, { result });
+    this.#settled.set(client_id, result);
+    this.hooks.changed({ client_id, put: this.#entries.get(client_id)!, result });
   }
 
-  private refused(client_id: string, error: ChatError): void {
-    const entry = this.entries.get(client_id);
+  #refused(client_id: string, error: ChatError): void {
+    const entry = this.#entries.get(client_id);
     if (!entry) return;
-    if (!error.temporary) return this.fail(entry, error);
-    this.put({ ...entry, state: 'queued' });
+    if (!error.temporary) return this.#fail(entry, error);
+    this.#put({ ...entry, state: 'queued' });
     if (!this.hooks.ready()) return;
     // the conversation waits: what is behind must not overtake
-    const delay = Math.max((error.retry_after ?? 0) * 1000, backoff(this.failures++, this.timing));
-    this.busy.set(client_id, this.hooks.conversation(entry));
+    const delay = Math.max((error.retry_after ?? 0) * 1000, backoff(this.#failures++, this.timing));
+    this.#busy.set(client_id, this.hooks.conversation(entry));
     const timer = setTimeout(() => {
-      this.retries.delete(client_id);
-      this.busy.delete(client_id);
+      this.#retries.delete(client_id);
+      this.#busy.delete(client_id);
       this.pump();
     }, delay);
-    this.retries.set(client_id, timer);
+    this.#retries.set(client_id, timer);
   }
 
-  private stopWaiting(): void {
-    for (const [client_id, timer] of this.retries) {
+  #stopWaiting(): void {
+    for (const [client_id, timer] of this.#retries) {
       clearTimeout(timer);
-      this.busy.delete(client_id);
+      this.#busy.delete(client_id);
     }
-    this.retries.clear();
+    this.#retries.clear();
   }
 
-  private fail(entry: OutboxEntry, { code, reason, message }: ChatError): void {
-    this.put({ ...entry, state: 'failed', error: { code, reason, message } });
+  #fail(entry: OutboxEntry, { code, reason, message }: ChatError): void {
+    this.#put({ ...entry, state: 'failed', error: { code, reason, message } });
   }
 
-  private put(entry: OutboxEntry): void {
-    this.entries.set(entry.client_id, entry);
+  #put(entry: OutboxEntry): void {
+    this.#entries.set(entry.client_id, entry);
     const { client_id, state, error } = entry;
     this.hooks.changed({ client_id, put: entry, ...(state === 'failed' && { error }) });
   }
 
-  private remove(client_id: string, outcome: Pick<OutboxChange, 'result' | 'error'>): void {
-    this.entries.delete(client_id);
-    this.settled.delete(client_id);
+  #remove(client_id: string, outcome: Pick<OutboxChange, 'result' | 'error'>): void {
+    this.#entries.delete(client_id);
+    this.#settled.delete(client_id);
     this.hooks.changed({ client_id, ...outcome });
   }
 }

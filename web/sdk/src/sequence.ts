@@ -19,10 +19,10 @@ const BUFFER = 1000;
 export class Sequence {
   /** The newest inbox id that was told; null: none yet, live only. */
   cursor: InboxId | null = null;
-  private target = 0;
-  private isSynced = false;
-  private healing = false;
-  private buffer: { method: string; params: any }[] = [];
+  #target = 0;
+  #isSynced = false;
+  #healing = false;
+  #buffer: { method: string; params: any }[] = [];
 
   constructor(private readonly hooks: SequenceHooks) {}
 
@@ -30,18 +30,18 @@ export class Sequence {
   ready(inbox_id: InboxId): void {
     if (this.cursor !== null && inbox_id < this.cursor) this.startOver();
     this.cursor ??= inbox_id;
-    this.target = inbox_id;
-    this.check();
+    this.#target = inbox_id;
+    this.#check();
   }
 
   lost(): void {
-    this.buffer = [];
-    this.setSynced(false);
+    this.#buffer = [];
+    this.#setSynced(false);
   }
 
   startOver(): void {
     this.cursor = null;
-    this.buffer = [];
+    this.#buffer = [];
     this.hooks.reset();
   }
 
@@ -50,48 +50,48 @@ export class Sequence {
     if (typeof id !== 'number') return this.hooks.deliver(method, params);
     this.cursor ??= id - 1;
     if (id <= this.cursor) return;
-    this.target = Math.max(this.target, id);
-    if (id === this.cursor + 1 && !this.healing) return this.tell(id, method, params);
-    if (this.buffer.length < BUFFER) this.buffer.push({ method, params });
-    if (!this.healing) void this.heal();
+    this.#target = Math.max(this.#target, id);
+    if (id === this.cursor + 1 && !this.#healing) return this.#tell(id, method, params);
+    if (this.#buffer.length < BUFFER) this.#buffer.push({ method, params });
+    if (!this.#healing) void this.#heal();
   }
 
-  private tell(id: InboxId, method: string, params: any): void {
+  #tell(id: InboxId, method: string, params: any): void {
     this.cursor = id;
     this.hooks.deliver(method, params);
-    this.check();
+    this.#check();
   }
 
-  private async heal(): Promise<void> {
-    this.healing = true;
-    this.setSynced(false);
+  async #heal(): Promise<void> {
+    this.#healing = true;
+    this.#setSynced(false);
     try {
       for (let more = true; more && this.cursor !== null; ) {
         const page = await this.hooks.sync(this.cursor);
         for (const { method, params } of page.events) {
-          if (this.cursor !== null && params.inbox_id === this.cursor + 1) this.tell(params.inbox_id, method, params);
+          if (this.cursor !== null && params.inbox_id === this.cursor + 1) this.#tell(params.inbox_id, method, params);
         }
-        this.target = Math.max(this.target, page.inbox_id);
+        this.#target = Math.max(this.#target, page.inbox_id);
         more = page.more && page.events.length > 0;
       }
-      this.healing = false;
+      this.#healing = false;
     } catch (error) {
-      this.healing = false;
-      this.buffer = [];
+      this.#healing = false;
+      this.#buffer = [];
       if (asChatError(error).code === 409) this.startOver();
       return this.hooks.broken();
     }
-    for (const { method, params } of this.buffer.splice(0)) this.accept(method, params);
-    this.check();
+    for (const { method, params } of this.#buffer.splice(0)) this.accept(method, params);
+    this.#check();
   }
 
-  private check(): void {
-    this.setSynced(!this.healing && this.cursor !== null && this.cursor >= this.target);
+  #check(): void {
+    this.#setSynced(!this.#healing && this.cursor !== null && this.cursor >= this.#target);
   }
 
-  private setSynced(synced: boolean): void {
-    if (synced === this.isSynced) return;
-    this.isSynced = synced;
+  #setSynced(synced: boolean): void {
+    if (synced === this.#isSynced) return;
+    this.#isSynced = synced;
     this.hooks.synced(synced);
   }
 }

@@ -28,54 +28,54 @@ type Handlers = Record<string, (message: TabMessage) => void>;
 const GRACE = 1_000;
 
 export class Sharing {
-  private readonly tabs: Tabs;
-  private readonly calls = new Map<number, PendingCall>();
-  private readonly othersWatch = new Map<string, string[]>();
-  private next = 1;
-  private joined = false;
-  private joining: ReturnType<typeof setTimeout> | undefined;
+  readonly #tabs: Tabs;
+  readonly #calls = new Map<number, PendingCall>();
+  readonly #othersWatch = new Map<string, string[]>();
+  #next = 1;
+  #joined = false;
+  #joining: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly core: Core) {
-    this.tabs = new Tabs(core.options.name ?? 'chat', core.options.tabs, {
-      message: (message) => this.heard(message),
-      lead: () => this.lead(),
+    this.#tabs = new Tabs(core.options.name ?? 'chat', core.options.tabs, {
+      message: (message) => this.#heard(message),
+      lead: () => this.#lead(),
       demoted: () => {
         core.follow();
-        this.join();
+        this.#join();
       },
     });
   }
 
   async start(): Promise<void> {
-    if (await this.tabs.start()) this.lead();
-    else this.join();
+    if (await this.#tabs.start()) this.#lead();
+    else this.#join();
   }
 
   close(): void {
-    clearTimeout(this.joining);
+    clearTimeout(this.#joining);
     this.post('bye');
-    this.tabs.close();
-    for (const call of [...this.calls.values()]) call.reject(new ChatError(0, 'stopped'));
+    this.#tabs.close();
+    for (const call of [...this.#calls.values()]) call.reject(new ChatError(0, 'stopped'));
   }
 
   post(type: string, more: object = {}): void {
-    this.tabs.post({ ...more, type });
+    this.#tabs.post({ ...more, type });
   }
 
   /** By the other tabs. */
   watched(): string[] {
-    return [...this.othersWatch.values()].flat();
+    return [...this.#othersWatch.values()].flat();
   }
 
   /** Through the tab that leads; asked again of the next one, should that change. */
   call(method: string, params: any, options: CallOptions): Promise<any> {
     return new Promise((resolve, reject) => {
-      const id = this.next++;
+      const id = this.#next++;
       const settle =
         <T>(then: (value: T) => void) =>
         (value: T) => {
           clearTimeout(over);
-          this.calls.delete(id);
+          this.#calls.delete(id);
           then(value);
         };
       const call: PendingCall = { method, params, options, resolve: settle(resolve), reject: settle(reject) };
@@ -84,41 +84,41 @@ export class Sharing {
         (options.timeout ?? this.core.timing.call) + GRACE,
       );
       options.signal?.addEventListener('abort', () => call.reject(new ChatError(0, 'aborted')));
-      this.calls.set(id, call);
-      this.ask(id, call);
+      this.#calls.set(id, call);
+      this.#ask(id, call);
     });
   }
 
-  private ask(id: number, { method, params, options }: PendingCall): void {
+  #ask(id: number, { method, params, options }: PendingCall): void {
     this.post('call', { id, method, params, timeout: options.timeout });
   }
 
-  private lead(): void {
-    clearTimeout(this.joining);
-    this.joined = true;
+  #lead(): void {
+    clearTimeout(this.#joining);
+    this.#joined = true;
     this.core.lead();
     this.post('leader');
-    for (const { method, params, options, resolve, reject } of [...this.calls.values()]) {
+    for (const { method, params, options, resolve, reject } of [...this.#calls.values()]) {
       this.core.call(method, params, options).then(resolve, reject);
     }
   }
 
   /** Asks the tab that leads for what it knows; one that does not answer is frozen. */
-  private join(): void {
-    this.joined = false;
+  #join(): void {
+    this.#joined = false;
     this.post('hello', { users: [...this.core.watches.keys()] });
-    clearTimeout(this.joining);
-    this.joining = setTimeout(() => this.tabs.steal(), this.core.timing.leader);
+    clearTimeout(this.#joining);
+    this.#joining = setTimeout(() => this.#tabs.steal(), this.core.timing.leader);
   }
 
-  private heard(message: TabMessage): void {
-    const handlers = this.core.state.leader ? this.leading : this.following;
-    (handlers[message.type] ?? this.either[message.type])?.(message);
+  #heard(message: TabMessage): void {
+    const handlers = this.core.state.leader ? this.#leading : this.#following;
+    (handlers[message.type] ?? this.#either[message.type])?.(message);
   }
 
-  private readonly leading: Handlers = {
+  readonly #leading: Handlers = {
     hello: ({ from, users }) => {
-      this.othersWatch.set(from, users);
+      this.#othersWatch.set(from, users);
       const { state, cursor, model, outbox } = this.core;
       const snapshot: Snapshot = { state, cursor, model: model.snapshot(), outbox: outbox.list() };
       this.post('snapshot', { to: from, snapshot });
@@ -137,41 +137,41 @@ export class Sharing {
     'outbox.retry': ({ client_id }) => this.core.outbox.retry(client_id),
     'outbox.discard': ({ client_id }) => this.core.outbox.discard(client_id),
     watch: ({ from, users }) => {
-      this.othersWatch.set(from, users);
+      this.#othersWatch.set(from, users);
       if (this.core.engine.connection.isOnline) void this.core.engine.watch(users);
     },
-    bye: ({ from }) => void this.othersWatch.delete(from),
+    bye: ({ from }) => void this.#othersWatch.delete(from),
     wake: () => this.core.wake(true),
     again: () => this.core.again(),
     read: ({ channel, message_id }) => this.core.read(channel, message_id),
   };
 
-  private readonly following: Handlers = {
+  readonly #following: Handlers = {
     leader: () => {
-      this.join();
-      for (const [id, call] of this.calls) this.ask(id, call);
+      this.#join();
+      for (const [id, call] of this.#calls) this.#ask(id, call);
       // with storage gone only this tab has them
       for (const entry of this.core.outbox.list()) this.post('enqueue', { entry });
     },
-    snapshot: ({ snapshot }) => this.take(snapshot as Snapshot),
+    snapshot: ({ snapshot }) => this.#take(snapshot as Snapshot),
     state: ({ state }) => {
-      if (this.joined) this.core.setState({ ...state, leader: false });
+      if (this.#joined) this.core.setState({ ...state, leader: false });
     },
     event: ({ method, params }) => {
-      if (!this.joined) return;
+      if (!this.#joined) return;
       const id = method === 'session.ready' ? undefined : params.inbox_id;
       if (id !== undefined) {
         // one was missed: this tab was frozen
-        if (this.core.cursor !== null && id !== this.core.cursor + 1) return this.join();
+        if (this.core.cursor !== null && id !== this.core.cursor + 1) return this.#join();
         this.core.cursor = id;
       }
       this.core.happened(method, params);
     },
     applied: ({ method, params, result }) => {
-      if (this.joined) this.core.model.applyResult(method, params, result);
+      if (this.#joined) this.core.model.applyResult(method, params, result);
     },
     result: ({ id, result, error }) => {
-      const call = this.calls.get(id);
+      const call = this.#calls.get(id);
       if (error) call?.reject(new ChatError(error.code, error.reason, error.message, error));
       else call?.resolve(result);
     },
@@ -186,7 +186,7 @@ export class Sharing {
     read: ({ channel, message_id }) => void this.core.model.channels.read(channel, message_id),
   };
 
-  private readonly either: Handlers = {
+  readonly #either: Handlers = {
     session: ({ session, reason, renewed }) => {
       if (session === null) return void this.core.signedOut(reason, false);
       if (renewed) {
@@ -198,9 +198,9 @@ export class Sharing {
     },
   };
 
-  private take({ state, cursor, model, outbox }: Snapshot): void {
-    clearTimeout(this.joining);
-    this.joined = true;
+  #take({ state, cursor, model, outbox }: Snapshot): void {
+    clearTimeout(this.#joining);
+    this.#joined = true;
     this.core.cursor = cursor;
     this.core.state = { ...this.core.state, user: state.user };
     this.core.model.restore(model);

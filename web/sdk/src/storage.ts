@@ -20,8 +20,8 @@ export async function openStorage(name: string, wanted: 'indexeddb' | 'memory' |
 
 /** Writes in order, in the background. */
 export class Keeper {
-  private queue: Change[] = [];
-  private running: Promise<void> = Promise.resolve();
+  #queue: Change[] = [];
+  #running: Promise<void> = Promise.resolve();
 
   constructor(
     private storage: Storage,
@@ -42,7 +42,7 @@ export class Keeper {
 
   /** Goes into the next flush(). */
   add(change: Change): void {
-    this.queue.push(change);
+    this.#queue.push(change);
   }
 
   put(store: StoreName, key: StoreKey, value: unknown): void {
@@ -51,30 +51,30 @@ export class Keeper {
 
   /** Resolves when everything added before is kept as well as it can be. */
   flush(): Promise<void> {
-    const changes = this.queue.splice(0);
-    if (changes.length) this.running = this.running.then(() => this.write(changes));
-    return this.running;
+    const changes = this.#queue.splice(0);
+    if (changes.length) this.#running = this.#running.then(() => this.#write(changes));
+    return this.#running;
   }
 
   clear(): Promise<void> {
-    this.queue = [];
-    this.running = this.running.then(() => this.storage.clear()).catch(() => {});
-    return this.running;
+    this.#queue = [];
+    this.#running = this.#running.then(() => this.storage.clear()).catch(() => {});
+    return this.#running;
   }
 
   close(): void {
     void this.flush().then(() => this.storage.close());
   }
 
-  private async write(changes: Change[]): Promise<void> {
+  async #write(changes: Change[]): Promise<void> {
     try {
       await this.storage.write(changes);
     } catch {
-      if (!(await this.withoutMessages(changes))) await this.toMemory(changes);
+      if (!(await this.#withoutMessages(changes))) await this.#toMemory(changes);
     }
   }
 
-  private async withoutMessages(changes: Change[]): Promise<boolean> {
+  async #withoutMessages(changes: Change[]): Promise<boolean> {
     try {
       const channels = await this.storage.all<{ channel: string }>('channels');
       await this.storage.write(channels.map(({ channel }) => ({ store: 'messages', channel, upTo: Infinity })));
@@ -85,7 +85,7 @@ export class Keeper {
     }
   }
 
-  private async toMemory(changes: Change[]): Promise<void> {
+  async #toMemory(changes: Change[]): Promise<void> {
     const memory = new MemoryStorage();
     const old = this.storage;
     this.storage = memory;

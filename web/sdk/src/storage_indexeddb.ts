@@ -27,12 +27,12 @@ export class IndexedDbStorage implements Storage {
   }
 
   get<T>(store: StoreName, key: StoreKey): Promise<T | undefined> {
-    return this.read(store, (s) => s.get(key));
+    return this.#read(store, (s) => s.get(key));
   }
 
   async all<T>(store: StoreName, prefix?: string, limit = Infinity): Promise<T[]> {
     const range = prefix === undefined ? null : IDBKeyRange.bound([prefix, 0], [prefix, Infinity]);
-    const values: T[] = await this.read(store, (s) => s.getAll(range));
+    const values: T[] = await this.#read(store, (s) => s.getAll(range));
     return values.slice(-limit);
   }
 
@@ -60,7 +60,7 @@ export class IndexedDbStorage implements Storage {
     this.db.close();
   }
 
-  private async read<T>(store: StoreName, ask: (store: IDBObjectStore) => IDBRequest): Promise<T> {
+  async #read<T>(store: StoreName, ask: (store: IDBObjectStore) => IDBRequest): Promise<T> {
     return done(ask(this.db.transaction(store).objectStore(store))) as Promise<T>;
   }
 }

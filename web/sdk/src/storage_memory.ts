@@ -15,14 +15,14 @@ const compare = (a: StoreKey, b: StoreKey): number => {
 
 export class MemoryStorage implements Storage {
   readonly kind = 'memory';
-  private readonly stores = new Map(STORES.map((name) => [name, new Map<string, Row>()]));
+  readonly #stores = new Map(STORES.map((name) => [name, new Map<string, Row>()]));
 
   async get<T>(store: StoreName, key: StoreKey): Promise<T | undefined> {
-    return this.stores.get(store)!.get(text(key))?.value as T | undefined;
+    return this.#stores.get(store)!.get(text(key))?.value as T | undefined;
   }
 
   async all<T>(store: StoreName, prefix?: string, limit = Infinity): Promise<T[]> {
-    const rows = [...this.stores.get(store)!.values()].filter((row) => prefix === undefined || row.key[0] === prefix);
+    const rows = [...this.#stores.get(store)!.values()].filter((row) => prefix === undefined || row.key[0] === prefix);
     return rows
       .sort((a, b) => compare(a.key, b.key))
       .slice(-limit)
@@ -31,7 +31,7 @@ export class MemoryStorage implements Storage {
 
   async write(changes: readonly Change[]): Promise<void> {
     for (const change of changes) {
-      const rows = this.stores.get(change.store)!;
+      const rows = this.#stores.get(change.store)!;
       if ('upTo' in change) {
         for (const [name, { key }] of rows) {
           if (key[0] === change.channel && (key[1] as number) <= change.upTo) rows.delete(name);
@@ -46,7 +46,7 @@ export class MemoryStorage implements Storage {
   }
 
   async clear(): Promise<void> {
-    for (const rows of this.stores.values()) rows.clear();
+    for (const rows of this.#stores.values()) rows.clear();
   }
 
   close(): void {}

@@ -22,10 +22,10 @@ export interface TabHooks {
 
 export class Tabs {
   readonly id = clientId();
-  private channel: BroadcastChannel | null = null;
-  private abort = new AbortController();
-  private release: (() => void) | null = null;
-  private closed = false;
+  #channel: BroadcastChannel | null = null;
+  #abort = new AbortController();
+  #release: (() => void) | null = null;
+  #closed = false;
 
   constructor(
     private readonly name: string,
@@ -34,63 +34,63 @@ export class Tabs {
   ) {
     const possible = typeof BroadcastChannel !== 'undefined' && globalThis.navigator?.locks !== undefined;
     if (possible && (shared ?? typeof document !== 'undefined')) {
-      this.channel = new BroadcastChannel(name);
-      this.channel.onmessage = ({ data }: { data: TabMessage }) => {
-        if (!this.closed && (data.to === undefined || data.to === this.id)) hooks.message(data);
+      this.#channel = new BroadcastChannel(name);
+      this.#channel.onmessage = ({ data }: { data: TabMessage }) => {
+        if (!this.#closed && (data.to === undefined || data.to === this.id)) hooks.message(data);
       };
     }
   }
 
   get shared(): boolean {
-    return this.channel !== null;
+    return this.#channel !== null;
   }
 
   /** Whether this tab leads at once; else lead() is called when it is its turn. */
   start(): Promise<boolean> {
     if (!this.shared) return Promise.resolve(true);
     return new Promise((resolve) => {
-      this.request({ ifAvailable: true }, (got) => {
+      this.#request({ ifAvailable: true }, (got) => {
         resolve(got);
-        if (!got) this.queue();
+        if (!got) this.#queue();
       });
     });
   }
 
   post(message: Omit<TabMessage, 'from'>): void {
-    if (!this.closed) this.channel?.postMessage({ ...message, from: this.id });
+    if (!this.#closed) this.#channel?.postMessage({ ...message, from: this.id });
   }
 
   /** The one that leads does not answer (frozen, say): takes over. */
   steal(): void {
-    this.abort.abort();
-    this.abort = new AbortController();
-    this.request({ steal: true }, () => this.hooks.lead());
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    this.#request({ steal: true }, () => this.hooks.lead());
   }
 
   close(): void {
-    this.closed = true;
-    this.abort.abort();
-    this.release?.();
-    this.channel?.close();
+    this.#closed = true;
+    this.#abort.abort();
+    this.#release?.();
+    this.#channel?.close();
   }
 
-  private queue(): void {
-    this.request({ signal: this.abort.signal }, () => this.hooks.lead());
+  #queue(): void {
+    this.#request({ signal: this.#abort.signal }, () => this.hooks.lead());
   }
 
-  private request(options: LockOptions, then: (got: boolean) => void): void {
+  #request(options: LockOptions, then: (got: boolean) => void): void {
     let held = false;
     navigator.locks
       .request(this.name, options, (lock) => {
-        if (this.closed) return;
+        if (this.#closed) return;
         held = lock !== null;
         then(held);
-        return held ? new Promise<void>((resolve) => (this.release = resolve)) : undefined;
+        return held ? new Promise<void>((resolve) => (this.#release = resolve)) : undefined;
       })
       .catch(() => {
-        if (!held || this.closed) return;
+        if (!held || this.#closed) return;
         this.hooks.demoted();
-        this.queue();
+        this.#queue();
       });
   }
 }

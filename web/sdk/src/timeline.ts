@@ -13,12 +13,12 @@ export class ConversationTimeline implements Timeline {
   channel: string | null;
   readonly to: string | null;
   loading: Timeline['loading'] = null;
-  private anchor: number | undefined;
-  private listeners = new Set<() => void>();
-  private scheduled = false;
-  private pendingList: readonly OutboxEntry[] | null = null;
-  private ended = false;
-  private readonly unlisten: () => void;
+  #anchor: number | undefined;
+  #listeners = new Set<() => void>();
+  #scheduled = false;
+  #pendingList: readonly OutboxEntry[] | null = null;
+  #ended = false;
+  readonly #unlisten: () => void;
 
   constructor(
     private readonly core: Core,
@@ -27,127 +27,127 @@ export class ConversationTimeline implements Timeline {
     this.to = conversation.to ?? null;
     this.channel = conversation.channel ?? core.model.channels.direct(conversation.to!)?.channel ?? null;
     if (this.channel) core.model.messages.open(this.channel);
-    const listener = (channel: string | null) => this.touched(channel);
+    const listener = (channel: string | null) => this.#touched(channel);
     core.touched.add(listener);
-    this.unlisten = () => core.touched.delete(listener);
+    this.#unlisten = () => core.touched.delete(listener);
   }
 
   get messages(): readonly Message[] {
-    return this.channel === null ? [] : this.core.model.messages.run(this.channel, this.anchor);
+    return this.channel === null ? [] : this.core.model.messages.run(this.channel, this.#anchor);
   }
 
   get pending(): readonly OutboxEntry[] {
-    if (this.pendingList) return this.pendingList;
+    if (this.#pendingList) return this.#pendingList;
     const here = this.core.conversation({ channel: this.channel ?? undefined, to: this.to ?? undefined });
     const told = new Set(this.messages.slice(-RECENT).map((message) => message.client_id));
-    return (this.pendingList = this.core
+    return (this.#pendingList = this.core
       .outboxEntries()
       .filter((entry) => this.core.conversation(entry) === here && !told.has(entry.client_id)));
   }
 
   get has_before(): boolean {
     const first = this.messages[0];
-    return first ? first.message_id > 1 : this.newestId > 0;
+    return first ? first.message_id > 1 : this.#newestId > 0;
   }
 
   get has_after(): boolean {
     const last = this.messages.at(-1);
-    return last !== undefined && last.message_id < this.newestId;
+    return last !== undefined && last.message_id < this.#newestId;
   }
 
   async newest(): Promise<void> {
-    this.anchor = undefined;
-    this.changed();
+    this.#anchor = undefined;
+    this.#changed();
     const { channel, core } = this;
     if (channel === null) return;
     if (!this.messages.length) {
       const kept = await core.keeper.all<Message>('messages', channel, KEPT);
-      core.model.messages.restore(channel, kept, this.newestId);
-      this.changed();
+      core.model.messages.restore(channel, kept, this.#newestId);
+      this.#changed();
     }
-    this.members();
-    if (core.state.synced && this.messages.at(-1)?.message_id === this.newestId && this.messages.length >= Math.min(PAGE, this.newestId)) return;
-    await this.load('newest', {});
+    this.#members();
+    if (core.state.synced && this.messages.at(-1)?.message_id === this.#newestId && this.messages.length >= Math.min(PAGE, this.#newestId)) return;
+    await this.#load('newest', {});
   }
 
   async before(limit = PAGE): Promise<void> {
     const first = this.messages[0];
     if (!first) return this.newest();
-    if (first.message_id > 1) await this.load('before', { before: first.message_id, limit });
+    if (first.message_id > 1) await this.#load('before', { before: first.message_id, limit });
   }
 
   async after(limit = PAGE): Promise<void> {
     const last = this.messages.at(-1);
-    if (!last || last.message_id >= this.newestId) return;
-    await this.load('after', { after: last.message_id, limit });
+    if (!last || last.message_id >= this.#newestId) return;
+    await this.#load('after', { after: last.message_id, limit });
   }
 
   async around(message_id: number): Promise<void> {
     if (this.channel === null) return;
-    if (!this.core.model.messages.get(this.channel, message_id)) await this.load('around', { around: message_id });
-    this.anchor = message_id;
-    this.changed();
+    if (!this.core.model.messages.get(this.channel, message_id)) await this.#load('around', { around: message_id });
+    this.#anchor = message_id;
+    this.#changed();
   }
 
   /** Ids and times both only grow, so a few looks find it. */
   async date(time: number): Promise<number | null> {
     let low = 1;
-    let high = this.newestId + 1;
+    let high = this.#newestId + 1;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      if ((await this.sentAt(middle)) < time) low = middle + 1;
+      if ((await this.#sentAt(middle)) < time) low = middle + 1;
       else high = middle;
     }
-    if (low > this.newestId) return null;
+    if (low > this.#newestId) return null;
     await this.around(low);
     return low;
   }
 
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => void this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   close(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.unlisten();
-    this.listeners.clear();
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#unlisten();
+    this.#listeners.clear();
     this.core.timelineClosed(this);
   }
 
-  private get newestId(): number {
+  get #newestId(): number {
     return (this.channel !== null && this.core.model.channels.get(this.channel)?.newest) || 0;
   }
 
-  private async sentAt(message_id: number): Promise<number> {
+  async #sentAt(message_id: number): Promise<number> {
     const channel = this.channel!;
     const known = this.core.model.messages.get(channel, message_id);
     return (known ?? (await this.core.call('message.get', { channel, message_id })).message).sent_at;
   }
 
-  private async load(loading: Timeline['loading'], where: Omit<MessageHistoryParams, 'channel'>): Promise<void> {
+  async #load(loading: Timeline['loading'], where: Omit<MessageHistoryParams, 'channel'>): Promise<void> {
     const channel = this.channel!;
     this.loading = loading;
-    this.changed();
+    this.#changed();
     try {
       // the result is in the model when it is here
       (await this.core.call('message.history', { channel, limit: PAGE, ...where })) as MessageHistoryResult;
     } finally {
       this.loading = null;
-      this.changed();
+      this.#changed();
     }
   }
 
   /** Their markers, for the marks at one's own messages; once is enough, receipts follow. */
-  private members(): void {
+  #members(): void {
     const state = this.channel !== null ? this.core.model.channels.get(this.channel) : undefined;
     if (state && this.core.state.status === 'online') {
       this.core.call('channel.get', { channel: state.channel }).catch(() => {});
     }
   }
 
-  private touched(channel: string | null): void {
+  #touched(channel: string | null): void {
     if (this.channel === null && this.to !== null) {
       const direct = this.core.model.channels.direct(this.to);
       if (direct) {
@@ -156,17 +156,17 @@ export class ConversationTimeline implements Timeline {
         this.newest().catch(() => {});
       }
     }
-    if (channel === null || channel === this.channel) this.changed();
+    if (channel === null || channel === this.channel) this.#changed();
   }
 
   /** Several changes of one moment are told once. */
-  private changed(): void {
-    this.pendingList = null;
-    if (this.scheduled || this.ended) return;
-    this.scheduled = true;
+  #changed(): void {
+    this.#pendingList = null;
+    if (this.#scheduled || this.#ended) return;
+    this.#scheduled = true;
     queueMicrotask(() => {
-      this.scheduled = false;
-      for (const listener of [...this.listeners]) listener();
+      this.#scheduled = false;
+      for (const listener of [...this.#listeners]) listener();
     });
   }
 }

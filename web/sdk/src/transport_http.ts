@@ -11,7 +11,7 @@ abstract class HttpTransport implements Transport {
   abstract readonly name: 'sse' | 'longpoll';
   protected readonly abort = new AbortController();
   protected token: string;
-  private deadline: ReturnType<typeof setTimeout> | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
 
   constructor(protected readonly host: TransportHost) {
     this.token = host.token;
@@ -49,14 +49,14 @@ abstract class HttpTransport implements Transport {
   }
 
   close(): void {
-    clearTimeout(this.deadline);
+    clearTimeout(this.#deadline);
     this.abort.abort();
   }
 
   /** Ends it unless it is called again in time. */
   protected within(ms: number, reason: string): void {
-    clearTimeout(this.deadline);
-    this.deadline = setTimeout(() => this.end({ code: 0, reason }), ms);
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.end({ code: 0, reason }), ms);
   }
 
   protected fail(error: unknown): void {
@@ -73,15 +73,15 @@ abstract class HttpTransport implements Transport {
 
 export class SseTransport extends HttpTransport {
   readonly name = 'sse';
-  private wait: number | undefined;
-  private silence = 0;
+  #wait: number | undefined;
+  #silence = 0;
 
   constructor(host: TransportHost) {
     super(host);
-    this.run().catch((error) => this.fail(error));
+    this.#run().catch((error) => this.fail(error));
   }
 
-  private async run(): Promise<void> {
+  async #run(): Promise<void> {
     const { http, after, device } = this.host;
     const response = await http.fetch('GET', http.url('api', '/events', { after, device }), {
       token: this.token,
@@ -94,15 +94,15 @@ export class SseTransport extends HttpTransport {
     for (;;) {
       const { done, value } = await reader.read();
       if (done || this.abort.signal.aborted) break;
-      if (this.silence) this.within(this.silence, 'silent');
+      if (this.#silence) this.within(this.#silence, 'silent');
       const blocks = (rest + decoder.decode(value, { stream: true })).split('\n\n');
       rest = blocks.pop()!;
-      for (const block of blocks) this.block(block);
+      for (const block of blocks) this.#block(block);
     }
-    this.end({ code: 0, reason: 'cut', wait: this.wait });
+    this.end({ code: 0, reason: 'cut', wait: this.#wait });
   }
 
-  private block(block: string): void {
+  #block(block: string): void {
     let method = '';
     let data = '';
     for (const line of block.split('\n')) {
@@ -112,11 +112,11 @@ export class SseTransport extends HttpTransport {
     if (!method || this.abort.signal.aborted) return;
     const params = JSON.parse(data);
     if (method === 'session.ready') {
-      this.silence = params.heartbeat * 1000 * HEARTBEATS;
-      this.within(this.silence, 'silent');
+      this.#silence = params.heartbeat * 1000 * HEARTBEATS;
+      this.within(this.#silence, 'silent');
       return this.host.ready(params);
     }
-    if (method === 'session.closing') this.wait = params.reconnect_after;
+    if (method === 'session.closing') this.#wait = params.reconnect_after;
     this.host.event(method, params);
   }
 }
@@ -126,10 +126,10 @@ export class LongPollTransport extends HttpTransport {
 
   constructor(host: TransportHost) {
     super(host);
-    this.run().catch((error) => this.fail(error));
+    this.#run().catch((error) => this.fail(error));
   }
 
-  private async run(): Promise<void> {
+  async #run(): Promise<void> {
     const { http, device, timing } = this.host;
     let after = this.host.after ?? 0;
     const { server_time } = await this.request<PingResult>('ping', {});
