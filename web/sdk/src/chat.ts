@@ -42,10 +42,10 @@ export class Chat {
     this.#listen(true);
   }
 
-  /** Ends the connection of this tab; what is kept stays. */
-  stop(): void {
+  /** Ends the connection of this tab; what is kept stays, and is kept when this resolves. */
+  stop(): Promise<void> {
     this.#listen(false);
-    this.#core.stop();
+    return this.#core.stop();
   }
 
   // --- accounts (built in; a site with `token` needs none of these)

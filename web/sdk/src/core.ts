@@ -110,16 +110,17 @@ export class Core implements EngineHooks {
     await this.#sharing.start();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     if (this.state.status === 'stopped') return;
     if (this.state.leader) {
       this.engine.stop();
       void this.flush();
     }
+    const kept = this.keeper?.close();
     this.#sharing?.close();
-    this.keeper?.close();
     this.model.typing.clear();
     this.setState({ status: 'stopped', transport: null, synced: false, retry_at: null, leader: false });
+    await kept;
   }
 
   /** The page is shown, or the network is back. */

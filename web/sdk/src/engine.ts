@@ -41,7 +41,10 @@ export class Engine implements ConnectionHooks, SequenceHooks {
   readonly #reads = new Map<string, number>();
   readonly #describing = new Set<string>();
   #acked = 0;
+  /** The whole list is to be read, since this tab has just begun to lead. */
   #fresh = true;
+  /** Nothing was kept. */
+  #blank = true;
   #presenceTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #flushSoon = coalesce(
     () => this.setup.timing.flush,
@@ -72,6 +75,7 @@ export class Engine implements ConnectionHooks, SequenceHooks {
   start(cursor: number | null): void {
     this.sequence.cursor = cursor;
     this.#fresh = true;
+    this.#blank = cursor === null;
     this.connection.start();
   }
 
@@ -228,19 +232,24 @@ export class Engine implements ConnectionHooks, SequenceHooks {
   }
 
   synced(synced: boolean): void {
-    this.hooks.setState({ synced });
-    if (!synced) return;
     const whole = this.#fresh;
+    // without a cache there is nothing to show before the list was read
+    if (!synced || !this.#blank) this.hooks.setState({ synced });
+    if (!synced) return;
     this.#fresh = false;
-    this.refresh(whole).catch(() => {
-      this.#fresh ||= whole;
-    });
+    this.refresh(whole).then(
+      () => {
+        this.#blank = false;
+        if (this.sequence.synced) this.hooks.setState({ synced });
+      },
+      () => (this.#fresh ||= whole),
+    );
     this.#ackSoon();
   }
 
   reset(): void {
     this.#acked = 0;
-    this.#fresh = true;
+    this.#fresh = this.#blank = true;
     this.outbox.reset();
     this.hooks.reset();
   }

@@ -20,7 +20,8 @@ export class Sequence {
   /** The newest inbox id that was told; null: none yet, live only. */
   cursor: InboxId | null = null;
   #target = 0;
-  #isSynced = false;
+  /** Everything up to the newest has been told. */
+  synced = false;
   #healing = false;
   #buffer: { method: string; params: any }[] = [];
 
@@ -90,8 +91,8 @@ export class Sequence {
   }
 
   #setSynced(synced: boolean): void {
-    if (synced === this.#isSynced) return;
-    this.#isSynced = synced;
+    if (synced === this.synced) return;
+    this.synced = synced;
     this.hooks.synced(synced);
   }
 }

@@ -52,7 +52,12 @@ export class Keeper {
   /** Resolves when everything added before is kept as well as it can be. */
   flush(): Promise<void> {
     const changes = this.#queue.splice(0);
-    if (changes.length) this.#running = this.#running.then(() => this.#write(changes));
+    if (changes.length) {
+      // begun at once: the page may be gone in a moment
+      const storage = this.storage;
+      const written = storage.write(changes).catch(() => this.#again(storage, changes));
+      this.#running = this.#running.then(() => written);
+    }
     return this.#running;
   }
 
@@ -62,16 +67,14 @@ export class Keeper {
     return this.#running;
   }
 
-  close(): void {
-    void this.flush().then(() => this.storage.close());
+  async close(): Promise<void> {
+    await this.flush();
+    this.storage.close();
   }
 
-  async #write(changes: Change[]): Promise<void> {
-    try {
-      await this.storage.write(changes);
-    } catch {
-      if (!(await this.#withoutMessages(changes))) await this.#toMemory(changes);
-    }
+  async #again(storage: Storage, changes: Change[]): Promise<void> {
+    if (storage !== this.storage) return this.storage.write(changes);
+    if (!(await this.#withoutMessages(changes))) await this.#toMemory(changes);
   }
 
   async #withoutMessages(changes: Change[]): Promise<boolean> {

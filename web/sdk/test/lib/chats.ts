@@ -6,9 +6,7 @@ import { type Server, token, until } from './server.ts';
 
 const open: Chat[] = [];
 
-afterEach(() => {
-  for (const chat of open.splice(0)) chat.stop();
-});
+afterEach(() => Promise.all(open.splice(0).map((chat) => chat.stop())).then(() => {}));
 
 export const quick = {
   backoff_min: 20,
