@@ -48,10 +48,10 @@ export class Account {
     return this.http.json('POST', this.http.url('api', '/login'), { body: params });
   }
 
-  /** A login that is over already is as good as logged out. */
-  async logout(): Promise<void> {
-    if (this.session === null) return;
-    await this.http.fetch('POST', this.http.url('api', '/logout'), { token: this.session.token }).catch(() => {});
+  /** A login that is over already is as good as logged out, and so is one the server cannot be told of. */
+  async logout(session: AccountSession | null): Promise<void> {
+    if (session === null) return;
+    await this.http.fetch('POST', this.http.url('api', '/logout'), { token: session.token }).catch(() => {});
   }
 
   async changePassword(password: string, new_password: string): Promise<void> {

@@ -64,8 +64,10 @@ export class Chat {
 
   /** Ends the login at the server (if it can be reached) and takes everything kept here away, in every tab. */
   async logout(): Promise<void> {
-    await this.#core.account.logout();
+    const { account } = this.#core;
+    const { session } = account;
     await this.#core.signedOut('logged_out', true);
+    await account.logout(session);
   }
 
   /** Ends all other logins of the user. */

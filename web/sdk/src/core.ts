@@ -8,7 +8,7 @@ import { ChatError } from './errors.ts';
 import { Http } from './http.ts';
 import { Model } from './model.ts';
 import { Outbox, type OutboxChange } from './outbox.ts';
-import type { MessageSendResult, User } from './protocol.ts';
+import type { Message, MessageSendResult, User } from './protocol.ts';
 import { Keeper, openStorage } from './storage.ts';
 import { Sharing } from './sharing.ts';
 import { ConversationTimeline } from './timeline.ts';
@@ -404,13 +404,22 @@ export class Core implements EngineHooks {
 
   deliver(method: string, params: any): void {
     if (params.inbox_id !== undefined && method !== 'session.ready') this.cursor = params.inbox_id;
+    const own = method === 'message.new' && params.message.sender === this.state.user ? (params.message as Message) : null;
+    if (own) this.#opened(own);
     this.#post('event', { method, params });
     this.happened(method, params);
-    const message = method === 'message.new' && params.message;
-    if (message && message.sender === this.state.user) {
-      const { channel, message_id, sent_at } = message;
-      this.outbox.told(message.client_id, { channel, message_id, sent_at, inbox_id: params.inbox_id });
-    }
+    if (!own) return;
+    const { client_id, channel, message_id, sent_at } = own;
+    this.outbox.told(client_id, { channel, message_id, sent_at, inbox_id: params.inbox_id });
+  }
+
+  /** The first message to somebody opens a channel, which is no event of its own. */
+  #opened({ client_id, channel, message_id, sent_at }: Message): void {
+    const to = this.outbox.get(client_id)?.to;
+    if (to === undefined || this.model.channels.get(channel)) return;
+    const members = [...new Set([this.state.user!, to])].map((user) => ({ user, role: 'member' }));
+    this.applied('channel.get', {}, { channel: { channel, kind: 'direct', created_at: sent_at, members } });
+    if (message_id > 1) void this.engine.describe(channel);
   }
 
   /** An event, in this tab. */

@@ -46,8 +46,8 @@ export class Outbox {
     return [...this.#entries.values()];
   }
 
-  has(client_id: string): boolean {
-    return this.#entries.has(client_id);
+  get(client_id: string): OutboxEntry | undefined {
+    return this.#entries.get(client_id);
   }
 
   /** What was kept, or another tab knows. */
