@@ -34,22 +34,23 @@ export class Calls {
 
   async call(method: string, params: any, options: CallOptions = {}, arrived?: Arrived): Promise<any> {
     const end = performance.now() + (options.timeout ?? this.timing.call);
-    if (takesClientId.has(method) && !GROWS.has(method) && !params.client_id) params = { ...params, client_id: clientId() };
+    if (takesClientId.has(method) && !GROWS.has(method)) params = { client_id: clientId(), ...params };
     let last = new ChatError(0, 'offline');
     for (let tries = 0; ; tries++) {
+      if (!options.connected) await this.connection.whenOnline(end - performance.now());
       const left = end - performance.now();
       if (options.signal?.aborted) throw new ChatError(0, 'aborted');
-      if (left <= 0) throw last.reason === 'offline' || tries === 0 ? last : new ChatError(0, 'timeout', last.message);
-      await this.connection.whenOnline(left);
-      if (!this.connection.isOnline) throw last;
+      if (left <= 0 || !this.connection.isOnline) throw last;
       try {
-        await this.#turn(end, last);
-        return await this.#once(method, params, end - performance.now(), arrived);
+        await this.#turn(left);
+        return await this.#once(method, params, Math.min(left, this.timing.call), arrived);
       } catch (error) {
         last = asChatError(error);
         if (!last.temporary) throw last;
         if (last.code === 429) this.#gate = performance.now() + (last.retry_after ?? 1) * 1000;
-        else if (this.connection.isOnline) await sleep(Math.min(left, this.#pause(last, tries)));
+        else if (this.connection.isOnline) {
+          await sleep(Math.min(left, Math.max((last.retry_after ?? 0) * 1000, backoff(tries, this.timing))));
+        }
       }
     }
   }
@@ -59,17 +60,10 @@ export class Calls {
     if (performance.now() >= this.#gate && this.#take() === 0) this.connection.notify(method, params);
   }
 
-  #pause(error: ChatError, tries: number): number {
-    return Math.max((error.retry_after ?? 0) * 1000, backoff(tries, this.timing));
-  }
-
-  async #turn(end: number, last: ChatError): Promise<void> {
-    for (;;) {
-      const now = performance.now();
-      const wait = now < this.#gate ? this.#gate - now : this.#take();
-      if (wait === 0) return;
-      if (now + wait > end) throw last.code === 429 ? last : new ChatError(429, 'rate_limited', undefined, { retry_after: wait / 1000 });
-      await sleep(wait);
+  async #turn(left: number): Promise<void> {
+    for (let wait; (wait = Math.max(this.#gate - performance.now(), 0) || this.#take()); left -= wait) {
+      await sleep(Math.min(wait, left));
+      if (wait > left) throw new ChatError(429, 'rate_limited', undefined, { retry_after: (wait - left) / 1000 });
     }
   }
 
@@ -86,7 +80,7 @@ export class Calls {
 
   #once(method: string, params: unknown, ms: number, arrived?: Arrived): Promise<any> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new ChatError(0, 'timeout')), Math.max(0, Math.min(ms, this.timing.call)));
+      const timer = setTimeout(() => reject(new ChatError(0, 'timeout')), ms);
       this.connection
         .request(method, params, arrived)
         .then(resolve, reject)

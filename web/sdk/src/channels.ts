@@ -7,9 +7,9 @@ import type { ChannelState, Mark, MemberState } from './types.ts';
 export interface ChannelsHooks {
   me(): string | null;
   /** `null`: it is gone. */
-  changed(channel: string, state: ChannelState | null): void;
+  channelChanged(channel: string, state: ChannelState | null): void;
   /** A message came in a channel that is not known. */
-  unknown(channel: string): void;
+  unknownChannel(channel: string): void;
 }
 
 /** A channel as the various methods and events tell it. */
@@ -122,7 +122,7 @@ export class Channels {
     this.#states.delete(channel);
     if (state.peer !== undefined) this.#byPeer.delete(state.peer);
     this.#sorted = null;
-    this.hooks.changed(channel, null);
+    this.hooks.channelChanged(channel, null);
   }
 
   // --- the steps
@@ -131,7 +131,7 @@ export class Channels {
     const me = this.hooks.me();
     let state = this.#states.get(message.channel);
     if (!state) {
-      this.hooks.unknown(message.channel);
+      this.hooks.unknownChannel(message.channel);
       if (message.sender === me || me === null) return;
       // a group is always announced, so this is a direct channel
       const members = [...new Set([me, message.sender])].map((user) => ({ user, role: 'member' as const }));
@@ -202,7 +202,7 @@ export class Channels {
 
   #put(state: ChannelState): void {
     this.#place(state);
-    this.hooks.changed(state.channel, this.#states.get(state.channel)!);
+    this.hooks.channelChanged(state.channel, this.#states.get(state.channel)!);
   }
 
   #place(state: ChannelState): void {

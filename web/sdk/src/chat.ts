@@ -1,6 +1,7 @@
 import { clientId } from './client_id.ts';
 import { Core } from './core.ts';
 import type * as protocol from './protocol.ts';
+import { ConversationTimeline } from './timeline.ts';
 import type {
   AccountSession,
   CallOptions,
@@ -143,23 +144,23 @@ export class Chat {
     );
     // whoever does not ask is not to be bothered
     sent.catch(() => {});
-    const order = Math.max(Date.now(), ...core.outboxEntries().slice(-1).map((entry) => entry.order + 1));
+    const order = Math.max(Date.now(), ...core.entries().slice(-1).map((entry) => entry.order + 1));
     core.send({ ...draft, client_id, created_at: this.now(), state: 'queued', attempted_at: 0, order });
     return { client_id, sent };
   }
 
   outbox(): readonly OutboxEntry[] {
-    return this.#core.outboxEntries();
+    return this.#core.entries();
   }
 
   /** Tries a failed one again. */
   retry(client_id: protocol.ClientId): void {
-    this.#core.outboxDo('retry', client_id);
+    this.#core.retry(client_id);
   }
 
   /** Takes one that is not being sent out of the outbox. */
   discard(client_id: protocol.ClientId): void {
-    this.#core.outboxDo('discard', client_id);
+    this.#core.discard(client_id);
   }
 
   async edit(channel: protocol.ChannelId, message_id: protocol.MessageId, text: string): Promise<protocol.Message> {
@@ -191,7 +192,7 @@ export class Chat {
 
   /** A window of a conversation; close() it when it is no longer shown. */
   timeline(conversation: { channel: protocol.ChannelId } | { to: protocol.UserId }): Timeline {
-    return this.#core.timeline(conversation);
+    return new ConversationTimeline(this.#core, conversation);
   }
 
   // --- people

@@ -9,8 +9,13 @@ export class Clock {
     return Math.round(Date.now() + this.offset);
   }
 
-  set(server_time: number): void {
-    this.offset = server_time - Date.now();
+  /** What was known before a reload. */
+  restore(offset: number): void {
+    this.offset = offset;
     this.known = true;
+  }
+
+  set(server_time: number): void {
+    this.restore(server_time - Date.now());
   }
 }

@@ -15,6 +15,10 @@ import type { CallOptions, ChatState, TokenReason } from './types.ts';
 
 /** The tab around it. */
 export interface EngineHooks {
+  readonly account: Account;
+  readonly clock: Clock;
+  readonly model: Model;
+  readonly outbox: Outbox;
   readonly state: ChatState;
   setState(change: Partial<ChatState>): void;
   /** The token belongs to this user: whatever is kept of another goes. */
@@ -61,10 +65,6 @@ export class Engine implements ConnectionHooks, SequenceHooks {
 
   constructor(
     private readonly setup: ConnectionSetup,
-    private readonly account: Account,
-    private readonly clock: Clock,
-    private readonly model: Model,
-    private readonly outbox: Outbox,
     private readonly hooks: EngineHooks,
   ) {
     this.sequence = new Sequence(this);
@@ -81,7 +81,7 @@ export class Engine implements ConnectionHooks, SequenceHooks {
 
   stop(): void {
     clearTimeout(this.#presenceTimer);
-    this.account.cancel();
+    this.hooks.account.cancel();
     this.#flushSoon.cancel();
     this.#ackSoon.cancel();
     this.#readSoon.cancel();
@@ -127,14 +127,14 @@ export class Engine implements ConnectionHooks, SequenceHooks {
       await this.call('channel.get', { channel });
       await this.call('message.history', { channel, limit: 1 });
     } catch (error) {
-      if (asChatError(error).code === 404) this.model.channels.remove(channel);
+      if (asChatError(error).code === 404) this.hooks.model.channels.remove(channel);
     }
     this.#describing.delete(channel);
   }
 
   /** What other devices of the user did to markers, mutes and hidden channels is told by no event. */
   async refresh(whole: boolean): Promise<void> {
-    const { channels, people } = this.model;
+    const { channels, people } = this.hooks.model;
     const before = new Map(channels.all().map((c) => [c.channel, c.newest]));
     const listed = new Set<string>();
     let after: string | null = null;
@@ -173,19 +173,19 @@ export class Engine implements ConnectionHooks, SequenceHooks {
   }
 
   async token(reason: TokenReason): Promise<string> {
-    const token = await this.account.token(reason);
+    const token = await this.hooks.account.token(reason);
     const { sub } = claims(token);
     if (sub) this.hooks.setUser(sub);
     return token;
   }
 
   ready(params: p.SessionReadyEvent): void {
-    this.clock.set(params.server_time);
+    this.hooks.clock.set(params.server_time);
     this.#calls.limits(params.limits);
     this.sequence.ready(params.inbox_id);
-    this.account.schedule();
+    this.hooks.account.schedule();
     this.hooks.deliver('session.ready', params);
-    this.outbox.kick();
+    this.hooks.outbox.pump();
     void this.#presence();
     if (this.#reads.size) this.#readSoon();
     this.#flushSoon();
@@ -207,7 +207,7 @@ export class Engine implements ConnectionHooks, SequenceHooks {
   changed(change: Partial<ChatState>): void {
     if (change.status !== undefined && change.status !== 'online') {
       clearTimeout(this.#presenceTimer);
-      this.account.cancel();
+      this.hooks.account.cancel();
       this.sequence.lost();
     }
     this.hooks.setState(change);
@@ -250,14 +250,14 @@ export class Engine implements ConnectionHooks, SequenceHooks {
   reset(): void {
     this.#acked = 0;
     this.#fresh = this.#blank = true;
-    this.outbox.reset();
+    this.hooks.outbox.reset();
     this.hooks.reset();
   }
 
   async #presence(): Promise<void> {
     clearTimeout(this.#presenceTimer);
     const pushed = this.hooks.state.transport === 'websocket';
-    const friends = this.model.people.contacts().filter((c) => c.state === 'friend');
+    const friends = this.hooks.model.people.contacts().filter((c) => c.state === 'friend');
     const users = friends.map((c) => c.user);
     if (!pushed) this.#presenceTimer = setTimeout(() => void this.#presence(), this.setup.timing.presence);
     for (let i = 0; i < users.length; i += PRESENCES) {

@@ -8,6 +8,12 @@ import type { Change } from './types.ts';
 export const KEPT = 200;
 const TRIM_EVERY = 50;
 
+export interface MessagesHooks {
+  messagesChanged(channel: string): void;
+  /** Only the tab that has the connection writes. */
+  keep(change: Change): void;
+}
+
 type Run = readonly Message[];
 
 const first = (run: Run): number => run[0]!.message_id;
@@ -16,13 +22,7 @@ const last = (run: Run): number => run[run.length - 1]!.message_id;
 export class Messages {
   #runs = new Map<string, Run[]>();
 
-  constructor(
-    private readonly hooks: {
-      changed(channel: string): void;
-      /** Only the tab that has the connection writes. */
-      keep(change: Change): void;
-    },
-  ) {}
+  constructor(private readonly hooks: MessagesHooks) {}
 
   /** The run that has the message, or ends with the newest. */
   run(channel: string, message_id?: number): Run {
@@ -83,13 +83,13 @@ export class Messages {
   clear(): void {
     const channels = [...this.#runs.keys()];
     this.#runs.clear();
-    channels.forEach((channel) => this.hooks.changed(channel));
+    channels.forEach((channel) => this.hooks.messagesChanged(channel));
   }
 
   #drop(channel: string): void {
     this.#runs.delete(channel);
     this.hooks.keep({ store: 'messages', channel, upTo: Infinity });
-    this.hooks.changed(channel);
+    this.hooks.messagesChanged(channel);
   }
 
   #add(message: Message): void {
@@ -118,7 +118,7 @@ export class Messages {
     const run = [...runs[at]!];
     run[message_id - first(run)] = change(run[message_id - first(run)]!);
     runs[at] = run;
-    this.hooks.changed(channel);
+    this.hooks.messagesChanged(channel);
   }
 
   #insert(channel: string, messages: Run, tell: boolean): void {
@@ -130,7 +130,7 @@ export class Messages {
     }
     runs.push(merged);
     this.#runs.set(channel, runs.sort((a, b) => first(a) - first(b)));
-    if (tell) this.hooks.changed(channel);
+    if (tell) this.hooks.messagesChanged(channel);
   }
 }
 

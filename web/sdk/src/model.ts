@@ -1,10 +1,9 @@
 // What one tab knows: channels, messages, people, who types.  Events and
 // results go in; listeners hear what changed, storage what is to be kept.
-import { Channels } from './channels.ts';
-import type { Clock } from './clock.ts';
+import { Channels, type ChannelsHooks } from './channels.ts';
 import type { Emitter } from './emitter.ts';
-import { Messages } from './messages.ts';
-import { People, type Profile } from './people.ts';
+import { Messages, type MessagesHooks } from './messages.ts';
+import { People, type PeopleHooks, type Profile } from './people.ts';
 import type { Contact, Presence } from './protocol.ts';
 import type { Timing } from './timing.ts';
 import { Typing } from './typing.ts';
@@ -18,53 +17,32 @@ export interface ModelSnapshot {
   presences: Presence[];
 }
 
+/** The tab around it. */
 export interface ModelHooks {
+  readonly emitter: Emitter<ChatEvents>;
+  readonly timing: Timing;
   me(): string | null;
+  now(): number;
   keep(change: Change): void;
   unknownChannel(channel: string): void;
   /** The messages of a channel have changed, or the channel itself has. */
-  touched(channel: string): void;
+  touch(channel: string): void;
 }
 
-export class Model {
-  readonly channels: Channels;
-  readonly messages: Messages;
-  readonly people: People;
+export class Model implements ChannelsHooks, MessagesHooks, PeopleHooks {
+  readonly channels = new Channels(this);
+  readonly messages = new Messages(this);
+  readonly people = new People(this);
   readonly typing: Typing;
-  #listChanged = false;
-  #contactsChanged = false;
+  /** Lists that were changed in this moment and are told of at its end. */
+  readonly #lists = new Set<'channels' | 'contacts'>();
 
-  constructor(
-    private readonly emitter: Emitter<ChatEvents>,
-    private readonly hooks: ModelHooks,
-    clock: Clock,
-    timing: Timing,
-  ) {
-    this.channels = new Channels({
-      me: hooks.me,
-      unknown: hooks.unknownChannel,
-      changed: (channel, state) => this.#channelChanged(channel, state),
-    });
-    this.messages = new Messages({ changed: hooks.touched, keep: hooks.keep });
-    this.people = new People(
-      {
-        user: (user, profile) => {
-          hooks.keep({ store: 'users', key: user, update: () => profile });
-          emitter.emit('user', { user });
-        },
-        contacts: (contact) => this.#contactChanged(contact),
-        presence: (user) => emitter.emit('presence.changed', { user }),
-      },
-      () => clock.now(),
-    );
-    this.typing = new Typing(timing, (channel) => emitter.emit('channel', { channel }));
+  constructor(private readonly hooks: ModelHooks) {
+    this.typing = new Typing(hooks.timing, (channel) => hooks.emitter.emit('channel', { channel }));
   }
 
   apply(method: string, params: any): void {
-    this.channels.apply(method, params);
-    this.messages.apply(method, params);
-    this.people.apply(method, params);
-    this.typing.apply(method, params);
+    for (const part of [this.channels, this.messages, this.people, this.typing]) part.apply(method, params);
   }
 
   applyResult(method: string, params: any, result: any): void {
@@ -86,49 +64,68 @@ export class Model {
   restore({ channels, contacts, profiles, presences }: ModelSnapshot): void {
     this.channels.restore(channels);
     this.people.restore(contacts, profiles, presences);
-    this.#tellLists();
-    for (const { channel } of channels) this.hooks.touched(channel);
+    this.#changed('channels');
+    this.#changed('contacts');
+    for (const { channel } of channels) this.hooks.touch(channel);
   }
 
   clear(): void {
-    this.channels.clear();
-    this.messages.clear();
-    this.people.clear();
-    this.typing.clear();
-    this.#tellLists();
+    for (const part of [this.channels, this.messages, this.people, this.typing]) part.clear();
+    this.#changed('channels');
+    this.#changed('contacts');
   }
 
-  #channelChanged(channel: string, state: ChannelState | null): void {
-    this.hooks.keep({ store: 'channels', key: channel, update: () => state ?? undefined });
-    this.emitter.emit('channel', { channel });
-    this.hooks.touched(channel);
-    if (!this.#listChanged) {
-      this.#listChanged = true;
-      queueMicrotask(() => this.#tellChannels());
-    }
+  // --- what its parts ask and tell
+
+  me(): string | null {
+    return this.hooks.me();
   }
 
-  #contactChanged(contact: Contact): void {
+  now(): number {
+    return this.hooks.now();
+  }
+
+  keep(change: Change): void {
+    this.hooks.keep(change);
+  }
+
+  unknownChannel(channel: string): void {
+    this.hooks.unknownChannel(channel);
+  }
+
+  messagesChanged(channel: string): void {
+    this.hooks.touch(channel);
+  }
+
+  channelChanged(channel: string, state: ChannelState | null): void {
+    this.keep({ store: 'channels', key: channel, update: () => state ?? undefined });
+    this.hooks.emitter.emit('channel', { channel });
+    this.hooks.touch(channel);
+    this.#changed('channels');
+  }
+
+  userChanged(profile: Profile): void {
+    const { user } = profile;
+    this.keep({ store: 'users', key: user, update: () => profile });
+    this.hooks.emitter.emit('user', { user });
+  }
+
+  contactChanged(contact: Contact): void {
     const kept = contact.state === 'none' ? undefined : contact;
-    this.hooks.keep({ store: 'contacts', key: contact.user, update: () => kept });
-    if (!this.#contactsChanged) {
-      this.#contactsChanged = true;
-      queueMicrotask(() => this.#tellContacts());
-    }
+    this.keep({ store: 'contacts', key: contact.user, update: () => kept });
+    this.#changed('contacts');
   }
 
-  #tellLists(): void {
-    this.#tellChannels();
-    this.#tellContacts();
+  presenceChanged(user: string): void {
+    this.hooks.emitter.emit('presence.changed', { user });
   }
 
-  #tellChannels(): void {
-    this.#listChanged = false;
-    this.emitter.emit('channels', {});
-  }
-
-  #tellContacts(): void {
-    this.#contactsChanged = false;
-    this.emitter.emit('contacts', {});
+  #changed(list: 'channels' | 'contacts'): void {
+    if (this.#lists.has(list)) return;
+    this.#lists.add(list);
+    queueMicrotask(() => {
+      this.#lists.delete(list);
+      this.hooks.emitter.emit(list, {});
+    });
   }
 }

@@ -3,7 +3,6 @@
 // The client_id makes every repetition harmless.
 import { asChatError, ChatError } from './errors.ts';
 import type { MessageSendParams, MessageSendResult } from './protocol.ts';
-import { backoff, type Timing } from './timing.ts';
 import type { OutboxEntry } from './types.ts';
 
 /** What happened to an entry; without `put` it is out of the outbox. */
@@ -17,13 +16,14 @@ export interface OutboxChange {
 export interface OutboxHooks {
   now(): number;
   /** Whether there is any use in trying. */
-  ready(): boolean;
-  send(params: MessageSendParams): Promise<MessageSendResult>;
+  canSend(): boolean;
+  /** Repeats what may be repeated as long as the connection stands. */
+  transmit(params: MessageSendParams): Promise<MessageSendResult>;
   /** The inbox id up to which events were told. */
-  cursor(): number;
+  readonly cursor: number | null;
   /** Names the conversation of an entry: those of one go in order. */
   conversation(entry: OutboxEntry): string;
-  changed(change: OutboxChange): void;
+  outboxChanged(change: OutboxChange): void;
 }
 
 /** The server remembers a client_id for seven days; what was tried before that is not repeated by itself. */
@@ -34,13 +34,8 @@ export class Outbox {
   #busy = new Map<string, string>();
   /** Stored at the server, the event not here yet. */
   #settled = new Map<string, MessageSendResult>();
-  #failures = 0;
-  #retries = new Map<string, ReturnType<typeof setTimeout>>();
 
-  constructor(
-    private readonly hooks: OutboxHooks,
-    private readonly timing: Timing,
-  ) {}
+  constructor(private readonly hooks: OutboxHooks) {}
 
   list(): OutboxEntry[] {
     return [...this.#entries.values()];
@@ -97,21 +92,14 @@ export class Outbox {
   }
 
   clear(): void {
-    this.#stopWaiting();
     for (const client_id of [...this.#entries.keys()]) {
       this.#remove(client_id, { error: { code: 0, reason: 'signed_out', message: 'signed out' } });
     }
   }
 
-  /** A connection stands again: nobody waits any longer. */
-  kick(): void {
-    this.#stopWaiting();
-    this.pump();
-  }
-
   /** Sends the first of each conversation that waits. */
   pump(): void {
-    if (!this.hooks.ready()) return;
+    if (!this.hooks.canSend()) return;
     const seen = new Set(this.#busy.values());
     for (const entry of this.#entries.values()) {
       if (entry.state !== 'queued') continue;
@@ -132,14 +120,13 @@ export class Outbox {
     this.#put({ ...entry, state: 'sending', attempted_at: entry.attempted_at || now });
     try {
       const target = channel !== undefined ? { channel } : { to: to! };
-      const result = await this.hooks.send({
+      const result = await this.hooks.transmit({
         ...target,
         client_id,
         text,
         ...(reply_to !== undefined && { reply_to }),
         ...(mentions?.length && { mentions }),
       });
-      this.#failures = 0;
       this.#busy.delete(client_id);
       this.#stored(client_id, result);
     } catch (error) {
@@ -151,34 +138,16 @@ export class Outbox {
 
   #stored(client_id: string, result: MessageSendResult): void {
     if (!this.#entries.has(client_id)) return;
-    if (this.hooks.cursor() >= result.inbox_id) return this.#remove(client_id, { result });
+    if ((this.hooks.cursor ?? 0) >= result.inbox_id) return this.#remove(client_id, { result });
     this.#settled.set(client_id, result);
-    this.hooks.changed({ client_id, put: this.#entries.get(client_id)!, result });
+    this.hooks.outboxChanged({ client_id, put: this.#entries.get(client_id)!, result });
   }
 
   #refused(client_id: string, error: ChatError): void {
     const entry = this.#entries.get(client_id);
     if (!entry) return;
-    if (!error.temporary) return this.#fail(entry, error);
-    this.#put({ ...entry, state: 'queued' });
-    if (!this.hooks.ready()) return;
-    // the conversation waits: what is behind must not overtake
-    const delay = Math.max((error.retry_after ?? 0) * 1000, backoff(this.#failures++, this.timing));
-    this.#busy.set(client_id, this.hooks.conversation(entry));
-    const timer = setTimeout(() => {
-      this.#retries.delete(client_id);
-      this.#busy.delete(client_id);
-      this.pump();
-    }, delay);
-    this.#retries.set(client_id, timer);
-  }
-
-  #stopWaiting(): void {
-    for (const [client_id, timer] of this.#retries) {
-      clearTimeout(timer);
-      this.#busy.delete(client_id);
-    }
-    this.#retries.clear();
+    if (error.temporary) this.#put({ ...entry, state: 'queued' });
+    else this.#fail(entry, error);
   }
 
   #fail(entry: OutboxEntry, { code, reason, message }: ChatError): void {
@@ -188,12 +157,12 @@ export class Outbox {
   #put(entry: OutboxEntry): void {
     this.#entries.set(entry.client_id, entry);
     const { client_id, state, error } = entry;
-    this.hooks.changed({ client_id, put: entry, ...(state === 'failed' && { error }) });
+    this.hooks.outboxChanged({ client_id, put: entry, ...(state === 'failed' && { error }) });
   }
 
   #remove(client_id: string, outcome: Pick<OutboxChange, 'result' | 'error'>): void {
     this.#entries.delete(client_id);
     this.#settled.delete(client_id);
-    this.hooks.changed({ client_id, ...outcome });
+    this.hooks.outboxChanged({ client_id, ...outcome });
   }
 }

@@ -2,9 +2,10 @@
 import type { Contact, ContactState, Presence, User } from './protocol.ts';
 
 export interface PeopleHooks {
-  user(user: string, profile: Profile): void;
-  contacts(contact: Contact): void;
-  presence(user: string): void;
+  userChanged(profile: Profile): void;
+  contactChanged(contact: Contact): void;
+  presenceChanged(user: string): void;
+  now(): number;
 }
 
 /** A profile and when it came; null: there is no such user. */
@@ -20,10 +21,7 @@ export class People {
   #online = new Map<string, Presence>();
   #sorted: readonly Contact[] | null = null;
 
-  constructor(
-    private readonly hooks: PeopleHooks,
-    private readonly now: () => number,
-  ) {}
+  constructor(private readonly hooks: PeopleHooks) {}
 
   contacts(): readonly Contact[] {
     return (this.#sorted ??= [...this.#states.values()].sort((a, b) => (a.user < b.user ? -1 : 1)));
@@ -88,17 +86,17 @@ export class People {
     if (contact.state === 'none') this.#states.delete(contact.user);
     else this.#states.set(contact.user, contact);
     this.#sorted = null;
-    this.hooks.contacts(contact);
+    this.hooks.contactChanged(contact);
   }
 
   #setPresence(presence: Presence): void {
     this.#online.set(presence.user, presence);
-    this.hooks.presence(presence.user);
+    this.hooks.presenceChanged(presence.user);
   }
 
   #setProfile(user: string, profile: User | null): void {
-    const entry = { user, profile, at: this.now() };
+    const entry = { user, profile, at: this.hooks.now() };
     this.profiles.set(user, entry);
-    this.hooks.user(user, entry);
+    this.hooks.userChanged(entry);
   }
 }

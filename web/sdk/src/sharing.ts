@@ -69,24 +69,14 @@ export class Sharing {
 
   /** Through the tab that leads; asked again of the next one, should that change. */
   call(method: string, params: any, options: CallOptions): Promise<any> {
+    const id = this.#next++;
     return new Promise((resolve, reject) => {
-      const id = this.#next++;
-      const settle =
-        <T>(then: (value: T) => void) =>
-        (value: T) => {
-          clearTimeout(over);
-          this.#calls.delete(id);
-          then(value);
-        };
-      const call: PendingCall = { method, params, options, resolve: settle(resolve), reject: settle(reject) };
-      const over = setTimeout(
-        () => call.reject(new ChatError(0, 'timeout')),
-        (options.timeout ?? this.core.timing.call) + GRACE,
-      );
-      options.signal?.addEventListener('abort', () => call.reject(new ChatError(0, 'aborted')));
+      const call: PendingCall = { method, params, options, resolve, reject };
+      setTimeout(() => reject(new ChatError(0, 'timeout')), (options.timeout ?? this.core.timing.call) + GRACE);
+      options.signal?.addEventListener('abort', () => reject(new ChatError(0, 'aborted')));
       this.#calls.set(id, call);
       this.#ask(id, call);
-    });
+    }).finally(() => this.#calls.delete(id));
   }
 
   #ask(id: number, { method, params, options }: PendingCall): void {
@@ -132,18 +122,12 @@ export class Sharing {
         },
       );
     },
-    notify: ({ method, params }) => this.core.notify(method, params),
-    enqueue: ({ entry }) => this.core.outbox.add(entry),
-    'outbox.retry': ({ client_id }) => this.core.outbox.retry(client_id),
-    'outbox.discard': ({ client_id }) => this.core.outbox.discard(client_id),
+    do: ({ method, args }) => (this.core as any)[method](...args),
     watch: ({ from, users }) => {
       this.#othersWatch.set(from, users);
       if (this.core.engine.connection.isOnline) void this.core.engine.watch(users);
     },
     bye: ({ from }) => void this.#othersWatch.delete(from),
-    wake: () => this.core.wake(true),
-    again: () => this.core.again(),
-    read: ({ channel, message_id }) => this.core.read(channel, message_id),
   };
 
   readonly #following: Handlers = {
@@ -151,7 +135,7 @@ export class Sharing {
       this.#join();
       for (const [id, call] of this.#calls) this.#ask(id, call);
       // with storage gone only this tab has them
-      for (const entry of this.core.outbox.list()) this.post('enqueue', { entry });
+      for (const entry of this.core.entries()) this.post('do', { method: 'send', args: [entry] });
     },
     snapshot: ({ snapshot }) => this.#take(snapshot as Snapshot),
     state: ({ state }) => {
@@ -177,16 +161,16 @@ export class Sharing {
     },
     outbox: ({ change }) => {
       this.core.outbox.follow(change as OutboxChange);
-      this.core.outboxChanged(change as OutboxChange, false);
+      this.core.outboxTold(change as OutboxChange);
     },
     reset: () => {
       this.core.cursor = null;
       this.core.forget();
     },
-    read: ({ channel, message_id }) => void this.core.model.channels.read(channel, message_id),
   };
 
   readonly #either: Handlers = {
+    read: ({ channel, message_id }) => void this.core.model.channels.read(channel, message_id),
     session: ({ session, reason, renewed }) => {
       if (session === null) return void this.core.signedOut(reason, false);
       if (renewed) {

@@ -1,5 +1,5 @@
-// The stores of storage_memory.ts in IndexedDB; one write is one transaction.
-import type { Change, Storage, StoreKey, StoreName } from './types.ts';
+// The stores in IndexedDB; one write is one transaction.
+import type { Change, Storage, StoreName } from './types.ts';
 
 const VERSION = 1;
 const STORES: StoreName[] = ['meta', 'channels', 'messages', 'users', 'contacts', 'outbox'];
@@ -26,56 +26,46 @@ export class IndexedDbStorage implements Storage {
     return new IndexedDbStorage(db);
   }
 
-  get<T>(store: StoreName, key: StoreKey): Promise<T | undefined> {
-    return this.#read(store, (s) => s.get(key));
-  }
-
-  async all<T>(store: StoreName, prefix?: string, limit = Infinity): Promise<T[]> {
-    const range = prefix === undefined ? null : IDBKeyRange.bound([prefix, 0], [prefix, Infinity]);
-    const values: T[] = await this.#read(store, (s) => s.getAll(range));
-    return values.slice(-limit);
+  all<T>(store: StoreName, channel?: string): Promise<T[]> {
+    return done(this.db.transaction(store).objectStore(store).getAll(channel === undefined ? null : range(channel)));
   }
 
   write(changes: readonly Change[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const names = [...new Set(changes.map((change) => change.store))];
-      if (!names.length) return resolve();
-      const transaction = this.db.transaction(names, 'readwrite');
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = transaction.onerror = () => reject(transaction.error);
-      for (const change of changes) apply(transaction.objectStore(change.store), change);
+    return this.#change([...new Set(changes.map((change) => change.store))], (store) => {
+      for (const change of changes) apply(store(change.store), change);
     });
   }
 
   clear(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const transaction = this.db.transaction(STORES, 'readwrite');
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = transaction.onerror = () => reject(transaction.error);
-      for (const store of STORES) transaction.objectStore(store).clear();
-    });
+    return this.#change(STORES, (store) => STORES.forEach((name) => store(name).clear()));
   }
 
   close(): void {
     this.db.close();
   }
 
-  async #read<T>(store: StoreName, ask: (store: IDBObjectStore) => IDBRequest): Promise<T> {
-    return done(ask(this.db.transaction(store).objectStore(store))) as Promise<T>;
+  async #change(names: StoreName[], work: (store: (name: StoreName) => IDBObjectStore) => void): Promise<void> {
+    const transaction = this.db.transaction(names, 'readwrite');
+    work((name) => transaction.objectStore(name));
+    await new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = transaction.onerror = () => reject(transaction.error);
+    });
   }
 }
 
+const range = (channel: string, upTo = Infinity) => IDBKeyRange.bound([channel, 0], [channel, upTo]);
+
 function apply(store: IDBObjectStore, change: Change): void {
   if ('upTo' in change) {
-    store.delete(IDBKeyRange.bound([change.channel, 0], [change.channel, change.upTo]));
+    if (change.channel === null) store.clear();
+    else store.delete(range(change.channel, change.upTo));
     return;
   }
-  const put = (value: unknown) => {
-    if (value === undefined) store.delete(change.key);
-    else store.put(value, change.key);
-  };
+  const { key, update } = change;
+  const put = (value: unknown) => (value === undefined ? store.delete(key) : store.put(value, key));
   // a change that does not look at the old value needs no read
-  if (change.update.length === 0) return put(change.update(undefined));
-  const request = store.get(change.key);
-  request.onsuccess = () => put(change.update(request.result));
+  if (!update.length) return void put(update(undefined));
+  const request = store.get(key);
+  request.onsuccess = () => put(update(request.result));
 }

@@ -1,7 +1,6 @@
 // A window of a conversation: a run of messages that pages and events extend,
 // and behind it what is on its way.
 import type { Core } from './core.ts';
-import { KEPT } from './messages.ts';
 import type { Message, MessageHistoryParams, MessageHistoryResult } from './protocol.ts';
 import type { OutboxEntry, Timeline } from './types.ts';
 
@@ -18,7 +17,6 @@ export class ConversationTimeline implements Timeline {
   #scheduled = false;
   #pendingList: readonly OutboxEntry[] | null = null;
   #ended = false;
-  readonly #unlisten: () => void;
 
   constructor(
     private readonly core: Core,
@@ -27,9 +25,7 @@ export class ConversationTimeline implements Timeline {
     this.to = conversation.to ?? null;
     this.channel = conversation.channel ?? core.model.channels.direct(conversation.to!)?.channel ?? null;
     if (this.channel) core.model.messages.open(this.channel);
-    const listener = (channel: string | null) => this.#touched(channel);
-    core.touched.add(listener);
-    this.#unlisten = () => core.touched.delete(listener);
+    core.timelines.add(this);
   }
 
   get messages(): readonly Message[] {
@@ -41,7 +37,7 @@ export class ConversationTimeline implements Timeline {
     const here = this.core.conversation({ channel: this.channel ?? undefined, to: this.to ?? undefined });
     const told = new Set(this.messages.slice(-RECENT).map((message) => message.client_id));
     return (this.#pendingList = this.core
-      .outboxEntries()
+      .entries()
       .filter((entry) => this.core.conversation(entry) === here && !told.has(entry.client_id)));
   }
 
@@ -61,7 +57,7 @@ export class ConversationTimeline implements Timeline {
     const { channel, core } = this;
     if (channel === null) return;
     if (!this.messages.length) {
-      const kept = await core.keeper.all<Message>('messages', channel, KEPT);
+      const kept = await core.keeper.all<Message>('messages', channel);
       core.model.messages.restore(channel, kept, this.#newestId);
       this.#changed();
     }
@@ -111,9 +107,12 @@ export class ConversationTimeline implements Timeline {
   close(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#unlisten();
     this.#listeners.clear();
-    this.core.timelineClosed(this);
+    const { model, timelines } = this.core;
+    timelines.delete(this);
+    if (this.channel !== null && ![...timelines].some((other) => other.channel === this.channel)) {
+      model.messages.closed(this.channel);
+    }
   }
 
   get #newestId(): number {
@@ -147,7 +146,8 @@ export class ConversationTimeline implements Timeline {
     }
   }
 
-  #touched(channel: string | null): void {
+  /** A channel has changed, or the outbox: null. */
+  touched(channel: string | null): void {
     if (this.channel === null && this.to !== null) {
       const direct = this.core.model.channels.direct(this.to);
       if (direct) {

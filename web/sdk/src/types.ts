@@ -193,6 +193,8 @@ export interface LoginParams {
 export interface CallOptions {
   /** ms until it fails with reason `timeout`; default 30,000. */
   timeout?: number;
+  /** Fails at once with reason `offline` when the connection is lost, or not there. */
+  connected?: boolean;
   signal?: AbortSignal;
 }
 
@@ -219,10 +221,9 @@ export type ChatEvents = Notifications & LocalEvents;
 
 /** Where the SDK keeps things: stores of values by key.  One write is atomic. */
 export interface Storage {
-  readonly kind: 'indexeddb' | 'memory' | 'custom';
-  get<T>(store: StoreName, key: StoreKey): Promise<T | undefined>;
-  /** Ascending by key; with `prefix` those of one channel, the last `limit` of them. */
-  all<T>(store: StoreName, prefix?: string, limit?: number): Promise<T[]>;
+  readonly kind: 'indexeddb' | 'custom';
+  /** Ascending by key; of `messages` those of one channel. */
+  all<T>(store: StoreName, channel?: ChannelId): Promise<T[]>;
   write(changes: readonly Change[]): Promise<void>;
   /** Takes everything away. */
   clear(): Promise<void>;
@@ -234,7 +235,7 @@ export type StoreName = 'meta' | 'channels' | 'messages' | 'users' | 'contacts' 
 /** `messages` has [channel, message_id]. */
 export type StoreKey = string | [string, number];
 
-/** `update` gets what is there and gives what shall be; undefined takes it away. */
+/** `update` gets what is there and gives what shall be; undefined takes it away. `upTo`: of all channels where it is null. */
 export type Change =
   | { store: StoreName; key: StoreKey; update: (old: any) => unknown }
-  | { store: 'messages'; channel: ChannelId; upTo: MessageId };
+  | { store: 'messages'; channel: ChannelId | null; upTo: MessageId };

@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Message } from '../../src/index.ts';
-import { MemoryStorage } from '../../src/storage_memory.ts';
+import { MemoryStorage } from '../lib/memory.ts';
 import { chatOf, heard, online, texts } from '../lib/chats.ts';
 import { Proxy } from '../lib/proxy.ts';
 import { Server, token, until } from '../lib/server.ts';

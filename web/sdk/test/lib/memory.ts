@@ -1,6 +1,5 @@
-// Keeps things as long as the page or process lives; also the shape of the
-// database in its simplest form.
-import type { Change, Storage, StoreKey, StoreName } from './types.ts';
+// A storage of one's own, in its simplest form.
+import type { Change, Storage, StoreKey, StoreName } from '../../src/index.ts';
 
 const STORES: StoreName[] = ['meta', 'channels', 'messages', 'users', 'contacts', 'outbox'];
 
@@ -14,19 +13,12 @@ const compare = (a: StoreKey, b: StoreKey): number => {
 };
 
 export class MemoryStorage implements Storage {
-  readonly kind = 'memory';
+  readonly kind = 'custom';
   readonly #stores = new Map(STORES.map((name) => [name, new Map<string, Row>()]));
 
-  async get<T>(store: StoreName, key: StoreKey): Promise<T | undefined> {
-    return this.#stores.get(store)!.get(text(key))?.value as T | undefined;
-  }
-
-  async all<T>(store: StoreName, prefix?: string, limit = Infinity): Promise<T[]> {
-    const rows = [...this.#stores.get(store)!.values()].filter((row) => prefix === undefined || row.key[0] === prefix);
-    return rows
-      .sort((a, b) => compare(a.key, b.key))
-      .slice(-limit)
-      .map((row) => row.value as T);
+  async all<T>(store: StoreName, channel?: string): Promise<T[]> {
+    const rows = [...this.#stores.get(store)!.values()].filter((row) => channel === undefined || row.key[0] === channel);
+    return rows.sort((a, b) => compare(a.key, b.key)).map((row) => row.value as T);
   }
 
   async write(changes: readonly Change[]): Promise<void> {
@@ -34,7 +26,7 @@ export class MemoryStorage implements Storage {
       const rows = this.#stores.get(change.store)!;
       if ('upTo' in change) {
         for (const [name, { key }] of rows) {
-          if (key[0] === change.channel && (key[1] as number) <= change.upTo) rows.delete(name);
+          if (change.channel === null || (key[0] === change.channel && (key[1] as number) <= change.upTo)) rows.delete(name);
         }
         continue;
       }
