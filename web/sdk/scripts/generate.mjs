@@ -1,5 +1,4 @@
-// Writes src/protocol.ts: the types of docs/openrpc.json, and the names of the
-// methods that take a client_id.  With --check it only tells whether the file
+// Writes src/protocol.ts: the types of docs/openrpc.json.  With --check it only tells whether the file
 // is what it would write.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -100,14 +99,11 @@ export function generate(document) {
       [...notifications, ...relayed].map((m) => `${key(m.name)}: ${pascal(m.name)}Event;`),
     )}\n}`,
   );
-  const keyed = methods.filter((m) => params(m).some((p) => p.name === 'client_id')).map((m) => m.name);
+  const keyed = methods.filter((m) => params(m).some((p) => p.name === 'client_id'));
   parts.push(
-    '/** Methods that take a client_id: repeated with the same one they are done once. */\n' +
-      `export const takesClientId: ReadonlySet<string> = new Set(\n  (\n${keyed
-        .join(' ')
-        .match(/.{1,100}(?: |$)/g)
-        .map((line) => `    '${line}'`)
-        .join(' +\n')}\n  ).split(' '),\n);`,
+    `/** Methods that take a client_id: repeated with the same one they are done once. */\nexport type TakesClientId =\n${keyed
+      .map((m) => `  | '${m.name}'`)
+      .join('\n')};`,
   );
   return parts.join('\n\n') + '\n';
 }

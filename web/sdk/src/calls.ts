@@ -3,13 +3,16 @@
 import type { Connection } from './connection.ts';
 import { asChatError, ChatError } from './errors.ts';
 import type { Limits } from './protocol.ts';
-import { takesClientId } from './protocol.ts';
 import { clientId } from './client_id.ts';
 import { backoff, sleep, type Timing } from './timing.ts';
 import type { CallOptions } from './types.ts';
 
-/** Markers only grow: a repetition does no harm, and the server need not remember it. */
-const GROWS = new Set(['inbox.ack', 'channel.read']);
+/**
+ * Whether a repetition is to be done once, by its client_id.  The others ask only, or move a marker that only grows:
+ * the server need not remember them.
+ */
+export const changes = (method: string): boolean =>
+  !/^(ping|typing|session)|\.(get|history|list|search|sync|ack|read|(un)?watch)$/.test(method);
 
 export type Arrived = (result: any) => void;
 
@@ -34,7 +37,7 @@ export class Calls {
 
   async call(method: string, params: any, options: CallOptions = {}, arrived?: Arrived): Promise<any> {
     const end = performance.now() + (options.timeout ?? this.timing.call);
-    if (takesClientId.has(method) && !GROWS.has(method)) params = { client_id: clientId(), ...params };
+    if (changes(method)) params = { client_id: clientId(), ...params };
     let last = new ChatError(0, 'offline');
     for (let tries = 0; ; tries++) {
       if (!options.connected) await this.connection.whenOnline(end - performance.now());

@@ -62,9 +62,9 @@ export class Channels {
         return this.#message(params.message);
       case 'message.edited':
       case 'message.deleted':
-        return this.#changed(params.message);
+        return this.#replaced(params.message);
       case 'message.reacted':
-        return this.#reaction(params);
+        return this.#changed(params.channel, params.message_id, (old) => reacted(old, params));
       case 'channel.updated':
         return params.removed ? this.remove(params.channel.channel) : this.#merge(params.channel);
       case 'receipt':
@@ -88,7 +88,7 @@ export class Channels {
       const last = (result.messages as p.Message[]).at(-1);
       if (last) this.#last(last);
     } else if (result.message) {
-      this.#changed(result.message);
+      this.#replaced(result.message);
     }
   }
 
@@ -152,22 +152,22 @@ export class Channels {
     });
   }
 
+  #replaced(message: p.Message): void {
+    this.#changed(message.channel, message.message_id, (old) => newer(old, message));
+  }
+
+  /** The newest there is, from history. */
   #last(message: p.Message): void {
     const state = this.#states.get(message.channel);
     if (!state || message.message_id < state.newest) return;
     this.#put({ ...state, newest: message.message_id, last_message: newer(state.last_message, message) });
   }
 
-  #changed(message: p.Message): void {
-    const state = this.#states.get(message.channel);
-    if (state?.last_message?.message_id !== message.message_id) return;
-    this.#put({ ...state, last_message: newer(state.last_message, message) });
-  }
-
-  #reaction(params: p.MessageReactedEvent): void {
-    const state = this.#states.get(params.channel);
-    if (state?.last_message?.message_id !== params.message_id) return;
-    this.#put({ ...state, last_message: reacted(state.last_message, params) });
+  /** The last message of a channel changes. */
+  #changed(channel: string, message_id: number, change: (old: p.Message) => p.Message): void {
+    const state = this.#states.get(channel);
+    const last = state?.last_message;
+    if (last?.message_id === message_id) this.#put({ ...state!, last_message: change(last) });
   }
 
   #receipt({ channel, user, read, delivered }: p.ReceiptEvent): void {

@@ -3,7 +3,7 @@
 import { asChatError, ChatError } from './errors.ts';
 import type { Http } from './http.ts';
 import type { InboxId, SessionReadyEvent } from './protocol.ts';
-import { backoff, type Timing } from './timing.ts';
+import { backoff, LONGEST_TIMER, type Timing } from './timing.ts';
 import type { Closed, OpenTransport, Transport, TransportHost } from './transport.ts';
 import { LongPollTransport, SseTransport } from './transport_http.ts';
 import { WebSocketTransport } from './transport_websocket.ts';
@@ -104,7 +104,7 @@ export class Connection {
   whenOnline(ms: number): Promise<void> {
     if (this.#online || !this.#running) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER));
       this.#waiters.push(() => {
         clearTimeout(timer);
         resolve();
@@ -147,15 +147,18 @@ export class Connection {
     }
     if (!this.#running || reserved !== this.#timer) return;
     const name = this.setup.transports[this.#index]!;
-    this.#open(name, token, (transport, info) => {
-      if (this.#transport !== transport) return;
-      void this.#lost(info, token);
-    });
+    try {
+      this.#open(name, token, (transport, info) => {
+        if (this.#transport === transport) void this.#lost(info, token);
+      });
+    } catch {
+      // a policy of the page, say, forbids it
+      void this.#lost({ code: 0, reason: 'blocked' }, token);
+    }
   }
 
-  #open(name: TransportName, token: string, closed: (transport: Transport, info: Closed) => void): Transport {
+  #open(name: TransportName, token: string, closed: (transport: Transport, info: Closed) => void): void {
     let transport: Transport;
-    const early: (() => void)[] = [];
     const host: TransportHost = {
       http: this.setup.http,
       timing: this.setup.timing,
@@ -170,17 +173,11 @@ export class Connection {
       event: (method, params) => {
         if (transport === this.#transport) this.hooks.event(method, params);
       },
-      closed: (info) => {
-        // a constructor may fail at once
-        if (transport) closed(transport, info);
-        else early.push(() => closed(transport, info));
-      },
+      closed: (info) => closed(transport, info),
     };
     transport = OPEN[name](host);
     if (this.#transport === null) this.#transport = transport;
     else this.#candidate = transport;
-    for (const run of early) run();
-    return transport;
   }
 
   #up(transport: Transport, params: SessionReadyEvent): void {
@@ -286,7 +283,7 @@ export class Connection {
     clearTimeout(this.#upgradeTimer);
     if (this.#index === 0) return void (this.#upgrades = 0);
     const delay = this.setup.timing.upgrade * Math.min(10, 2 ** this.#upgrades++);
-    this.#upgradeTimer = setTimeout(() => void this.#upgrade(), delay);
+    this.#upgradeTimer = setTimeout(() => this.#upgrade().catch(() => this.#planUpgrade()), delay);
   }
 
   async #upgrade(): Promise<void> {

@@ -111,22 +111,16 @@ export class Outbox {
   }
 
   async #attempt(entry: OutboxEntry, conversation: string): Promise<void> {
-    const { client_id, channel, to, text, reply_to, mentions } = entry;
+    const { state: _, error: __, created_at: ___, order: ____, attempted_at, ...params } = entry;
+    const { client_id } = params;
     const now = this.hooks.now();
-    if (entry.attempted_at && now - entry.attempted_at > REMEMBERED) {
+    if (attempted_at && now - attempted_at > REMEMBERED) {
       return this.#fail(entry, new ChatError(0, 'expired', 'it may have been sent; that is too long ago to tell'));
     }
     this.#busy.set(client_id, conversation);
-    this.#put({ ...entry, state: 'sending', attempted_at: entry.attempted_at || now });
+    this.#put({ ...entry, state: 'sending', attempted_at: attempted_at || now });
     try {
-      const target = channel !== undefined ? { channel } : { to: to! };
-      const result = await this.hooks.transmit({
-        ...target,
-        client_id,
-        text,
-        ...(reply_to !== undefined && { reply_to }),
-        ...(mentions?.length && { mentions }),
-      });
+      const result = await this.hooks.transmit(params);
       this.#busy.delete(client_id);
       this.#stored(client_id, result);
     } catch (error) {

@@ -755,11 +755,26 @@ export interface Notifications {
 }
 
 /** Methods that take a client_id: repeated with the same one they are done once. */
-export const takesClientId: ReadonlySet<string> = new Set(
-  (
-    'message.send message.edit message.delete message.react inbox.ack channel.create channel.update ' +
-    'channel.add channel.remove channel.role channel.leave channel.hide channel.read contact.request ' +
-    'contact.accept contact.decline contact.remove contact.block contact.unblock user.update ' +
-    'device.remove channel.mute'
-  ).split(' '),
-);
+export type TakesClientId =
+  | 'message.send'
+  | 'message.edit'
+  | 'message.delete'
+  | 'message.react'
+  | 'inbox.ack'
+  | 'channel.create'
+  | 'channel.update'
+  | 'channel.add'
+  | 'channel.remove'
+  | 'channel.role'
+  | 'channel.leave'
+  | 'channel.hide'
+  | 'channel.read'
+  | 'contact.request'
+  | 'contact.accept'
+  | 'contact.decline'
+  | 'contact.remove'
+  | 'contact.block'
+  | 'contact.unblock'
+  | 'user.update'
+  | 'device.remove'
+  | 'channel.mute';

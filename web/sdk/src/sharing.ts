@@ -5,6 +5,7 @@ import { asChatError, ChatError } from './errors.ts';
 import type { ModelSnapshot } from './model.ts';
 import type { OutboxChange } from './outbox.ts';
 import { type TabMessage, Tabs } from './tabs.ts';
+import { LONGEST_TIMER } from './timing.ts';
 import type { CallOptions, ChatState, OutboxEntry } from './types.ts';
 
 interface PendingCall {
@@ -70,13 +71,18 @@ export class Sharing {
   /** Through the tab that leads; asked again of the next one, should that change. */
   call(method: string, params: any, options: CallOptions): Promise<any> {
     const id = this.#next++;
+    let over: ReturnType<typeof setTimeout>;
     return new Promise((resolve, reject) => {
       const call: PendingCall = { method, params, options, resolve, reject };
-      setTimeout(() => reject(new ChatError(0, 'timeout')), (options.timeout ?? this.core.timing.call) + GRACE);
+      const ms = (options.timeout ?? this.core.timing.call) + GRACE;
+      over = setTimeout(() => reject(new ChatError(0, 'timeout')), Math.min(ms, LONGEST_TIMER));
       options.signal?.addEventListener('abort', () => reject(new ChatError(0, 'aborted')));
       this.#calls.set(id, call);
       this.#ask(id, call);
-    }).finally(() => this.#calls.delete(id));
+    }).finally(() => {
+      clearTimeout(over);
+      this.#calls.delete(id);
+    });
   }
 
   #ask(id: number, { method, params, options }: PendingCall): void {

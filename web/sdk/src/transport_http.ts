@@ -18,10 +18,10 @@ abstract class HttpTransport implements Transport {
     this.within(host.timing.connect, 'timeout');
   }
 
-  async request(method: string, params: unknown, arrived?: (result: any) => void): Promise<any> {
+  async request<T = any>(method: string, params: unknown, arrived?: (result: any) => void): Promise<T> {
     const { http, device } = this.host;
     try {
-      const result = await http.rpc(this.token, device, method, params, this.abort.signal);
+      const result = await http.rpc<T>(this.token, device, method, params, this.abort.signal);
       arrived?.(result);
       return result;
     } catch (error) {
@@ -156,9 +156,5 @@ export class LongPollTransport extends HttpTransport {
         this.host.event(event.method, event.params);
       }
     }
-  }
-
-  override request<T = any>(method: string, params: unknown, arrived?: (result: any) => void): Promise<T> {
-    return super.request(method, params, arrived);
   }
 }
