@@ -12,7 +12,7 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 execFileSync('npx', ['tsc', '-p', resolve(here, 'tsconfig.build.json'), '--outDir', out], { cwd: here, stdio: 'inherit' });
 
-writeFileSync(resolve(out, 'chat-sdk.min.js'), await bundle());
+for (const [name, code] of Object.entries(await bundle())) writeFileSync(resolve(out, name), code);
 
 const { name, version, description } = JSON.parse(readFileSync(resolve(here, 'package.json'), 'utf8'));
 const manifest = {

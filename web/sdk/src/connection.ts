@@ -5,7 +5,6 @@ import type { Http } from './http.ts';
 import type { InboxId, SessionReadyEvent } from './protocol.ts';
 import { backoff, LONGEST_TIMER, type Timing } from './timing.ts';
 import type { Closed, OpenTransport, Transport, TransportHost } from './transport.ts';
-import { LongPollTransport, SseTransport } from './transport_http.ts';
 import { WebSocketTransport } from './transport_websocket.ts';
 import type { ChatState, TokenReason, TransportName, WebSocketClass } from './types.ts';
 
@@ -31,10 +30,11 @@ export interface ConnectionSetup {
   WebSocket: WebSocketClass | null;
 }
 
-const OPEN: Record<TransportName, OpenTransport> = {
-  websocket: (host) => new WebSocketTransport(host),
-  sse: (host) => new SseTransport(host),
-  longpoll: (host) => new LongPollTransport(host),
+/** What only few need is loaded when they do: it can be, HTTP works for them. */
+const OPEN: Record<TransportName, () => Promise<OpenTransport>> = {
+  websocket: async () => (host) => new WebSocketTransport(host),
+  sse: async () => (await import('./transport_http.ts')).sse,
+  longpoll: async () => (await import('./transport_http.ts')).longpoll,
 };
 
 /** Close reasons of 1008 that end a token or a device. */
@@ -138,7 +138,9 @@ export class Connection {
     this.hooks.changed({ status: 'connecting', transport: null, retry_at: null });
     const reserved = (this.#timer = setTimeout(() => {}, 0));
     let token: string;
+    let open: OpenTransport;
     try {
+      open = await OPEN[this.setup.transports[this.#index]!]();
       token = await this.hooks.token(this.#refused === null ? 'first' : 'refused');
     } catch (error) {
       if (!this.#running || reserved !== this.#timer) return;
@@ -146,9 +148,8 @@ export class Connection {
       return code === 401 ? this.#ended(this.#refused ?? reason) : this.#wait(undefined, reason);
     }
     if (!this.#running || reserved !== this.#timer) return;
-    const name = this.setup.transports[this.#index]!;
     try {
-      this.#open(name, token, (transport, info) => {
+      this.#open(open, token, (transport, info) => {
         if (this.#transport === transport) void this.#lost(info, token);
       });
     } catch {
@@ -157,7 +158,7 @@ export class Connection {
     }
   }
 
-  #open(name: TransportName, token: string, closed: (transport: Transport, info: Closed) => void): void {
+  #open(open: OpenTransport, token: string, closed: (transport: Transport, info: Closed) => void): void {
     let transport: Transport;
     const host: TransportHost = {
       http: this.setup.http,
@@ -175,7 +176,7 @@ export class Connection {
       },
       closed: (info) => closed(transport, info),
     };
-    transport = OPEN[name](host);
+    transport = open(host);
     if (this.#transport === null) this.#transport = transport;
     else this.#candidate = transport;
   }
@@ -288,9 +289,10 @@ export class Connection {
 
   async #upgrade(): Promise<void> {
     const transport = this.#transport;
-    const token = await this.hooks.token('first').catch(() => null);
-    if (!token || !this.#online || this.#transport !== transport) return;
-    this.#open(this.setup.transports[0]!, token, (candidate, info) => {
+    const open = await OPEN[this.setup.transports[0]!]();
+    const token = await this.hooks.token('first');
+    if (!this.#online || this.#transport !== transport) return;
+    this.#open(open, token, (candidate, info) => {
       if (this.#candidate === candidate) {
         this.#candidate = null;
         this.#planUpgrade();

@@ -3,7 +3,7 @@
 import { asChatError, ChatError } from './errors.ts';
 import type { InboxSyncResult, PingResult } from './protocol.ts';
 import { claims } from './token.ts';
-import type { Closed, Transport, TransportHost } from './transport.ts';
+import type { Closed, OpenTransport, Transport, TransportHost } from './transport.ts';
 
 const HEARTBEATS = 3;
 
@@ -71,7 +71,7 @@ abstract class HttpTransport implements Transport {
   }
 }
 
-export class SseTransport extends HttpTransport {
+class SseTransport extends HttpTransport {
   readonly name = 'sse';
   #wait: number | undefined;
   #silence = 0;
@@ -121,7 +121,7 @@ export class SseTransport extends HttpTransport {
   }
 }
 
-export class LongPollTransport extends HttpTransport {
+class LongPollTransport extends HttpTransport {
   readonly name = 'longpoll';
 
   constructor(host: TransportHost) {
@@ -158,3 +158,7 @@ export class LongPollTransport extends HttpTransport {
     }
   }
 }
+
+export const sse: OpenTransport = (host) => new SseTransport(host);
+
+export const longpoll: OpenTransport = (host) => new LongPollTransport(host);
