@@ -242,5 +242,5 @@ export class Chat {
     else this.#hidden();
   };
 
-  readonly #hidden = (): void => void this.#core.flush();
+  readonly #hidden = (): void => this.#core.hide();
 }

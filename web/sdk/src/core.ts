@@ -97,7 +97,7 @@ export class Core implements EngineHooks, ModelHooks, OutboxHooks {
   async stop(): Promise<void> {
     if (this.state.status === 'stopped') return;
     if (this.state.leader) this.engine.stop();
-    void this.flush();
+    this.hide();
     const kept = this.keeper.close();
     this.sharing.close();
     this.model.typing.clear();
@@ -115,7 +115,12 @@ export class Core implements EngineHooks, ModelHooks, OutboxHooks {
   wake(shown: boolean): void {
     if (!this.#leads('wake', shown) || this.state.status === 'stopped') return;
     this.engine.connection.hurry();
-    if (shown && this.state.synced) this.engine.refresh(false).catch(() => {});
+    if (shown && this.state.synced) void this.engine.shown();
+  }
+
+  /** The page may be gone in a moment. */
+  hide(): void {
+    if (this.state.leader) void this.flush();
   }
 
   /** Another token may be had now. */

@@ -47,6 +47,7 @@ export class Engine implements ConnectionHooks, SequenceHooks {
   #acked = 0;
   /** The whole list is to be read, since this tab has just begun to lead. */
   #fresh = true;
+  #refreshed = 0;
   /** Nothing was kept. */
   #blank = true;
   #presenceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -132,9 +133,15 @@ export class Engine implements ConnectionHooks, SequenceHooks {
     this.#describing.delete(channel);
   }
 
+  /** The page is looked at again. */
+  async shown(): Promise<void> {
+    if (performance.now() - this.#refreshed > this.setup.timing.refresh) await this.refresh(false).catch(() => {});
+  }
+
   /** What other devices of the user did to markers, mutes and hidden channels is told by no event. */
   async refresh(whole: boolean): Promise<void> {
     const { channels, people } = this.hooks.model;
+    this.#refreshed = performance.now();
     const before = new Map(channels.all().map((c) => [c.channel, c.newest]));
     const listed = new Set<string>();
     let after: string | null = null;

@@ -50,7 +50,8 @@ export class Keeper {
 
   clear(): Promise<void> {
     this.#queue = [];
-    return (this.#running = this.#running.then(() => this.#storage?.clear()).catch(() => {}));
+    const cleared = this.#storage?.clear().catch(() => {});
+    return (this.#running = this.#running.then(() => cleared));
   }
 
   async close(): Promise<void> {

@@ -81,7 +81,7 @@ export class ConversationTimeline implements Timeline {
   async around(message_id: number): Promise<void> {
     if (this.channel === null) return;
     if (!this.core.model.messages.get(this.channel, message_id)) await this.#load('around', { around: message_id });
-    this.#anchor = message_id;
+    if (this.core.model.messages.get(this.channel, message_id)) this.#anchor = message_id;
     this.#changed();
   }
 

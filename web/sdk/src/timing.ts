@@ -22,6 +22,8 @@ export const defaults = {
   typing_shown: 6_000,
   /** A profile older than this is fetched again when asked for. */
   profile: 600_000,
+  /** The list is not read again more often than this. */
+  refresh: 10_000,
   /** Presence of watched users where no transport pushes it. */
   presence: 60_000,
   /** A tab that has the connection and does not answer for this long is frozen. */

@@ -46,6 +46,20 @@ describe.each([
   });
 });
 
+it('what is put after a clear stays, what was put before goes', async () => {
+  for (const storage of [await IndexedDbStorage.open('test-' + Math.random()), new MemoryStorage()]) {
+    const keeper = new Keeper(() => {});
+    await keeper.open({ storage });
+    keeper.put('outbox', 'a', 'before');
+    void keeper.flush();
+    keeper.put('outbox', 'b', 'not begun');
+    void keeper.clear();
+    keeper.put('outbox', 'c', 'after');
+    await keeper.flush();
+    expect(await storage.all('outbox')).toEqual(['after']);
+  }
+});
+
 describe('a full disk', () => {
   class Full extends MemoryStorage {
     room = Infinity;
