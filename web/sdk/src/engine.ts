@@ -158,6 +158,7 @@ export class Engine implements ConnectionHooks, SequenceHooks {
     if (whole) {
       const contacts = people.contacts();
       people.dropOthers(await this.#contacts(), contacts);
+      void this.#presence();
     }
   }
 
