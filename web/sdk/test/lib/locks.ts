@@ -37,8 +37,11 @@ export class Locks {
       .finally(() => {
         if (this.held.get(name) !== request) return;
         this.held.delete(name);
-        const next = this.waiting.get(name)?.shift();
-        if (next) this.grant(name, next);
+        // the next one hears of it later than messages of the one before
+        setTimeout(() => {
+          const next = this.held.has(name) ? undefined : this.waiting.get(name)?.shift();
+          if (next) this.grant(name, next);
+        }, 20);
       });
   }
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
 import { ChatError } from '../../src/index.ts';
 import { chatOf, heard, online, quick } from '../lib/chats.ts';
 import { Server, sign, token, until } from '../lib/server.ts';
@@ -92,6 +93,31 @@ describe('a server in trouble', () => {
       expect(codes).toEqual([]);
       const { messages } = await server.rpc('bob', 'message.history', { channel: (await sent[0])!.channel });
       expect(messages.map((m: any) => m.text)).toEqual(Array.from({ length: 12 }, (_, i) => 'm' + i));
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('429 because of another program of the user: waits as told, and stays connected', async () => {
+    const limit = 'chat_rate 2r/s burst=3;';
+    const server = await Server.start({ ws: limit, rpc: limit });
+    let refused = 0;
+    class Seen extends WebSocket {
+      constructor(url: string, protocols: string[]) {
+        super(url, protocols);
+        this.on('message', (data) => (refused += Number(String(data).includes('"code":429'))));
+      }
+    }
+    try {
+      const alice = await online(server, 'alice', { WebSocket: Seen as any });
+      const states = heard(alice, 'state');
+      for (let i = 0; i < 20 && !refused; i++) {
+        // takes what the server would still allow
+        await Promise.all([1, 2, 3, 4].map(() => server.rpc('alice', 'ping').catch(() => {})));
+        await alice.call('ping', {});
+      }
+      expect(refused).toBeGreaterThan(0);
+      expect(states.filter((s) => s.status !== 'online')).toEqual([]);
     } finally {
       await server.stop();
     }
