@@ -49,7 +49,7 @@ PRELOAD     := $(patsubst tests/preload/%.c,$(O)/preload/%.so,$(wildcard tests/p
 TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX_BIN)
 
 .PHONY: all module chatd run token test asan valgrind soak lint format fuzz mutate \
-        install clean help deps check-deps nginx-asan tests-built \
+        install clean help deps check-deps nginx-asan tests-built web web-modules \
         bench bench-quick bench-full bench-idle bench-storm bench-http bench-built
 .DELETE_ON_ERROR:
 
@@ -58,6 +58,7 @@ all: module chatd
 help:
 	@echo 'make                     the nginx module and chatd, in objs/'
 	@echo 'make run                 builds and serves; PORT=8080 DIR=./run RATE=50r/s CONNECTIONS=50000'
+	@echo 'make web                 the browser client and its SDK, in objs/web and objs/web-sdk'
 	@echo 'make token USER=alice    prints a token for the server of DIR=./run'
 	@echo 'make test                every test; ONLY=WORD runs the parts whose name has it;'
 	@echo '                         ONLY=tests/model SEED=N SECONDS=N repeats a run of the model test'
@@ -80,7 +81,7 @@ help:
 # --- dependencies -----------------------------------------------------------
 
 deps:
-	tools/install-deps build run test lint
+	tools/install-deps build run test lint web
 
 # a stamp for each set, so that nothing is asked twice
 $(O)/deps-%: tools/install-deps
@@ -154,6 +155,28 @@ $(O)/flags: FORCE
 -include $(wildcard $(O)/unit/*.d $(O)/fuzz/*.d)
 
 
+# --- web --------------------------------------------------------------------
+
+# objs/web/ is the page, objs/web-sdk/ the package for pages of others.
+# tools/install-deps puts a Node under objs/ where the system has none that will do
+WEB_ENV      = PATH="$(ROOT)/objs/node/bin:$$PATH" $(TEST_ENV)
+WEB_SRC      = $(shell git ls-files -co --exclude-standard web docs/openrpc.json 2>/dev/null)
+
+web: $(O)/deps-web $(O)/web.built
+
+web-modules: web/node_modules/.installed
+
+web/node_modules/.installed: web/package-lock.json web/package.json $(wildcard web/*/package.json) | $(O)/deps-web
+	@echo 'npm ci'
+	$(Q)cd web && $(WEB_ENV) npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(O)/web.built: web/node_modules/.installed $(WEB_SRC)
+	@echo 'building web'
+	$(Q)cd web && $(WEB_ENV) npm run --silent build
+	@touch $@
+
+
 # --- run --------------------------------------------------------------------
 
 run: $(O)/deps-build $(O)/deps-run
@@ -196,9 +219,9 @@ $(O)/chatd-stub: tests/process/stub_roles.c $(O)/workers/chatd.o $(O)/libchat.a
 
 tests-built: $(UNIT) $(REPLAY) $(PRELOAD) $(O)/chatd-stub
 
-test: $(O)/deps-build $(O)/deps-run $(O)/deps-test
-	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built
-	@$(TEST_ENV) tools/run-tests $(ONLY)
+test: $(O)/deps-build $(O)/deps-run $(O)/deps-test $(O)/deps-web
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built web-modules
+	@$(WEB_ENV) tools/run-tests $(ONLY)
 
 ASAN_FLAGS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 ASAN_O      := $(ROOT)/objs-asan
@@ -256,8 +279,8 @@ bench bench-quick bench-full bench-idle bench-storm bench-http: $(O)/deps-build 
 
 # --- the rest ---------------------------------------------------------------
 
-lint: $(O)/deps-build $(O)/deps-test $(O)/deps-lint
-	@tools/lint
+lint: $(O)/deps-build $(O)/deps-test $(O)/deps-lint web-modules
+	@$(WEB_ENV) tools/lint
 
 format:
 	clang-format -i $(wildcard wire/*.[ch] common/*.[ch] storage/*.[ch] workers/*.[ch] \
@@ -269,4 +292,4 @@ install: all
 	install -m 755 $(O)/chatd $(DESTDIR)$(SBIN_DIR)/
 
 clean:
-	rm -rf $(ROOT)/objs $(ROOT)/objs-asan $(ROOT)/objs-fuzz $(ROOT)/objs-lint $(ROOT)/objs-mutate
+	rm -rf $(ROOT)/objs $(ROOT)/objs-asan $(ROOT)/objs-fuzz $(ROOT)/objs-lint $(ROOT)/objs-mutate $(ROOT)/web/node_modules

@@ -1,0 +1,71 @@
+// The stores in IndexedDB; one write is one transaction.
+import type { Change, Storage, StoreName } from './types.ts';
+
+const VERSION = 1;
+const STORES: StoreName[] = ['meta', 'channels', 'messages', 'users', 'contacts', 'outbox'];
+
+const done = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+export class IndexedDbStorage implements Storage {
+  readonly kind = 'indexeddb';
+
+  private constructor(private readonly db: IDBDatabase) {}
+
+  static async open(name: string): Promise<IndexedDbStorage> {
+    const request = indexedDB.open(name, VERSION);
+    request.onupgradeneeded = () => {
+      for (const store of STORES) request.result.createObjectStore(store);
+    };
+    const db = await done(request);
+    // another tab with a newer version of the page must not wait for this one
+    db.onversionchange = () => db.close();
+    return new IndexedDbStorage(db);
+  }
+
+  all<T>(store: StoreName, channel?: string): Promise<T[]> {
+    return done(this.db.transaction(store).objectStore(store).getAll(channel === undefined ? null : range(channel)));
+  }
+
+  write(changes: readonly Change[]): Promise<void> {
+    return this.#change([...new Set(changes.map((change) => change.store))], (store) => {
+      for (const change of changes) apply(store(change.store), change);
+    });
+  }
+
+  clear(): Promise<void> {
+    return this.#change(STORES, (store) => STORES.forEach((name) => store(name).clear()));
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  async #change(names: StoreName[], work: (store: (name: StoreName) => IDBObjectStore) => void): Promise<void> {
+    const transaction = this.db.transaction(names, 'readwrite');
+    work((name) => transaction.objectStore(name));
+    await new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = transaction.onerror = () => reject(transaction.error);
+    });
+  }
+}
+
+const range = (channel: string, upTo = Infinity) => IDBKeyRange.bound([channel, 0], [channel, upTo]);
+
+function apply(store: IDBObjectStore, change: Change): void {
+  if ('upTo' in change) {
+    if (change.channel === null) store.clear();
+    else store.delete(range(change.channel, change.upTo));
+    return;
+  }
+  const { key, update } = change;
+  const put = (value: unknown) => (value === undefined ? store.delete(key) : store.put(value, key));
+  // a change that does not look at the old value needs no read
+  if (!update.length) return void put(update(undefined));
+  const request = store.get(key);
+  request.onsuccess = () => put(update(request.result));
+}
