@@ -14,16 +14,16 @@
 #define RECEIPT_TIMER_MS 100
 #define RECEIPT_MESSAGES 50 /* up to the marker, in a group    */
 
-/* Who sent one of the last messages up to a marker. */
+/* Who sent one of the last messages up to one of the two markers. */
 struct receipt_look {
     struct read_job job;
     struct channel *channel; /* pinned */
     uint64_t reader;
     uint64_t epoch;
     uint64_t number;
-    uint64_t from, upto;
+    uint64_t read, delivered;
     uint32_t n_senders;
-    uint64_t senders[RECEIPT_MESSAGES];
+    uint64_t senders[2 * RECEIPT_MESSAGES];
 };
 
 static uint32_t marker_flush_channel(struct embedded *e, struct channel *ch);
@@ -35,6 +35,8 @@ static void receipt_send(struct embedded *e, struct channel *ch,
 static void receipt_look(struct embedded *e, struct channel *ch,
                          struct member *m);
 static int receipt_look_run(struct read_job *job, const struct reader *r);
+static int receipt_look_upto(struct receipt_look *l, const struct reader *r,
+                             struct engine_iter *i, uint64_t upto);
 static void receipt_look_done(struct embedded *e, struct read_job *job);
 static void receipt_event(struct embedded *e, struct channel *ch,
                           struct member *m, const uint64_t *senders,
@@ -464,8 +466,8 @@ receipt_look(struct embedded *e, struct channel *ch, struct member *m)
     l->reader = m->user->number;
     l->epoch = e->epoch;
     l->number = ch->number;
-    l->upto = marker_min(m->delivered, ch->published);
-    l->from = l->upto < RECEIPT_MESSAGES ? 1 : l->upto - RECEIPT_MESSAGES + 1;
+    l->delivered = marker_min(m->delivered, ch->published);
+    l->read = marker_min(m->read, ch->published);
     ch->pins++;
     readers_submit(e->readers, &l->job);
 }
@@ -475,25 +477,40 @@ static int
 receipt_look_run(struct read_job *job, const struct reader *r)
 {
     struct receipt_look *l = (struct receipt_look *) job;
-    struct record_message message;
-    struct engine_iter *i;
-    struct key key, prefix;
-    uint32_t n, seen;
+    struct engine_iter *i = r->ops->iter_open(r->engine);
     int rc;
 
-    i = r->ops->iter_open(r->engine);
     if (i == NULL) {
         return -1;
     }
 
-    key_prefix_number(&prefix, KEY_MESSAGE, l->number);
-    key_message(&key, l->number, l->from);
-    r->ops->iter_seek(i, key_str(&key));
+    rc = receipt_look_upto(l, r, i, l->delivered);
 
-    for (seen = 0; seen < RECEIPT_MESSAGES && l->from + seen <= l->upto
-                   && r->ops->iter_valid(i)
-                   && key_has_prefix(r->ops->iter_key(i), &prefix);
-         seen++, r->ops->iter_next(i)) {
+    if (rc == 0 && l->read != l->delivered) {
+        rc = receipt_look_upto(l, r, i, l->read);
+    }
+
+    r->ops->iter_close(i);
+    return rc;
+}
+
+
+static int
+receipt_look_upto(struct receipt_look *l, const struct reader *r,
+                  struct engine_iter *i, uint64_t upto)
+{
+    uint64_t from = upto < RECEIPT_MESSAGES ? 1 : upto - RECEIPT_MESSAGES + 1;
+    struct record_message message;
+    struct key key, prefix;
+    uint32_t n;
+
+    key_prefix_number(&prefix, KEY_MESSAGE, l->number);
+    key_message(&key, l->number, from);
+
+    for (r->ops->iter_seek(i, key_str(&key));
+         from <= upto && r->ops->iter_valid(i)
+         && key_has_prefix(r->ops->iter_key(i), &prefix);
+         from++, r->ops->iter_next(i)) {
         if (record_get_message(r->ops->iter_value(i), &message) != 0) {
             break;
         }
@@ -506,9 +523,7 @@ receipt_look_run(struct read_job *job, const struct reader *r)
         }
     }
 
-    rc = r->ops->iter_error(i);
-    r->ops->iter_close(i);
-    return rc;
+    return r->ops->iter_error(i);
 }
 
 

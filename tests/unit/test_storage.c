@@ -1207,6 +1207,54 @@ group_receipts_go_to_recent_senders(void **state)
 
 
 static void
+the_sender_of_what_was_read_hears_of_it(void **state)
+{
+    struct storage_op ack = {.type = STORAGE_ACK,
+                             .user = s("dan"),
+                             .device = s("phone"),
+                             .inbox_id = 62};
+    struct storage_op op = {
+        .type = STORAGE_READ_CHANNEL, .user = s("dan"), .message_id = 1};
+    const char *group;
+    char id[16];
+    unsigned i;
+    uint64_t ann;
+
+    (void) state;
+    ann = subscribe("ann")->number;
+    subscribe("cy");
+    group = id_in(with_users(STORAGE_CREATE_CHANNEL, "ann", NULL, "cy dan"));
+    do_send("ann", group, "1");
+
+    for (i = 2; i <= 61; i++) {
+        snprintf(id, sizeof(id), "%u", i);
+        do_send("cy", group, id);
+    }
+
+    /* he has all of them: that is cy's to know */
+    forget_events();
+    call(&ack);
+
+    while (w.n_events < 1) {
+        uv_run(&w.loop, UV_RUN_ONCE);
+    }
+
+    /* he has read the first, which is more than 50 before that */
+    op.channel = s(group);
+    call(&op);
+
+    while (w.n_events < 2) {
+        uv_run(&w.loop, UV_RUN_ONCE);
+    }
+
+    assert_int_equal(w.events[1].n_targets, 2);
+    assert_int_equal(w.events[1].targets[0].number, ann);
+    assert_in(w.events[1].tail,
+              "\"user\":\"dan\",\"delivered\":61,\"read\":1}}");
+}
+
+
+static void
 the_list_shows_newest_activity_first(void **state)
 {
     struct storage_op op = {.type = STORAGE_LIST_CHANNELS, .user = s("ann")};
@@ -2024,6 +2072,7 @@ main(void)
         ON_BOTH(acknowledging_delivers_and_tells),
         ON_BOTH(reading_moves_forward_only),
         ON_BOTH(group_receipts_go_to_recent_senders),
+        ON_BOTH(the_sender_of_what_was_read_hears_of_it),
         ON_BOTH(the_list_shows_newest_activity_first),
         ON_BOTH(a_hidden_channel_comes_back_with_a_message),
         ON_BOTH(closing_answers_everything),
