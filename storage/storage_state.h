@@ -21,6 +21,13 @@
 /* Ended logins that are kept. */
 #define STATE_ENDINGS_MAX 2048
 
+/*
+ * Inbox entries below the newest cursor that the first acknowledgement after
+ * a user was loaded looks at again: a crash may have kept the cursor, but not
+ * yet the markers of the channels that it covers.
+ */
+#define STATE_ACKED_AGAIN 256
+
 enum object_state {
     OBJECT_LOADING,
     OBJECT_READY,
@@ -68,7 +75,7 @@ struct user {
     uint64_t number;
     uint64_t newest;    /* inbox id, sequenced  */
     uint64_t published; /* inbox id, told       */
-    uint64_t acked;     /* by any of the devices */
+    uint64_t acked;     /* by any of the devices, markers are up to here */
     uint64_t created_at;
     uint64_t active_at; /* as far as it is known here */
     struct device *devices;

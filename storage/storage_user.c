@@ -376,6 +376,8 @@ user_fill(struct embedded *e, struct user *u, struct load_user *l)
         }
     }
 
+    u->acked -= u->acked < STATE_ACKED_AGAIN ? u->acked : STATE_ACKED_AGAIN;
+
     if (u->in_names) {
         return;
     }

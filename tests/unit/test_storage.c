@@ -1932,6 +1932,62 @@ acknowledging_within_a_run_delivers_up_to_there(void **state)
 
 
 static void
+drop_markers(struct engine *e)
+{
+    struct engine_batch *b = engine_memory.batch_create();
+    struct engine_iter *i = engine_memory.iter_open(e);
+    struct key key;
+    unsigned n = 0;
+
+    key_prefix(&key, KEY_MARKERS);
+
+    for (engine_memory.iter_seek(i, key_str(&key));
+         engine_memory.iter_valid(i)
+         && key_has_prefix(engine_memory.iter_key(i), &key);
+         engine_memory.iter_next(i)) {
+        engine_memory.batch_delete(b, engine_memory.iter_key(i));
+        n++;
+    }
+
+    assert_int_not_equal(n, 0);
+    engine_memory.iter_close(i);
+    assert_int_equal(engine_memory.write(e, b, true), 0);
+    engine_memory.batch_free(b);
+}
+
+
+/* As a crash between writing the one and the other leaves it. */
+static void
+a_cursor_that_outlived_its_markers_delivers_again(void **state)
+{
+    struct storage_op op = {.type = STORAGE_ACK,
+                            .user = s("bob"),
+                            .device = s("phone"),
+                            .inbox_id = 2};
+    struct answer *a;
+
+    (void) state;
+    subscribe("bob");
+    do_send("ann", "bob", "1");
+    do_send("ann", "bob", "2");
+    call(&op);
+    world_close();
+    with_engine(drop_markers);
+    world_open();
+    a = on_channel(STORAGE_GET_CHANNEL, "bob", "d.ann~bob");
+    assert_in(a->json, "\"user\":\"bob\",\"role\":\"member\","
+                       "\"delivered\":0,");
+    call(&op);
+
+    do {
+        a = on_channel(STORAGE_GET_CHANNEL, "bob", "d.ann~bob");
+    } while (strstr(a->json, "\"user\":\"bob\",\"role\":\"member\","
+                             "\"delivered\":2,")
+             == NULL);
+}
+
+
+static void
 put_older_format(struct engine *e)
 {
     struct engine_batch *b = engine_memory.batch_create();
@@ -2091,6 +2147,7 @@ main(void)
         ON(a_run_of_entries_is_bounded, memory),
         ON(client_ids_of_one_commit_are_one_record, memory),
         ON(acknowledging_within_a_run_delivers_up_to_there, memory),
+        ON(a_cursor_that_outlived_its_markers_delivers_again, memory),
         ON(a_store_of_an_older_format_is_raised, memory),
         ON(outcomes_of_old_days_are_deleted, memory),
         ON_BOTH(an_unusable_store_is_refused),
