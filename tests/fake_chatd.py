@@ -237,7 +237,7 @@ class Session:
                              + struct.pack("<QQ", 1, 2)),
             "token": frame(REPLY, call.number,
                            struct.pack("<QQHII", self.handle, 0, 200, 0, 0)
-                           + text, flags=0x48),
+                           + text, flags=0x09),
         }[call.params["kind"]])
         return {} if call.params.get("answer") else None
 

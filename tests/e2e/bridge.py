@@ -40,7 +40,8 @@ class Fake:
 
     def events(self, name, **wanted):
         """What the workers logged under this name."""
-        lines = [json.loads(l) for l in read(self.log).splitlines() if l.endswith('}')]
+        # the last piece is a line that is still being written, or nothing
+        lines = [json.loads(l) for l in read(self.log).split('\n')[:-1] if l.endswith('}')]
         return [l for l in lines if l['event'] == name and all(l.get(k) == v for k, v in wanted.items())]
 
 
