@@ -311,8 +311,10 @@ class Nginx:
         link = self.links[worker]
         link.connections.append(c)
         c.link = link
-        self.until(lambda: link.sock is not None, what='link')
-        link.open(c)
+        if link.sock is not None:
+            link.open(c)
+        else:   # once it is up it opens what it has
+            self.until(lambda: link.sock is not None, what='link')
         if wait:
             self.until(lambda: c.opened or c.refused, what='READY')
         return c
