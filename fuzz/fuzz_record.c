@@ -97,6 +97,9 @@ build_key(struct key *k, const struct key_parts *p)
     case KEY_ERASED:
         key_erased(k, p->first, p->second);
         return;
+    case KEY_ENDING:
+        key_ending(k, p->first);
+        return;
     }
 
     abort();

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "storage_ending.h"
 #include "storage_erase.h"
 #include "storage_format.h"
 #include "storage_gather.h"
@@ -131,6 +132,7 @@ embedded_open(struct uv_loop_s *loop, const char *path,
     state_init(e);
     messages_init(e);
     erase_due(e);
+    e->ending_due = true;
     presence_open(e);
 
     if (embedded_open_handles(e) != 0) {
@@ -159,13 +161,15 @@ embedded_open_handles(struct embedded *e)
     (void) uv_idle_init(e->loop, &e->idle);
     (void) uv_timer_init(e->loop, &e->tick);
     (void) uv_timer_init(e->loop, &e->receipt_timer);
+    (void) uv_timer_init(e->loop, &e->ending_timer);
 
     e->async.data = e;
     e->check.data = e;
     e->idle.data = e;
     e->tick.data = e;
     e->receipt_timer.data = e;
-    e->n_handles = 5;
+    e->ending_timer.data = e;
+    e->n_handles = 6;
 
     (void) uv_check_start(&e->check, on_check);
     (void) uv_timer_start(&e->tick, on_tick, TICK_MS, TICK_MS);
@@ -327,6 +331,7 @@ embedded_close_handles(struct embedded *e)
     uv_close((uv_handle_t *) &e->idle, on_handle_closed);
     uv_close((uv_handle_t *) &e->tick, on_handle_closed);
     uv_close((uv_handle_t *) &e->receipt_timer, on_handle_closed);
+    uv_close((uv_handle_t *) &e->ending_timer, on_handle_closed);
 }
 
 
@@ -417,6 +422,7 @@ on_tick(uv_timer_t *timer)
     if (e->state == EMBEDDED_OPEN) {
         outcome_tick(e);
         erase_tick(e);
+        ending_tick(e);
         presence_tick(e);
         marker_flush(e);
     }

@@ -40,6 +40,7 @@ static const struct key_shape key_shapes[] = {
     {KEY_REQUEST,      4, 0, 0, STORAGE_ID_MAX     },
     {KEY_REVISION,     8, 8, 4, 0                  },
     {KEY_ERASED,       8, 8, 0, 0                  },
+    {KEY_ENDING,       8, 0, 0, 0                  },
 };
 
 #define KEY_N_SHAPES (sizeof(key_shapes) / sizeof(key_shapes[0]))
@@ -252,6 +253,13 @@ key_erased(struct key *k, uint64_t channel, uint64_t message_id)
 {
     key_prefix_number(k, KEY_ERASED, channel);
     key_put(k, message_id, 8);
+}
+
+
+void
+key_ending(struct key *k, uint64_t user)
+{
+    key_prefix_number(k, KEY_ENDING, user);
 }
 
 

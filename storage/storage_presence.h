@@ -23,6 +23,9 @@ void presence_leave(struct embedded *e, uint64_t number);
 /* The user has done something without a connection. */
 void presence_touch(struct embedded *e, uint64_t number);
 
+/* The user was deleted: nothing more of him is written behind. */
+void presence_forget(struct embedded *e, struct user *u);
+
 /* Who is away for too long is offline; once a second. */
 void presence_tick(struct embedded *e);
 

@@ -76,6 +76,8 @@ every_key_has_its_bytes(void **state)
     CHECK_BYTES(&k, "R\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2\0\0\0\3");
     key_erased(&k, 1, 2);
     CHECK_BYTES(&k, "x\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\2");
+    key_ending(&k, 5);
+    CHECK_BYTES(&k, "X\0\0\0\0\0\0\0\5");
 }
 
 
