@@ -209,6 +209,8 @@ typedef struct {
     unsigned                   events:1;     /* to be served as events */
     unsigned                   wait:1;       /* to be asked again later */
     unsigned                   has_after:1;
+    unsigned                   paged:1;      /* a page; allow: the cursor of
+                                                the next, or empty */
 } ngx_chat_answer_t;
 
 
@@ -219,6 +221,7 @@ typedef struct {
     ngx_str_t                  path;         /* below the location's */
     ngx_str_t                  args;
     ngx_str_t                  last_event_id;
+    unsigned                   paged:1;      /* another page */
 } ngx_chat_resource_t;
 
 
