@@ -25,12 +25,13 @@ Q           := $(if $(V),,@)
 ROOT        := $(CURDIR)
 HARDENING   := -fPIC -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 # no header of ours stands in for one of the system's
-INCLUDES    := -iquote wire -iquote common -iquote storage -iquote workers
+INCLUDES    := -iquote wire -iquote common -iquote storage -iquote workers -iquote ctl
 override CHAT_CFLAGS := -std=gnu11 -Wall -Wextra $(HARDENING) $(SANITIZE) $(INCLUDES) -MMD -MP
 CHAT_LIBS   := -lleveldb -lyajl -luv -lhiredis -lcrypto -lutf8proc -lpthread
 
 LIB_SRC     := $(sort $(filter-out workers/chatd.c,$(wildcard wire/*.c common/*.c storage/*.c workers/*.c)))
 LIB_OBJ     := $(LIB_SRC:%.c=$(O)/%.o)
+CTL_OBJ     := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard ctl/*.c)))
 MODULE_SRC  := $(sort $(wildcard ngx_chat_module/*.[ch] wire/*.[ch]))
 
 # the module's files that need no more of nginx than its core: unit tests build
@@ -48,15 +49,15 @@ PRELOAD     := $(patsubst tests/preload/%.c,$(O)/preload/%.so,$(wildcard tests/p
 
 TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX_BIN)
 
-.PHONY: all module chatd run token test asan valgrind soak lint format fuzz mutate \
+.PHONY: all module chatd chatctl run token test asan valgrind soak lint format fuzz mutate \
         install clean help deps check-deps nginx-asan tests-built web web-modules \
         bench bench-quick bench-full bench-idle bench-storm bench-http bench-built
 .DELETE_ON_ERROR:
 
-all: module chatd
+all: module chatd chatctl
 
 help:
-	@echo 'make                     the nginx module and chatd, in objs/'
+	@echo 'make                     the nginx module, chatd and chatctl, in objs/'
 	@echo 'make run                 builds and serves; PORT=8080 DIR=./run RATE=50r/s CONNECTIONS=50000'
 	@echo 'make web                 the browser client and its SDK, in objs/web and objs/web-sdk'
 	@echo 'make token USER=alice    prints a token for the server of DIR=./run'
@@ -72,7 +73,7 @@ help:
 	@echo 'make lint                clang-tidy, cppcheck, format and include checks, gcc and clang'
 	@echo 'make format              clang-format on our side of the code'
 	@echo 'make deps                installs what is missing (Debian packages)'
-	@echo 'make install             module and chatd; DESTDIR= PREFIX=/usr'
+	@echo 'make install             module, chatd and chatctl; DESTDIR= PREFIX=/usr'
 	@echo 'make clean               removes objs/ and objs-*/'
 	@echo
 	@echo 'NGINX_SRC=/path builds for another nginx source; NGINX_BIN=/path/nginx is the binary to run.'
@@ -127,10 +128,15 @@ FORCE:
 # --- chatd ------------------------------------------------------------------
 
 chatd: $(O)/chatd
+chatctl: $(O)/chatctl
 
 $(O)/chatd: $(O)/workers/chatd.o $(O)/libchat.a
 	@echo 'ld chatd'
 	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,-z,relro -Wl,-z,now -o $@ $^ $(CHAT_LIBS)
+
+$(O)/chatctl: $(CTL_OBJ) $(O)/libchat.a
+	@echo 'ld chatctl'
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,-z,relro -Wl,-z,now -Wl,--as-needed -o $@ $^ $(CHAT_LIBS)
 
 $(O)/libchat.a: $(LIB_OBJ)
 	@rm -f $@
@@ -151,7 +157,7 @@ $(O)/flags: FORCE
 	@mkdir -p $(O)
 	@echo '$(CC) $(CHAT_CFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CHAT_CFLAGS) $(CFLAGS)' >$@
 
--include $(LIB_OBJ:.o=.d) $(SHIM_OBJ:.o=.d) $(O)/workers/chatd.d
+-include $(LIB_OBJ:.o=.d) $(CTL_OBJ:.o=.d) $(SHIM_OBJ:.o=.d) $(O)/workers/chatd.d
 -include $(wildcard $(O)/unit/*.d $(O)/fuzz/*.d)
 
 
@@ -228,7 +234,7 @@ ASAN_O      := $(ROOT)/objs-asan
 
 asan: $(O)/deps-build $(O)/deps-run $(O)/deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) O=$(ASAN_O) CFLAGS='-O1 -g' SANITIZE='$(ASAN_FLAGS)' \
-	   nginx-asan chatd tests-built
+	   nginx-asan chatd chatctl tests-built
 	@CHAT_OBJS=$(ASAN_O) CHAT_NGINX=$(ASAN_O)/nginx-static CHAT_ASAN=1 tools/run-tests $(ONLY)
 
 nginx-asan:
@@ -283,13 +289,13 @@ lint: $(O)/deps-build $(O)/deps-test $(O)/deps-lint web-modules
 	@$(WEB_ENV) tools/lint
 
 format:
-	clang-format -i $(wildcard wire/*.[ch] common/*.[ch] storage/*.[ch] workers/*.[ch] \
+	clang-format -i $(wildcard wire/*.[ch] common/*.[ch] storage/*.[ch] workers/*.[ch] ctl/*.[ch] \
 	   bench/*.c bench/load/*.[ch] tests/unit/test_*.c tests/lib/*.c tests/preload/*.c tests/process/*.c fuzz/*.c)
 
 install: all
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(SBIN_DIR)
 	install -m 644 $(O)/ngx_chat_module.so $(DESTDIR)$(MODULES_DIR)/
-	install -m 755 $(O)/chatd $(DESTDIR)$(SBIN_DIR)/
+	install -m 755 $(O)/chatd $(O)/chatctl $(DESTDIR)$(SBIN_DIR)/
 
 clean:
 	rm -rf $(ROOT)/objs $(ROOT)/objs-asan $(ROOT)/objs-fuzz $(ROOT)/objs-lint $(ROOT)/objs-mutate $(ROOT)/web/node_modules

@@ -103,6 +103,9 @@ build_key(struct key *k, const struct key_parts *p)
     case KEY_INVITE:
         key_invite(k, p->first, p->name);
         return;
+    case KEY_ENDING:
+        key_ending(k, p->first);
+        return;
     }
 
     abort();

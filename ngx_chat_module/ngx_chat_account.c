@@ -43,6 +43,7 @@ static ngx_chat_account_path_t  ngx_chat_account_paths[] = {
     { ngx_string("token"), 0 },
     { ngx_string("logout"), 0 },
     { ngx_string("password"), 0 },
+    { ngx_string("account"), 0 },
     { ngx_null_string, 0 }
 };
 

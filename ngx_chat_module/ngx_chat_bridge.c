@@ -451,7 +451,8 @@ ngx_chat_bridge_call(ngx_chat_call_t *call, ngx_chain_t *body, size_t len)
            + NGX_CHAT_LIMITS_LEN + len;
 
     if (call->resource) {
-        flags |= CHAT_WIRE_RESOURCE;
+        flags |= CHAT_WIRE_RESOURCE
+                 | (call->resource->paged ? CHAT_WIRE_NEXT : 0);
         size += ngx_chat_encode_resource_len(call->resource);
     }
 

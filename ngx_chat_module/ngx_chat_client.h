@@ -151,7 +151,11 @@ typedef struct {
     ngx_chat_identity_t        identity;
     ngx_chat_resource_t        resource;
     ngx_chat_body_t            body;
+    void                      *pages;        /* of ngx_chat_pages.c */
 } ngx_chat_http_t;
+
+#define ngx_chat_http_of(c)                                                   \
+    ((ngx_chat_http_t *) ((u_char *) (c) - offsetof(ngx_chat_http_t, call)))
 
 
 /* of a request: r->ctx */
@@ -335,6 +339,14 @@ ngx_msec_t ngx_chat_poll_left(ngx_chat_client_t *cl);
 
 /* queues the answer, if it is not yet */
 void ngx_chat_poll_answer(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_pages.c: an answer that comes in pages, to a request that stays */
+
+/* the first page; NGX_AGAIN: the others follow, or a result for
+ * ngx_http_finalize_request() */
+ngx_int_t ngx_chat_pages(ngx_http_request_t *r, ngx_chat_http_t *http,
+    ngx_chat_answer_t *answer);
 
 
 /* ngx_chat_attached.c: clients of HTTP/2, whose request stays */

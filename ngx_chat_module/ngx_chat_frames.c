@@ -231,6 +231,7 @@ ngx_chat_frame_reply(ngx_chat_link_t *link, struct chat_wire_header *h,
         answer.wait = ((h->flags & CHAT_WIRE_WAIT) != 0);
         answer.has_after = ((h->flags & CHAT_WIRE_AFTER) != 0);
         answer.tagged = ((h->flags & CHAT_WIRE_TAGGED) != 0);
+        answer.paged = ((h->flags & CHAT_WIRE_PAGED) != 0);
         answer.after = inbox_id;
         inbox_id = 0;
 

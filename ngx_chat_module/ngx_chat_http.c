@@ -249,6 +249,16 @@ ngx_chat_http_start(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
                            "not_found", "There is no such resource.");
             }
 
+            if (r->method == NGX_HTTP_DELETE
+                && (r->headers_in.content_length_n > 0
+                    || r->headers_in.chunked)
+                && ngx_chat_http_json(r) != NGX_OK)
+            {
+                return ngx_chat_http_problem(r,
+                           NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "not_json",
+                           "Content-Type must be application/json.");
+            }
+
             http->call.address = &r->connection->addr_text;
             http->body.secret = 1;
         }
@@ -386,9 +396,14 @@ ngx_chat_http_call(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* a body of any other request means nothing, RFC 9110, 9.3 */
+    /*
+     * a body of any other request means nothing, RFC 9110, 9.3, but where an
+     * account is deleted it has the password, which no query may
+     */
 
-    if (!(r->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH))) {
+    if (!(r->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH))
+        && !(r->method == NGX_HTTP_DELETE && http->call.address))
+    {
         http->body.bufs = NULL;
         http->body.len = 0;
     }
@@ -476,6 +491,13 @@ ngx_chat_http_answer_handler(ngx_chat_call_t *call, ngx_chat_answer_t *answer)
 
     } else if (answer->signs) {
         rc = ngx_chat_account_answer(r, answer);
+
+    } else if (answer->paged) {
+        rc = ngx_chat_pages(r, ngx_chat_http_of(call), answer);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
 
     } else {
         rc = ngx_chat_http_answer(r, answer);

@@ -222,6 +222,8 @@ typedef struct {
     unsigned                   tagged:1;     /* has an ETag */
     unsigned                   large:1;      /* the worker counts on being
                                                 told when it is written */
+    unsigned                   paged:1;      /* a page; allow: the cursor of
+                                                the next, or empty */
 } ngx_chat_answer_t;
 
 
@@ -232,6 +234,7 @@ typedef struct {
     ngx_str_t                  path;         /* below the location's */
     ngx_str_t                  args;
     ngx_str_t                  last_event_id;
+    unsigned                   paged:1;      /* another page */
 } ngx_chat_resource_t;
 
 

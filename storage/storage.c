@@ -192,7 +192,7 @@ storage_op_check(const struct storage_op *op)
         || storage_ops[op->type].name == NULL
         || (op->type != STORAGE_UNSUBSCRIBE
             && op->type != STORAGE_PRESENCE_START && op->type != STORAGE_LEFT
-            && !storage_is_id(op->user))
+            && op->type != STORAGE_LIST_USERS && !storage_is_id(op->user))
         || (op->type == STORAGE_ACK && !storage_is_id(op->device))
         || op->client_id.len > STORAGE_ID_MAX
         || op->request_id.len > STORAGE_ID_MAX
@@ -227,9 +227,14 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_PRESENCE_START:
     case STORAGE_LEFT:
     case STORAGE_ELSEWHERE:
+    case STORAGE_DELETE_ACCOUNT:
+    case STORAGE_EXPORT:
+    case STORAGE_LIST_USERS:
         return STORAGE_OK;
 
     case STORAGE_GET_USER:
+    case STORAGE_SHOW_USER:
+    case STORAGE_BAR_USER:
         return op->to.len == 0 ? STORAGE_NO_USER : STORAGE_OK;
 
     case STORAGE_UPDATE_USER:
@@ -255,6 +260,7 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_SIGN_UP:
     case STORAGE_SET_PASSWORD:
     case STORAGE_REHASH:
+    case STORAGE_RESET_PASSWORD:
         return op->text.len == 0 || op->text.len > STORAGE_SECRET_MAX
                        || op->cursor.len > STORAGE_JTI_MAX
                    ? STORAGE_FORBIDDEN

@@ -37,7 +37,7 @@ struct storage;
 #define STORAGE_STATUS_CHARS  200   /* code points of a profile's status   */
 #define STORAGE_QUERY_CHARS   64    /* code points of a search for users   */
 #define STORAGE_SEARCH_LIMIT  100
-#define STORAGE_USERS_LIMIT   1000 /* users named by one operation */
+#define STORAGE_USERS_LIMIT   1000 /* users named by one operation, listed */
 #define STORAGE_MAX_ID        ((1ull << 53) - 1)
 #define STORAGE_EMOJI_MAX     32    /* bytes of a reaction             */
 #define STORAGE_REACTIONS_MAX 20    /* different ones of a message     */
@@ -143,6 +143,19 @@ struct storage;
  *   GET_INVITE      text: the invite -> json {invite: {invite, name, avatar,
  *                   members}}, members being their number
  *   JOIN_INVITE     text: the invite -> json {channel: {...}}
+ *   DELETE_ACCOUNT  flags ERASE; number: the epoch it was decided on, else
+ *                   STORAGE_TOKEN_ENDED -> json {}.  The user is barred for good and
+ *                   told so (USER_ENDED); what is his goes in the background,
+ *                   with ERASE his messages too.
+ *   EXPORT          number and after: where the page before ended, 0 and 0 at
+ *                   first -> json: lines of JSON; more, and then number and
+ *                   inbox_id for the next
+ *   LIST_USERS      no user; number: of the last one before; limit
+ *                   -> json {users, more, next}
+ *   SHOW_USER       to -> json {user: {...}}, all that is known of him
+ *   BAR_USER        to; number: 1 disables, 0 enables -> json {user: {...}}
+ *   RESET_PASSWORD  to; text: the secret.  All logins of the user are ended.
+ *                   -> json {user: {...}}
  *   LEFT            no user; text: user numbers, 8 bytes each, big-endian.
  *                   They are not subscribed any more: their worker is gone.
  *   ELSEWHERE       limit: 1 when the user is now online at another machine,
@@ -201,7 +214,13 @@ struct storage;
     X(GET_ACCOUNT, 51, false)                                                  \
     X(SET_PASSWORD, 52, true)                                                  \
     X(REHASH, 53, true)                                                        \
-    X(END_LOGIN, 54, true)
+    X(END_LOGIN, 54, true)                                                     \
+    X(DELETE_ACCOUNT, 60, true)                                                \
+    X(EXPORT, 61, false)                                                       \
+    X(LIST_USERS, 62, false)                                                   \
+    X(SHOW_USER, 63, false)                                                    \
+    X(BAR_USER, 64, true)                                                      \
+    X(RESET_PASSWORD, 65, true)
 
 enum storage_op_type {
 #define STORAGE_OP_TYPE(name, number, changes) STORAGE_##name = number,
@@ -218,6 +237,7 @@ enum storage_op_type {
                                        answer stands outside the sequence   */
 
 #define STORAGE_KNOWN 0x40 /* TOUCH: makes no new device */
+#define STORAGE_ERASE 0x80 /* DELETE_ACCOUNT: his messages go too */
 
 enum storage_role { /* stored: do not renumber */
                     STORAGE_MEMBER = 0,
@@ -278,6 +298,7 @@ enum storage_status {
     STORAGE_TAKEN = 40,          /* 409 user_taken                         */
     STORAGE_NO_ACCOUNT = 41,     /* 403 no_account                         */
     STORAGE_DISABLED = 42,       /* 403 account_disabled                   */
+    STORAGE_USER_DELETED = 45,   /* 401 user_deleted: the caller himself   */
     STORAGE_NO_INVITE = 52,      /* 404 invite_not_found                   */
     STORAGE_INVITE_EXPIRED = 53, /* 410 invite_expired                     */
     STORAGE_INVITE_REVOKED = 54, /* 410 invite_revoked                     */
@@ -298,6 +319,10 @@ enum storage_event_method {
     STORAGE_EVENT_RECEIPT = 7,  /* live only */
     STORAGE_EVENT_TYPING = 8,   /* live only */
     STORAGE_EVENT_PRESENCE = 9, /* live only */
+
+    /* No notification: the user is barred, his sessions are to end.  Its tail
+     * is the reason. */
+    STORAGE_EVENT_USER_ENDED = 15,
 
     /* live only, for workers: tokens of the user have ended, his sessions are
      * to be looked at */

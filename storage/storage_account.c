@@ -41,8 +41,6 @@ static int account_look_user(struct account_look *l, const struct reader *r,
                              uint64_t number);
 static void account_look_done(struct embedded *e, struct read_job *job);
 static bool account_made_twin(const struct embedded *e, struct str name);
-static int account_put(struct embedded *e, struct user *u,
-                       const struct record_account *a);
 static struct ending *ending_find(const struct user *u, struct str jti);
 static int ending_add(struct embedded *e, struct user *u, struct str jti,
                       uint64_t until);
@@ -73,8 +71,7 @@ account_is_twin(struct str a, struct str b)
 }
 
 
-/* What was loaded or made by us is good. */
-static bool
+bool
 account_of(const struct user *u, struct record_account *a)
 {
     return u->state == OBJECT_READY && u->account.len != 0
@@ -197,7 +194,7 @@ sign_up_step(struct embedded *e, struct request *r)
     struct user *u;
     bool answered;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
+    if (user_await_any(e, r, r->op.user, &u) == STEP_WAIT) {
         return STEP_WAIT;
     }
 
@@ -343,8 +340,7 @@ account_look_done(struct embedded *e, struct read_job *job)
 }
 
 
-/* The record into the commit and the memory; strings may be of the old one. */
-static int
+int
 account_put(struct embedded *e, struct user *u, const struct record_account *a)
 {
     struct buf record = {0};
@@ -392,7 +388,7 @@ get_account_step(struct embedded *e, struct request *r)
     struct user *u;
     bool answered;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
+    if (user_await_any(e, r, r->op.user, &u) == STEP_WAIT) {
         return STEP_WAIT;
     }
 
@@ -415,7 +411,7 @@ get_account_step(struct embedded *e, struct request *r)
     }
 
     r->result.number = a.epoch;
-    r->result.more = (a.flags & RECORD_ACCOUNT_DISABLED) != 0;
+    r->result.more = (a.flags & RECORD_ACCOUNT_DISABLED) != 0 || u->disabled;
     r->result.inbox_id = account_least_time(u, r->op.device);
     return request_answer_json(e, r, a.secret);
 }

@@ -22,6 +22,14 @@ void account_drop(struct embedded *e);
  * jti empty: it has none. */
 enum storage_status account_check_token(const struct user *u, struct str jti);
 
+/* The user's account, whose strings are his; false: he has none. */
+bool account_of(const struct user *u, struct record_account *a);
+
+/* Puts it into the commit and the memory; strings may be of the old one.
+ * 0, or -1: out of memory. */
+int account_put(struct embedded *e, struct user *u,
+                const struct record_account *a);
+
 /* The event by which the worker of the user looks at his sessions, for
  * embedded_event().  NULL: out of memory. */
 struct event *account_event(struct embedded *e, struct user *u);

@@ -1,8 +1,9 @@
 /*
  * What the parts of `chatd check` share: storage_check.c walks the store
- * in key order, looks things up and judges names, members, markers and
- * outcomes; storage_check_log.c judges messages, events and inboxes,
- * storage_check_people.c contacts, profiles and removed devices.
+ * in key order, looks things up and judges names, members and markers;
+ * storage_check_log.c judges messages, events and inboxes,
+ * storage_check_people.c contacts, profiles, accounts and removed devices,
+ * storage_check_outcome.c outcomes, storage_check_ending.c deleted users.
  *
  * Memory does not grow with the store: one channel's and one user's state at
  * a time (a user's: about 100 bytes a channel he is or was in).
@@ -38,7 +39,8 @@
     X(BEYOND, "markers and cursors beyond the newest")                         \
     X(OUTCOME, "outcomes that refer to nothing")                               \
     X(CONTACT, "contacts whose two sides disagree")                            \
-    X(INVITE, "invites to what nobody may be invited to")
+    X(INVITE, "invites to what nobody may be invited to")                      \
+    X(ENDING, "deleted users of whom something is left")
 
 enum check_defect {
 #define CHECK_DEFECT(name, text) CHECK_##name,
@@ -53,6 +55,7 @@ enum check_defect {
 struct check_user {
     uint64_t number; /* 0: none */
     bool known;
+    uint8_t flags; /* RECORD_USER_... */
     size_t len;
     char name[STORAGE_ID_MAX];
 };
@@ -147,6 +150,14 @@ void check_search(struct check *c, struct str value);
 void check_activity(struct check *c, struct str value);
 void check_indexed(struct check *c, struct str value);
 void check_invite(struct check *c, struct str value);
+
+/* storage_check_outcome.c: of a client_id, of a request. */
+void check_client(struct check *c, struct str value);
+void check_request(struct check *c, struct str value);
+
+/* storage_check_ending.c: of the deleted user at hand nothing is left. */
+void check_ending(struct check *c, struct str value);
+void check_deleted_user(struct check *c);
 
 /* storage_check_log.c: the records of the walk, and the end of it. */
 void check_message(struct check *c, struct str value);

@@ -147,6 +147,7 @@ check_search(struct check *c, struct str value)
         return;
     }
 
+
     buf_reset(&c->text, STORAGE_PAGE_BYTES);
     fold_put(&c->text, (struct str){u->name, u->len}, KEY_TEXT_MAX);
 

@@ -15,7 +15,7 @@
 
 #define OP_FLAGS_KNOWN                                                         \
     (STORAGE_CONNECT | STORAGE_REFUSE_UNKNOWN | STORAGE_AFTER                  \
-     | STORAGE_REPLAYED | STORAGE_KNOWN)
+     | STORAGE_REPLAYED | STORAGE_KNOWN | STORAGE_ERASE)
 
 enum field_bit {
 #define FIELD_STR(name, max) FIELD_##name,
@@ -173,7 +173,7 @@ storage_codec_get_op(struct chat_wire_reader *r, struct storage_op *op,
     if (mask & FIELD(users)) {
         get_users(r, op, users);
     }
-    if (op->user.len == 0) {
+    if (op->user.len == 0 && op->type != STORAGE_LIST_USERS) {
         return -1;
     }
     return chat_wire_end(r);
@@ -215,6 +215,7 @@ method_known(unsigned method)
 {
     return (method >= STORAGE_EVENT_MESSAGE_NEW
             && method <= STORAGE_EVENT_PRESENCE)
+           || method == STORAGE_EVENT_USER_ENDED
            || method == STORAGE_EVENT_TOKENS;
 }
 

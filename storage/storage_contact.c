@@ -48,7 +48,6 @@ static void contact_presence(struct embedded *e, struct user *about,
                              struct record_contact is);
 static struct event *contact_event(struct embedded *e, struct user *u,
                                    const struct user *other, unsigned state);
-static void contact_json(struct buf *b, struct str other, unsigned state);
 static int contact_list_cursor(struct str cursor, uint64_t *after);
 static int contact_list_run(struct read_job *job, const struct reader *r);
 static int contact_list_row(struct contact_list *l, const struct reader *r,
@@ -113,8 +112,7 @@ contact_record(const struct user *u, const struct user *other)
 }
 
 
-/* As the user himself sees it. */
-static unsigned
+unsigned
 contact_shown(struct record_contact c)
 {
     if ((c.flags & RECORD_CONTACT_BLOCKS) != 0) {
@@ -192,6 +190,13 @@ contact_decide(const struct request *r, const struct user *other,
         && (r->op.type == STORAGE_REQUEST_CONTACT
             || r->op.type == STORAGE_BLOCK_CONTACT)
         && (other->state == OBJECT_ABSENT || !other->connected)) {
+        return STORAGE_NO_USER;
+    }
+
+    if (other->deleted
+        && (r->op.type == STORAGE_REQUEST_CONTACT
+            || r->op.type == STORAGE_ACCEPT_CONTACT
+            || r->op.type == STORAGE_BLOCK_CONTACT)) {
         return STORAGE_NO_USER;
     }
 
@@ -435,7 +440,7 @@ contact_event(struct embedded *e, struct user *u, const struct user *other,
 }
 
 
-static void
+void
 contact_json(struct buf *b, struct str other, unsigned state)
 {
     static const struct str states[] = {

@@ -15,6 +15,12 @@ const struct contact *contact_find(const struct user *u, uint64_t number);
 /* Does u block the other one? */
 bool contact_blocks(const struct user *u, const struct user *other);
 
+/* As the user himself sees it: for contact_json() and contact_tail(). */
+unsigned contact_shown(struct record_contact c);
+
+/* {"user":...,"state":...} */
+void contact_json(struct buf *b, struct str other, unsigned state);
+
 /* The text of a contact.updated behind its inbox id.  state: enum
  * record_contact_state, as it is shown. */
 void contact_tail(struct buf *b, struct str other, unsigned state);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "storage_ending.h"
 #include "storage_erase.h"
 #include "storage_format.h"
 #include "storage_gather.h"
@@ -141,6 +142,7 @@ embedded_open(struct uv_loop_s *loop, const char *path,
     state_init(e);
     messages_init(e);
     erase_due(e);
+    e->ending_due = true;
     presence_open(e);
 
     if (embedded_open_handles(e) != 0) {
@@ -169,13 +171,15 @@ embedded_open_handles(struct embedded *e)
     (void) uv_idle_init(e->loop, &e->idle);
     (void) uv_timer_init(e->loop, &e->tick);
     (void) uv_timer_init(e->loop, &e->receipt_timer);
+    (void) uv_timer_init(e->loop, &e->ending_timer);
 
     e->async.data = e;
     e->check.data = e;
     e->idle.data = e;
     e->tick.data = e;
     e->receipt_timer.data = e;
-    e->n_handles = 5;
+    e->ending_timer.data = e;
+    e->n_handles = 6;
 
     (void) uv_check_start(&e->check, on_check);
     (void) uv_timer_start(&e->tick, on_tick, TICK_MS, TICK_MS);
@@ -339,6 +343,7 @@ embedded_close_handles(struct embedded *e)
     uv_close((uv_handle_t *) &e->idle, on_handle_closed);
     uv_close((uv_handle_t *) &e->tick, on_handle_closed);
     uv_close((uv_handle_t *) &e->receipt_timer, on_handle_closed);
+    uv_close((uv_handle_t *) &e->ending_timer, on_handle_closed);
 }
 
 
@@ -430,6 +435,7 @@ on_tick(uv_timer_t *timer)
         outcome_tick(e);
         erase_tick(e);
         index_tick(e);
+        ending_tick(e);
         presence_tick(e);
         marker_flush(e);
     }

@@ -74,6 +74,8 @@ struct request {
     uint8_t outcome_state;
     bool outcome_owner;
     bool woken;
+    bool own;           /* the storage's own: nobody is barred from it */
+    uint8_t barred;     /* enum storage_status: the caller is          */
     struct buf outcome; /* the first answer, when this is a repeat */
 
     uint8_t look; /* storage_account.c: enum account_look_state */
@@ -139,6 +141,7 @@ struct embedded {
     uv_idle_t idle;   /* keeps the turn short while there is output   */
     uv_timer_t tick;  /* once a second                                */
     uv_timer_t receipt_timer;
+    uv_timer_t ending_timer;
     int n_handles;
     bool closing;
     void (*closed)(void *data);
@@ -178,6 +181,10 @@ struct embedded {
     /* storage_index.c */
     bool index_due, index_busy;
     uint64_t index_after; /* the last user looked at */
+    /* storage_ending.c */
+    uint64_t ending_after; /* the sequence to be seen by it */
+    bool ending_due, ending_busy;
+    unsigned ending_wait; /* ticks, after something failed */
 
     /* storage_erase.c */
     bool erase_due, erase_busy, erased_busy;
@@ -197,17 +204,17 @@ struct embedded {
     struct engine_batch *erased;  /* of storage_erase.c, or NULL     */
     struct channel *receipts;     /* channels that owe some          */
 
+    /* storage_account.c */
+    struct made_user *made, **made_last; /* a look may not see them */
+    unsigned n_looks;                    /* at work                 */
+
     /* storage_presence.c, storage_watch.c */
-    uint64_t presence_timeout_ms;
     bool presence_started;
+    uint64_t presence_timeout_ms;
     struct map away, watched;
     struct away_list away_list;
     struct map presence_writes; /* to be written behind */
     struct presence_write_list presence_write_list;
-
-    /* storage_account.c */
-    struct made_user *made, **made_last; /* a look may not see them */
-    unsigned n_looks;                    /* at work                 */
 
     uint8_t *subscribed; /* a bit a user number */
     size_t n_subscribed; /* bytes               */
@@ -270,6 +277,11 @@ void request_free(struct embedded *e, struct request *r);
 
 /* An operation of a caller: takes it as far as it goes at once. */
 void request_submit(struct embedded *e, struct request *r);
+
+/* One of the storage's own, also for a user who is barred.  0, or -1: no
+ * memory, and done is not called. */
+int request_submit_own(struct embedded *e, const struct storage_op *op,
+                       storage_done *done, void *data);
 
 /* Runs every request that was woken. */
 void requests_run(struct embedded *e);
@@ -355,5 +367,11 @@ enum step get_invite_step(struct embedded *e, struct request *r);
 enum step join_invite_step(struct embedded *e, struct request *r);
 enum step left_step(struct embedded *e, struct request *r);
 enum step elsewhere_step(struct embedded *e, struct request *r);
+enum step delete_account_step(struct embedded *e, struct request *r);
+enum step export_step(struct embedded *e, struct request *r);
+enum step list_users_step(struct embedded *e, struct request *r);
+enum step show_user_step(struct embedded *e, struct request *r);
+enum step bar_user_step(struct embedded *e, struct request *r);
+enum step reset_password_step(struct embedded *e, struct request *r);
 
 #endif

@@ -2,7 +2,7 @@
  * The fields that values of the embedded store are made of: a version, then
  * numbers, big-endian, and byte strings behind their length.  A put that does
  * not fit makes the buffer fail, a get that is not there the reader, for good.
- * For storage_record.c and storage_record_account.c.
+ * For storage_record*.c.
  */
 
 #ifndef STORAGE_FIELD_H

@@ -337,8 +337,9 @@ group_newcomers(struct embedded *e, struct request *r, const struct channel *ch,
             continue;
         }
 
-        if ((r->op.flags & STORAGE_REFUSE_UNKNOWN) != 0
-            && (u->state == OBJECT_ABSENT || !u->connected)) {
+        if (u->deleted
+            || ((r->op.flags & STORAGE_REFUSE_UNKNOWN) != 0
+                && (u->state == OBJECT_ABSENT || !u->connected))) {
             return STORAGE_NO_USER;
         }
 

@@ -42,6 +42,7 @@ static const struct key_shape key_shapes[] = {
     {KEY_REVISION,     8, 8, 4, 0                  },
     {KEY_ERASED,       8, 8, 0, 0                  },
     {KEY_INVITE,       8, 0, 0, KEY_SECRET_LEN     },
+    {KEY_ENDING,       8, 0, 0, 0                  },
 };
 
 #define KEY_N_SHAPES (sizeof(key_shapes) / sizeof(key_shapes[0]))
@@ -269,6 +270,13 @@ key_invite(struct key *k, uint64_t channel, struct str secret)
 {
     key_prefix_number(k, KEY_INVITE, channel);
     key_put_name(k, secret, KEY_SECRET_LEN);
+}
+
+
+void
+key_ending(struct key *k, uint64_t user)
+{
+    key_prefix_number(k, KEY_ENDING, user);
 }
 
 

@@ -30,6 +30,7 @@
  *   'R' channel(8) message_id(8) rev(4)  revision of a message, as pushed
  *   'Y' channel(8) secret              invite to a group
  *   'x' channel(8) message_id(8)       deleted, still to leave the disk
+ *   'X' user(8)                        deleted user, of whom something is left
  *
  * User and channel numbers, message, event and inbox ids start at 1.  A day
  * is 86,400 s, a slot 600 s of the clock that counts from 1970.
@@ -82,6 +83,7 @@ enum key_kind {
     KEY_REVISION = 'R',
     KEY_ERASED = 'x',
     KEY_INVITE = 'Y',
+    KEY_ENDING = 'X',
 };
 
 struct key {
@@ -137,6 +139,7 @@ void key_revision(struct key *k, uint64_t channel, uint64_t message_id,
                   uint32_t rev);
 void key_erased(struct key *k, uint64_t channel, uint64_t message_id);
 void key_invite(struct key *k, uint64_t channel, struct str secret);
+void key_ending(struct key *k, uint64_t user);
 
 /* 0, or -1 when no builder could have made the key. */
 int key_parse(struct str key, struct key_parts *out);

@@ -47,6 +47,7 @@ struct presence_scan {
 
 static void away_set(struct embedded *e, uint64_t number, uint64_t at);
 static void away_free(struct embedded *e, struct away *a);
+static bool presence_is_over(struct embedded *e, uint64_t number);
 static void presence_write(struct embedded *e, uint64_t number, uint64_t at,
                            bool online);
 static void presence_write_free(struct embedded *e, struct presence_write *p);
@@ -218,8 +219,46 @@ presence_leave(struct embedded *e, uint64_t number)
 {
     uint64_t now = embedded_now();
 
+    if (presence_is_over(e, number)) {
+        presence_changed(e, number, false, 0);
+        return;
+    }
+
     presence_write(e, number, now, true);
     away_set(e, number, now);
+}
+
+
+/* A deleted user's, while he is in memory: later nothing brings it back. */
+static bool
+presence_is_over(struct embedded *e, uint64_t number)
+{
+    struct map_entry *entry;
+
+    entry = map_find(&e->users_by_number, &number, sizeof(number));
+    return entry != NULL
+           && map_container(entry, struct user, by_number)->deleted;
+}
+
+
+void
+presence_forget(struct embedded *e, struct user *u)
+{
+    struct away *a = away_find(e, u->number);
+    struct map_entry *entry;
+
+    if (a != NULL) {
+        away_free(e, a);
+    }
+
+    entry = map_find(&e->presence_writes, &u->number, sizeof(u->number));
+
+    if (entry != NULL) {
+        presence_write_free(e,
+                            map_container(entry, struct presence_write, entry));
+    }
+
+    u->active_at = 0;
 }
 
 

@@ -25,6 +25,8 @@ void presence_touch(struct embedded *e, uint64_t number);
 
 /* Is the user of that number online at this machine? */
 bool presence_here(struct embedded *e, uint64_t number);
+/* The user was deleted: nothing more of him is written behind. */
+void presence_forget(struct embedded *e, struct user *u);
 
 /* Who is away for too long is offline; once a second. */
 void presence_tick(struct embedded *e);

@@ -27,12 +27,11 @@ static void profile_of(const struct user *u, struct record_profile *p);
 static int profile_change(struct embedded *e, struct user *u,
                           const struct record_profile *was,
                           const struct record_profile *p);
-static void profile_json(struct buf *b, struct str user,
-                         const struct record_profile *p);
 static enum step profile_answer(struct embedded *e, struct request *r,
                                 struct user *u, bool keep);
 static int profile_search_run(struct read_job *job, const struct reader *r);
-static void profile_search_add(struct profile_search *l, uint64_t user);
+static int profile_search_add(struct profile_search *l, const struct reader *r,
+                              uint64_t user);
 static int profile_search_row(struct profile_search *l, const struct reader *r,
                               uint64_t user, bool first);
 static void profile_search_done(struct embedded *e, struct read_job *job);
@@ -86,17 +85,18 @@ profile_of(const struct user *u, struct record_profile *p)
 enum step
 get_user_step(struct embedded *e, struct request *r)
 {
-    struct user *u;
+    struct user *caller, *u;
 
-    if (user_await(e, r, r->op.to, &u) == STEP_WAIT) {
+    if (user_await(e, r, r->op.user, &caller) == STEP_WAIT
+        || user_await(e, r, r->op.to, &u) == STEP_WAIT) {
         return STEP_WAIT;
     }
 
-    if (u == NULL) {
+    if (caller == NULL || u == NULL) {
         return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    if (u->state == OBJECT_ABSENT) {
+    if (u->state == OBJECT_ABSENT || u->deleted) {
         return request_answer(e, r, STORAGE_NO_USER);
     }
 
@@ -212,6 +212,27 @@ profile_answer(struct embedded *e, struct request *r, struct user *u, bool keep)
 }
 
 
+void
+profile_forget(struct embedded *e, struct user *u)
+{
+    struct record_profile p;
+    struct key key;
+
+    profile_of(u, &p);
+    profile_index(e, u, p.display_name, false);
+
+    /* By this his id is still taken, in any case. */
+    profile_index(e, u, user_name(u), true);
+
+    key_profile(&key, u->number);
+    embedded_delete(e, &key);
+
+    e->cached -= u->profile.len;
+    free((char *) u->profile.data);
+    u->profile = (struct str){NULL, 0};
+}
+
+
 static void
 profile_json_text(struct buf *b, struct str text)
 {
@@ -224,7 +245,7 @@ profile_json_text(struct buf *b, struct str text)
 }
 
 
-static void
+void
 profile_json(struct buf *b, struct str user, const struct record_profile *p)
 {
     buf_put_lit(b, "{\"user\":\"");
@@ -242,9 +263,19 @@ profile_json(struct buf *b, struct str user, const struct record_profile *p)
 enum step
 search_users_step(struct embedded *e, struct request *r)
 {
-    struct buf *folded = embedded_text(e);
     struct profile_search *l;
+    struct user *caller;
+    struct buf *folded;
 
+    if (user_await(e, r, r->op.user, &caller) == STEP_WAIT) {
+        return STEP_WAIT;
+    }
+
+    if (caller == NULL) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    }
+
+    folded = embedded_text(e);
     fold_put(folded, r->op.text, KEY_TEXT_MAX);
 
     if (folded->len == 0 && !buf_failed(folded)) {
@@ -291,7 +322,7 @@ profile_search_run(struct read_job *job, const struct reader *r)
         rc = key_parse(r->ops->iter_key(i), &parts);
 
         if (rc == 0) {
-            profile_search_add(l, parts.first);
+            rc = profile_search_add(l, r, parts.first);
         }
     }
 
@@ -309,18 +340,38 @@ profile_search_run(struct read_job *job, const struct reader *r)
 }
 
 
-/* One may stand there twice, with his id and his name. */
-static void
-profile_search_add(struct profile_search *l, uint64_t user)
+/* One may stand there twice, with his id and his name; a deleted one stands
+ * there so that nobody takes his id. */
+static int
+profile_search_add(struct profile_search *l, const struct reader *r,
+                   uint64_t user)
 {
+    struct record_user record;
+    struct buf value = {0};
+    struct key key;
     uint32_t n;
+    int rc = -1;
 
     for (n = 0; n < l->n && l->users[n] != user; n++) {
     }
 
-    if (n == l->n) {
-        l->users[l->n++] = user;
+    if (n < l->n) {
+        return 0;
     }
+
+    key_user(&key, user);
+
+    if (r->ops->get(r->engine, key_str(&key), &value) == 1
+        && record_get_user(buf_str(&value), &record) == 0) {
+        rc = 0;
+
+        if ((record.flags & RECORD_USER_DELETED) == 0) {
+            l->users[l->n++] = user;
+        }
+    }
+
+    buf_clear(&value);
+    return rc;
 }
 
 

@@ -18,4 +18,12 @@ void profile_index_number(struct embedded *e, uint64_t user, struct str text,
 /* The name he shows, for a user who is ready.  0, or -1. */
 int profile_name(struct embedded *e, struct user *u, struct str name);
 
+/* Takes the profile of the user out of memory and store, and his name out of
+ * the index. */
+void profile_forget(struct embedded *e, struct user *u);
+
+/* {"user":...,"display_name":...,"avatar":...,"status":...} */
+void profile_json(struct buf *b, struct str user,
+                  const struct record_profile *p);
+
 #endif

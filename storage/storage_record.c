@@ -79,7 +79,7 @@ record_get_user(struct str value, struct record_user *u)
     u->created_at = record_get_number(&r, 8);
     u->name = record_get_bytes(&r, 1, STORAGE_ID_MAX);
 
-    if ((u->flags & ~RECORD_USER_CONNECTED) != 0 || u->name.len == 0) {
+    if ((u->flags & ~RECORD_USER_FLAGS) != 0 || u->name.len == 0) {
         return -1;
     }
 

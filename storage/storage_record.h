@@ -36,6 +36,9 @@ enum record_channel_kind {
 
 /* Flags of a user.  On disk: do not renumber. */
 #define RECORD_USER_CONNECTED 0x01 /* has connected; else only mentioned */
+#define RECORD_USER_DISABLED  0x02 /* by an administrator                */
+#define RECORD_USER_DELETED   0x04 /* by himself, for good               */
+#define RECORD_USER_FLAGS     0x07
 
 struct record_user {
     uint8_t flags;
@@ -156,6 +159,25 @@ struct record_invite {
     bool revoked;
 };
 
+/* What is to be done about a deleted user.  On disk: do not renumber. */
+enum record_ending_phase {
+    RECORD_ENDING_DEVICES = 1,  /* and presence                          */
+    RECORD_ENDING_CONTACTS = 2, /* both sides                            */
+    RECORD_ENDING_GROUPS = 3,   /* he leaves them                        */
+    RECORD_ENDING_MESSAGES = 4, /* those he sent are deleted             */
+    RECORD_ENDING_LAST = 5,     /* devices and presence that came late   */
+};
+
+#define RECORD_ENDING_ERASE 0x01 /* his messages too */
+
+struct record_ending {
+    uint8_t flags;
+    uint8_t phase;   /* enum record_ending_phase                        */
+    uint64_t at;     /* when he was deleted                             */
+    uint64_t cursor; /* GROUPS: channel, MESSAGES: inbox id; done so far */
+    uint64_t upto;   /* his newest inbox id then                        */
+};
+
 /* On disk: do not renumber. */
 enum record_outcome_kind {
     RECORD_OUTCOME_EMPTY = 0,   /* done, the result is {}           */
@@ -256,6 +278,9 @@ void record_put_invite(struct buf *b, const struct record_invite *i);
 int record_get_invite(struct str value, struct record_invite *i);
 void record_put_account(struct buf *b, const struct record_account *a);
 int record_get_account(struct str value, struct record_account *a);
+
+void record_put_ending(struct buf *b, const struct record_ending *e);
+int record_get_ending(struct str value, struct record_ending *e);
 
 void record_put_outcome(struct buf *b, const struct record_outcome *o);
 int record_get_outcome(struct str value, struct record_outcome *o);

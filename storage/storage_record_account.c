@@ -1,4 +1,7 @@
-/* The values of accounts; see storage_record.h. */
+/*
+ * The values of accounts and of what is left of deleted users; see
+ * storage_record.h.
+ */
 
 #include "storage_record.h"
 
@@ -31,6 +34,39 @@ record_get_account(struct str value, struct record_account *a)
 
     if ((a->flags & ~(RECORD_ACCOUNT_DISABLED | RECORD_ACCOUNT_DELETED)) != 0
         || a->epoch == 0 || a->secret.len == 0) {
+        return -1;
+    }
+
+    return record_end(&r);
+}
+
+
+void
+record_put_ending(struct buf *b, const struct record_ending *e)
+{
+    record_put_start(b);
+    record_put_number(b, e->flags, 1);
+    record_put_number(b, e->phase, 1);
+    record_put_number(b, e->at, 8);
+    record_put_number(b, e->cursor, 8);
+    record_put_number(b, e->upto, 8);
+}
+
+
+int
+record_get_ending(struct str value, struct record_ending *e)
+{
+    struct record_reader r;
+
+    record_read(&r, value);
+    e->flags = (uint8_t) record_get_number(&r, 1);
+    e->phase = (uint8_t) record_get_number(&r, 1);
+    e->at = record_get_number(&r, 8);
+    e->cursor = record_get_number(&r, 8);
+    e->upto = record_get_number(&r, 8);
+
+    if ((e->flags & ~RECORD_ENDING_ERASE) != 0
+        || e->phase < RECORD_ENDING_DEVICES || e->phase > RECORD_ENDING_LAST) {
         return -1;
     }
 

@@ -68,6 +68,12 @@ static const struct {
     [STORAGE_SET_PASSWORD] = {set_password_step,   false, true },
     [STORAGE_REHASH] = {rehash_step,         false, false},
     [STORAGE_END_LOGIN] = {end_login_step,      false, false},
+    [STORAGE_DELETE_ACCOUNT] = {delete_account_step, false, false},
+    [STORAGE_EXPORT] = {export_step,         false, false},
+    [STORAGE_LIST_USERS] = {list_users_step,     false, false},
+    [STORAGE_SHOW_USER] = {show_user_step,      false, false},
+    [STORAGE_BAR_USER] = {bar_user_step,       false, false},
+    [STORAGE_RESET_PASSWORD] = {reset_password_step, false, false},
 };
 
 #define REQUEST_N_OPS (sizeof(request_ops) / sizeof(request_ops[0]))
@@ -299,6 +305,22 @@ request_submit(struct embedded *e, struct request *r)
 }
 
 
+int
+request_submit_own(struct embedded *e, const struct storage_op *op,
+                   storage_done *done, void *data)
+{
+    struct request *r = request_create(e, op, done, data);
+
+    if (r == NULL) {
+        return -1;
+    }
+
+    r->own = true;
+    request_submit(e, r);
+    return 0;
+}
+
+
 void
 request_enqueue(struct embedded *e, struct request *r, struct channel *ch)
 {
@@ -437,7 +459,9 @@ request_answer(struct embedded *e, struct request *r,
                enum storage_status status)
 {
     request_close(e, r);
-    r->result.status = status;
+    r->result.status = status == STORAGE_UNAVAILABLE && r->barred != 0
+                           ? (enum storage_status) r->barred
+                           : status;
     e->collecting->n_results++;
     embedded_output(e, &r->out);
     return STEP_DONE;

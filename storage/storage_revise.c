@@ -31,6 +31,8 @@ enum react_change {
 
 static enum entry revise_enter(struct embedded *e, struct request *r,
                                struct revise *v);
+static enum entry revise_enter_own(struct embedded *e, struct request *r,
+                                   struct revise *v);
 static uint64_t revise_now(const struct revise *v);
 static int revise_keep(struct embedded *e, const struct revise *v, uint32_t rev,
                        struct str json);
@@ -102,7 +104,8 @@ delete_message_step(struct embedded *e, struct request *r)
         break;
     }
 
-    if (v.record.sender != v.user->number && v.member->role < STORAGE_ADMIN) {
+    if (v.record.sender != v.user->number
+        && (v.member == NULL || v.member->role < STORAGE_ADMIN)) {
         return request_answer(e, r, STORAGE_FORBIDDEN);
     }
 
@@ -130,10 +133,30 @@ react_step(struct embedded *e, struct request *r)
 }
 
 
+/* The sender may have left the channel, and nobody waits for the answer. */
+static enum entry
+revise_enter_own(struct embedded *e, struct request *r, struct revise *v)
+{
+    v->member = NULL;
+
+    if (user_await(e, r, r->op.user, &v->user) == STEP_WAIT) {
+        return ENTRY_WAIT;
+    }
+
+    if (v->user == NULL || r->channel->state != OBJECT_READY) {
+        (void) request_answer(e, r, STORAGE_UNAVAILABLE);
+        return ENTRY_ANSWERED;
+    }
+
+    return ENTRY_OPEN;
+}
+
+
 static enum entry
 revise_enter(struct embedded *e, struct request *r, struct revise *v)
 {
-    enum entry entry = channel_enter(e, r, &v->user, &v->member);
+    enum entry entry = r->own ? revise_enter_own(e, r, v)
+                              : channel_enter(e, r, &v->user, &v->member);
     uint64_t id = r->op.message_id;
 
     if (entry != ENTRY_OPEN) {

@@ -13,7 +13,8 @@ static enum step send_find(struct embedded *e, struct request *r,
                            struct user **sender, struct user **to);
 static enum storage_status send_allowed(struct embedded *e, struct request *r,
                                         struct user *sender, struct user *to);
-static bool send_blocked(const struct channel *ch, const struct user *sender);
+static enum storage_status send_direct(const struct channel *ch,
+                                       const struct user *sender);
 static int send_open_direct(struct embedded *e, struct channel *ch,
                             struct user *sender, struct user *to, uint64_t now);
 static int send_append(struct embedded *e, struct request *r,
@@ -87,6 +88,7 @@ send_allowed(struct embedded *e, struct request *r, struct user *sender,
              struct user *to)
 {
     struct channel *ch = r->channel;
+    enum storage_status status;
 
     (void) e;
 
@@ -95,9 +97,13 @@ send_allowed(struct embedded *e, struct request *r, struct user *sender,
             return STORAGE_NO_CHANNEL;
         }
 
-        if (ch->kind == RECORD_DIRECT && send_blocked(ch, sender)) {
-            return STORAGE_BLOCKED;
+        if (ch->kind == RECORD_DIRECT
+            && (status = send_direct(ch, sender)) != STORAGE_OK) {
+            return status;
         }
+
+    } else if (to->deleted) {
+        return STORAGE_NO_USER;
 
     } else if (contact_blocks(to, sender)) {
         return STORAGE_BLOCKED;
@@ -116,18 +122,23 @@ send_allowed(struct embedded *e, struct request *r, struct user *sender,
 }
 
 
-static bool
-send_blocked(const struct channel *ch, const struct user *sender)
+/* The other one has to be there, and to want it. */
+static enum storage_status
+send_direct(const struct channel *ch, const struct user *sender)
 {
     uint32_t i;
 
     for (i = 0; i < ch->n_members; i++) {
+        if (ch->members[i].user->deleted) {
+            return STORAGE_NO_USER;
+        }
+
         if (contact_blocks(ch->members[i].user, sender)) {
-            return true;
+            return STORAGE_BLOCKED;
         }
     }
 
-    return false;
+    return STORAGE_OK;
 }
 
 

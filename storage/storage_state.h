@@ -91,7 +91,9 @@ struct user {
     uint16_t n_endings, endings_cap;
     uint8_t state; /* enum object_state */
     bool connected;
-    bool dirty; /* a device is */
+    bool disabled; /* barred: by an administrator */
+    bool deleted;  /* barred: for good            */
+    bool dirty;    /* a device is */
     bool in_names, in_numbers;
     uint8_t name_len; /* 0: not known before it is loaded */
     char name[STORAGE_ID_MAX];
@@ -213,10 +215,15 @@ channel_id(const struct channel *ch)
 /*
  * For step functions: *u is the user when STEP_DONE; with STEP_WAIT the
  * request waits for him.  An absent one is told by his state; one that
- * failed answers STEP_DONE with *u NULL.
+ * failed answers STEP_DONE with *u NULL, and so does the caller himself when
+ * he is barred: request_answer() then says that for UNAVAILABLE.
  */
 enum step user_await(struct embedded *e, struct request *r, struct str name,
                      struct user **u);
+
+/* The same, whether he is barred or not. */
+enum step user_await_any(struct embedded *e, struct request *r, struct str name,
+                         struct user **u);
 
 /*
  * Makes an absent user, or notes that he has connected, in the commit being
@@ -224,6 +231,9 @@ enum step user_await(struct embedded *e, struct request *r, struct str name,
  * 0, or -1 when out of memory.
  */
 int user_make(struct embedded *e, struct user *u, bool connected);
+
+/* The user's record, as it is now, into the commit. */
+void user_put(struct embedded *e, const struct user *u);
 
 /* An absent channel of an id that nobody can know yet.  NULL: no memory. */
 struct channel *channel_new(struct embedded *e, struct str id);

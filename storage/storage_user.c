@@ -134,8 +134,8 @@ user_unref(struct embedded *e, struct user *u)
 
 
 enum step
-user_await(struct embedded *e, struct request *r, struct str name,
-           struct user **u)
+user_await_any(struct embedded *e, struct request *r, struct str name,
+               struct user **u)
 {
     *u = user_by_name(e, name);
 
@@ -145,6 +145,25 @@ user_await(struct embedded *e, struct request *r, struct str name,
     }
 
     if (*u != NULL && (*u)->state == OBJECT_FAILED) {
+        *u = NULL;
+    }
+
+    return STEP_DONE;
+}
+
+
+enum step
+user_await(struct embedded *e, struct request *r, struct str name,
+           struct user **u)
+{
+    if (user_await_any(e, r, name, u) == STEP_WAIT) {
+        return STEP_WAIT;
+    }
+
+    /* Whoever is meant by another is somebody else's business. */
+    if (*u != NULL && ((*u)->deleted || (*u)->disabled) && !r->own
+        && name.data == r->op.user.data) {
+        r->barred = (*u)->deleted ? STORAGE_USER_DELETED : STORAGE_DISABLED;
         *u = NULL;
     }
 
@@ -347,6 +366,8 @@ user_fill(struct embedded *e, struct user *u, struct load_user *l)
     u->created_at = l->created_at;
     u->active_at = l->active_at > u->active_at ? l->active_at : u->active_at;
     u->connected = (l->flags & RECORD_USER_CONNECTED) != 0;
+    u->disabled = (l->flags & RECORD_USER_DISABLED) != 0;
+    u->deleted = (l->flags & RECORD_USER_DELETED) != 0;
     u->devices = l->devices;
     u->n_devices = (uint16_t) l->n_devices;
     u->devices_cap = (uint16_t) l->devices_cap;
@@ -410,7 +431,6 @@ user_settle(struct embedded *e, struct user *u, enum object_state state)
 int
 user_make(struct embedded *e, struct user *u, bool connected)
 {
-    struct record_user record;
     struct key key;
     bool absent = u->state == OBJECT_ABSENT;
 
@@ -438,13 +458,26 @@ user_make(struct embedded *e, struct user *u, bool connected)
         profile_index(e, u, user_name(u), true);
     }
 
-    record.flags = u->connected ? RECORD_USER_CONNECTED : 0;
-    record.created_at = u->created_at;
-    record.name = user_name(u);
+    user_put(e, u);
+    return 0;
+}
+
+
+void
+user_put(struct embedded *e, const struct user *u)
+{
+    struct record_user record = {
+        .created_at = u->created_at,
+        .name = user_name(u),
+    };
+    struct key key;
+
+    record.flags = (uint8_t) ((u->connected ? RECORD_USER_CONNECTED : 0)
+                              | (u->disabled ? RECORD_USER_DISABLED : 0)
+                              | (u->deleted ? RECORD_USER_DELETED : 0));
 
     key_user(&key, u->number);
     (void) embedded_record(e);
     record_put_user(&e->record, &record);
     embedded_put(e, &key, &e->record);
-    return 0;
 }

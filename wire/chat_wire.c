@@ -34,9 +34,9 @@ chat_wire_type_name(unsigned type)
 int
 chat_wire_may_send(enum chat_wire_role role, unsigned type)
 {
-    static const char letters[] = {0, 'N', 'W', 'S'};
+    static const char letters[] = {0, 'N', 'W', 'S', 'C'};
 
-    if (role < CHAT_WIRE_NGINX || role > CHAT_WIRE_STORE
+    if (role < CHAT_WIRE_NGINX || role > CHAT_WIRE_CONTROL
         || !frame_known(type)) {
         return 0;
     }

@@ -36,11 +36,12 @@
 #define CHAT_WIRE_CHANNEL_MAX 160
 
 /*
- * Every frame type: name, number, who sends it (N nginx, W worker, S store).
+ * Every frame type: name, number, who sends it (N nginx, W worker, S store,
+ * C chatctl).
  * Do not renumber.
  */
 #define CHAT_WIRE_FRAMES(X)                                                    \
-    X(HELLO, 1, "NWS")                                                         \
+    X(HELLO, 1, "NWSC")                                                        \
     X(OPEN, 2, "N")                                                            \
     X(READY, 3, "W")                                                           \
     X(REFUSE, 4, "W")                                                          \
@@ -58,7 +59,7 @@
     X(STATS, 16, "WS")                                                         \
     X(RENEWED, 17, "W")                                                        \
     X(DRAINED, 22, "N")                                                        \
-    X(OP, 32, "W")                                                             \
+    X(OP, 32, "WC")                                                            \
     X(RESULT, 33, "S")                                                         \
     X(EVENT, 34, "S")                                                          \
     X(RELAY, 35, "WS")                                                         \
@@ -75,6 +76,7 @@ enum chat_wire_role {
     CHAT_WIRE_NGINX = 1,
     CHAT_WIRE_WORKER = 2,
     CHAT_WIRE_STORE = 3,
+    CHAT_WIRE_CONTROL = 4,
 };
 
 /* Flags of OPEN and CALL.  Do not renumber. */
@@ -98,6 +100,12 @@ enum chat_wire_role {
  * be: nginx signs a token that says this.  Do not renumber. */
 #define CHAT_WIRE_ACCOUNT 0x40
 #define CHAT_WIRE_TOKEN   0x01
+
+/* REPLY to a resource request: one page of a long answer. */
+#define CHAT_WIRE_PAGED 0x04
+
+/* CALL: of the next page. */
+#define CHAT_WIRE_NEXT 0x80
 
 /* Levels of a NOTICE.  Do not renumber. */
 enum chat_wire_level {

@@ -63,6 +63,7 @@ static const enum chat_error status_errors[] = {
     [STORAGE_TAKEN] = CHAT_ERROR_TAKEN,
     [STORAGE_NO_ACCOUNT] = CHAT_ERROR_NO_ACCOUNT,
     [STORAGE_DISABLED] = CHAT_ERROR_DISABLED,
+    [STORAGE_USER_DELETED] = CHAT_ERROR_USER_DELETED,
 };
 
 #define N_STATUS_ERRORS (sizeof(status_errors) / sizeof(status_errors[0]))
@@ -324,6 +325,15 @@ call_reply_token(struct call *c, const struct token_claims *t)
 {
     if (c->request->link != NULL) {
         resource_reply_token(c->request, t);
+    }
+    request_release(c->request);
+}
+
+void
+call_reply_page(struct call *c, struct str next, struct str page)
+{
+    if (c->request->link != NULL) {
+        resource_reply_page(c->request, next, page);
     }
     request_release(c->request);
 }

@@ -54,6 +54,7 @@ struct worker;
       "the token is not good for this user and device")                        \
     X(TOKEN_ENDED, 401, "token_ended",                                         \
       "the log-in was ended or the device removed")                            \
+    X(USER_DELETED, 401, "user_deleted", "the account was deleted")            \
     X(CREDENTIALS, 401, "bad_credentials", "user or password is wrong")        \
     X(PASSWORD, 403, "wrong_password", "the password is wrong")                \
     X(DISABLED, 403, "account_disabled", "the account is disabled")            \
@@ -126,6 +127,7 @@ struct origin {
     uint64_t handle; /* 0: HTTP        */
     uint16_t replays;
     bool refuse_unknown;
+    bool paged; /* asks for another page: not counted by the rate */
     uint32_t rate;
     uint32_t burst;
     struct session *session;
@@ -293,6 +295,9 @@ void call_reply_wait(struct call *c, uint64_t after, struct str result);
 
 /* Of a resource: answered with a token that nginx makes. */
 void call_reply_token(struct call *c, const struct token_claims *t);
+
+/* Likewise: one page of an answer, and the cursor of the next; empty: none. */
+void call_reply_page(struct call *c, struct str next, struct str page);
 
 /* What a client hears of an error. */
 struct chat_error_text {

@@ -70,7 +70,8 @@ void front_reply(struct session_link *l, const struct request *r,
 struct front_answer {
     unsigned status;
     unsigned seconds; /* of Retry-After or of the wait, 0: none */
-    struct str allow; /* empty: none                            */
+    struct str allow; /* empty: none; paged: cursor of the next */
+    bool paged;       /* the text is one page of the answer     */
     bool events;      /* the answer is what comes after `after` */
     bool wait;
     bool after_given;

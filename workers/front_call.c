@@ -1,7 +1,8 @@
 /*
- * HTTP requests on their way in.  A token that names its device and its time
- * may have been ended: the storage is asked first.  Others go on at once, and
- * the storage is told that the user is active.
+ * HTTP requests on their way in.  A token that names its device and its time,
+ * or a login, may have been ended: the storage is asked first, and before any
+ * request about an account.  Others go on at once, and the storage is told
+ * that the user is active; it refuses what a barred one asks of it.
  */
 
 #include "front_peer.h"
@@ -11,6 +12,7 @@
 
 #include <openssl/crypto.h>
 
+#include "barred.h"
 #include "call.h"
 #include "login.h"
 #include "method.h"
@@ -59,12 +61,15 @@ front_count_replay(struct peer *p, const struct chat_wire_header *h)
 static void
 refuse(struct peer *p, uint64_t number, enum storage_status status)
 {
-    if (status == STORAGE_TOKEN_ENDED) {
+    struct str reason, detail;
+    unsigned code;
+
+    if (barred_is(status)) {
+        code = barred_refusal(status, &reason, &detail);
+        front_refuse(&p->sessions, number, code, 0, reason, detail);
+    } else if (status == STORAGE_TOKEN_ENDED) {
         front_refuse(&p->sessions, number, 401, 0, STR("token_ended"),
                      STR("the log-in was ended or the device removed"));
-    } else if (status == STORAGE_DISABLED) {
-        front_refuse(&p->sessions, number, 403, 0, STR("account_disabled"),
-                     STR("the account is disabled"));
     } else {
         front_refuse(&p->sessions, number, 503, RETRY_AFTER_S,
                      STR("unavailable"),
@@ -97,9 +102,8 @@ gate_free(struct gate *g)
 static bool
 was_done(const struct gate *g, enum storage_status status)
 {
-    return status == STORAGE_TOKEN_ENDED && g->origin.account != NULL
-           && g->origin.replays != 0
-           && login_may_have_ended(g->subject.route.path);
+    return g->origin.account != NULL && g->origin.replays != 0
+           && login_may_be_done(g->subject.route.path, status);
 }
 
 static void
@@ -252,6 +256,7 @@ front_call(struct peer *p, const struct chat_wire_header *h,
         .number = h->id,
         .replays = h->replays,
         .refuse_unknown = (h->flags & CHAT_WIRE_REFUSE_UNKNOWN) != 0,
+        .paged = (h->flags & CHAT_WIRE_NEXT) != 0,
         .rate = limits.rate,
         .burst = limits.burst,
         .user = front_str(id.user, id.user_len),
@@ -269,7 +274,7 @@ front_call(struct peer *p, const struct chat_wire_header *h,
     op.device = o.device;
     op.number = o.device.len == 0 ? 0 : id.issued_at;
     op.cursor = account.jti;
-    if (op.number == 0 && op.cursor.len == 0) {
+    if (op.number == 0 && op.cursor.len == 0 && o.account == NULL) {
         storage_submit(o.worker->storage, &op, touch_done, NULL);
         receive(&o, &subject);
         return 0;

@@ -219,7 +219,8 @@ front_answer(struct session_link *l, const struct request *r,
                    | (a->wait ? CHAT_WIRE_WAIT : 0)
                    | (a->after_given ? CHAT_WIRE_AFTER : 0)
                    | (a->tagged ? CHAT_WIRE_TAGGED : 0)
-                   | (a->token != NULL ? CHAT_WIRE_TOKEN : 0));
+                   | (a->token != NULL ? CHAT_WIRE_TOKEN : 0)
+                   | (a->paged ? CHAT_WIRE_PAGED : 0));
     size_t token_size = a->token == NULL ? 0 : identity_size(a->token);
     struct chat_wire_identity id;
     struct chat_wire_writer *w =

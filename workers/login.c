@@ -4,6 +4,7 @@
  *   sign-up    attempts -> hash the password -> SIGN_UP -> token
  *   log-in     attempts -> GET_ACCOUNT -> check -> token [-> REHASH]
  *   password   attempts -> GET_ACCOUNT -> check and hash -> SET_PASSWORD
+ *   deletion   attempts -> GET_ACCOUNT -> check -> DELETE_ACCOUNT
  *
  * A log-in to an account that is not there goes the same way as any other, to
  * the end.
@@ -33,6 +34,7 @@ enum kind {
     SIGN_UP,
     LOG_IN,
     CHANGE,
+    DELETE,
     REHASH, /* after the answer: nobody waits for it */
 };
 
@@ -43,6 +45,8 @@ struct login {
     struct call *call;
     enum kind kind;
     bool nobody;
+    bool replayed;
+    bool erase;
     bool disabled;
     uint64_t epoch;
     uint64_t least_time; /* s: a token of the device is not older */
@@ -334,9 +338,57 @@ handle_password(struct call *c, const struct origin *o, struct storage_op *op)
 }
 
 static void
+handle_delete(struct call *c, const struct origin *o, struct storage_op *op)
+{
+    struct login *l = login_create(c, o, DELETE, o->user);
+
+    if (l == NULL || !may_try(l, o->replays != 0)) {
+        return;
+    }
+    set_password(l, op->text);
+    l->replayed = o->replays != 0;
+    l->erase = op->number != 0;
+    submit_account(l, false);
+}
+
+static void
+on_changed(const struct storage_result *r, void *data)
+{
+    struct login *l = data;
+
+    if (r->status == STORAGE_OK) {
+        call_reply(l->call, r->json);
+        login_free(l);
+    } else {
+        login_fail_status(l, r->status);
+    }
+}
+
+/* Where there is no account any more it may have been this very request. */
+static void
+submit_delete(struct login *l)
+{
+    struct storage_op op = {
+        .type = STORAGE_DELETE_ACCOUNT,
+        .flags = (uint8_t) ((l->erase ? STORAGE_ERASE : 0)
+                            | (l->replayed ? STORAGE_REPLAYED : 0)),
+        .user = l->user,
+        .number = l->epoch,
+        .request_id = l->request_id,
+    };
+
+    storage_submit(l->all->worker->storage, &op, on_changed, l);
+}
+
+static void
 on_account(const struct storage_result *r, void *data)
 {
     struct login *l = data;
+
+    if (r->status == STORAGE_NO_ACCOUNT && l->kind == DELETE && l->replayed) {
+        submit_delete(l);
+        return;
+    }
 
     if (r->status == STORAGE_NO_ACCOUNT && l->kind == LOG_IN) {
         l->nobody = true;
@@ -418,19 +470,6 @@ log_in_hashed(struct login *l)
 }
 
 static void
-on_changed(const struct storage_result *r, void *data)
-{
-    struct login *l = data;
-
-    if (r->status == STORAGE_OK) {
-        call_reply(l->call, r->json);
-        login_free(l);
-    } else {
-        login_fail_status(l, r->status);
-    }
-}
-
-static void
 change_hashed(struct login *l)
 {
     struct storage_op op = {
@@ -448,6 +487,17 @@ change_hashed(struct login *l)
     }
     attempt_good(l->all->attempts, l->user, l->address, now_ms(l->all));
     storage_submit(l->all->worker->storage, &op, on_changed, l);
+}
+
+static void
+delete_hashed(struct login *l)
+{
+    if (l->job.result != SECRET_GOOD) {
+        login_fail(l, CHAT_ERROR_PASSWORD);
+        return;
+    }
+    attempt_good(l->all->attempts, l->user, l->address, now_ms(l->all));
+    submit_delete(l);
 }
 
 /* Signing up */
@@ -562,6 +612,9 @@ on_hashed(struct hasher_job *j)
     case LOG_IN:
         log_in_hashed(l);
         break;
+    case DELETE:
+        delete_hashed(l);
+        break;
     default:
         change_hashed(l);
         break;
@@ -569,13 +622,15 @@ on_hashed(struct hasher_job *j)
 }
 
 bool
-login_may_have_ended(struct str path)
+login_may_be_done(struct str path, enum storage_status status)
 {
     if (path.len != 0 && path.data[0] == '/') {
         path.data++;
         path.len--;
     }
-    return str_eq(path, STR("logout"));
+    return str_eq(path, status == STORAGE_TOKEN_ENDED    ? STR("logout")
+                        : status == STORAGE_USER_DELETED ? STR("account")
+                                                         : STR(" "));
 }
 
 #define PARAM_PASSWORD(name_, field_)                                          \
@@ -605,6 +660,11 @@ static const struct param password_params[] = {
     PARAM_PASSWORD("new_password", avatar),
 };
 
+static const struct param delete_params[] = {
+    PARAM_PASSWORD("password", text),
+    {"erase", PARAM_BOOL, false, PARAM_FIELD(number), 0, 0},
+};
+
 static const struct method methods[] = {
     METHOD("signup", STORAGE_SIGN_UP, sign_up_params, .check = check_sign_up,
            .handle = handle_sign_up),
@@ -614,6 +674,8 @@ static const struct method methods[] = {
     { .name = "logout", .op = STORAGE_END_LOGIN, .handle = handle_log_out},
     METHOD("password", STORAGE_SET_PASSWORD, password_params,
            .handle = handle_password),
+    METHOD("account", STORAGE_DELETE_ACCOUNT, delete_params,
+           .handle = handle_delete),
 };
 
 const struct family login_family = FAMILY(methods);

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "storage.h"
 #include "str.h"
 
 struct family;
@@ -28,8 +29,8 @@ struct logins *logins_create(struct worker *w); /* NULL: out of memory */
 void logins_close(struct logins *all);
 void logins_free(struct logins *all);
 
-/* Of a request whose token has ended: it may be what has ended it, before a
- * restart, and is then done with. */
-bool login_may_have_ended(struct str path);
+/* Of a request that is refused for this, sent again after a restart: it may
+ * have been done, and be what it is refused for now. */
+bool login_may_be_done(struct str path, enum storage_status status);
 
 #endif

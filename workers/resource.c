@@ -154,3 +154,15 @@ resource_reply_wait(const struct request *r, uint64_t after, struct str result)
 
     front_answer(r->link, r, &a, result);
 }
+
+void
+resource_reply_page(const struct request *r, struct str next, struct str page)
+{
+    struct front_answer a = {
+        .status = r->resource.status,
+        .allow = next,
+        .paged = true,
+    };
+
+    front_answer(r->link, r, &a, page);
+}

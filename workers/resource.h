@@ -27,4 +27,7 @@ void resource_reply_events(const struct request *r, bool after_given,
 void resource_reply_wait(const struct request *r, uint64_t after,
                          struct str result);
 
+void resource_reply_page(const struct request *r, struct str next,
+                         struct str page);
+
 #endif

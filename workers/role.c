@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -197,9 +198,10 @@ role_report(enum log_level level, const char *line, void *data)
     }
 }
 
-int
-role_listen(uv_loop_t *loop, const struct role_config *c, const char *name,
-            uv_pipe_t *pipe, uv_connection_cb on_connection)
+/* mode 0: as the umask has it */
+static int
+listen_on(uv_loop_t *loop, const struct role_config *c, const char *name,
+          mode_t mode, uv_pipe_t *pipe, uv_connection_cb on_connection)
 {
     struct sockaddr_un address;
     char path[PATH_MAX];
@@ -218,6 +220,11 @@ role_listen(uv_loop_t *loop, const struct role_config *c, const char *name,
             error = uv_pipe_bind(pipe, own);
         }
     }
+
+    /* before anybody can connect */
+    if (error == 0 && mode != 0 && chmod(own, mode) != 0) {
+        error = uv_translate_sys_error(errno);
+    }
     if (error == 0) {
         error = uv_listen((uv_stream_t *) pipe, SOMAXCONN, on_connection);
     }
@@ -230,4 +237,19 @@ role_listen(uv_loop_t *loop, const struct role_config *c, const char *name,
         return -1;
     }
     return 0;
+}
+
+int
+role_listen(uv_loop_t *loop, const struct role_config *c, const char *name,
+            uv_pipe_t *pipe, uv_connection_cb on_connection)
+{
+    return listen_on(loop, c, name, 0, pipe, on_connection);
+}
+
+int
+role_listen_private(uv_loop_t *loop, const struct role_config *c,
+                    const char *name, uv_pipe_t *pipe,
+                    uv_connection_cb on_connection)
+{
+    return listen_on(loop, c, name, S_IRUSR | S_IWUSR, pipe, on_connection);
 }

@@ -81,4 +81,9 @@ void role_report(enum log_level level, const char *line, void *data);
 int role_listen(uv_loop_t *loop, const struct role_config *c, const char *name,
                 uv_pipe_t *pipe, uv_connection_cb on_connection);
 
+/* The same for a socket that is its owner's alone. */
+int role_listen_private(uv_loop_t *loop, const struct role_config *c,
+                        const char *name, uv_pipe_t *pipe,
+                        uv_connection_cb on_connection);
+
 #endif

@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 
 #include "call.h"
+#include "export.h"
 #include "json.h"
 #include "login.h"
 #include "method.h"
@@ -32,12 +33,13 @@ enum route_kind {
     ROUTE_TAGGED, /* the answer has an ETag                            */
     ROUTE_REMOVE, /* the parameter `remove` is true                    */
     ROUTE_LOGIN,  /* not a method; only where there are accounts       */
+    ROUTE_EXPORT, /* not a method: pages of an export                  */
 };
 
 struct route {
     const char *method;
     const char *path; /* `{name}` stands for one segment              */
-    const char *name; /* of the method; NULL: events                  */
+    const char *name; /* of the method; NULL: none                    */
     uint16_t status;  /* of success                                   */
     enum route_kind kind;
 };
@@ -97,6 +99,8 @@ static const struct route routes[] = {
     {"POST",   "token",                                             "token",           200, ROUTE_LOGIN },
     {"POST",   "logout",                                            "logout",          204, ROUTE_LOGIN },
     {"POST",   "password",                                          "password",        204, ROUTE_LOGIN },
+    {"DELETE", "account",                                           "account",         204, ROUTE_LOGIN },
+    {"GET",    "account/export",                                    NULL,              200, ROUTE_EXPORT},
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -546,8 +550,11 @@ method_of(const struct route *r)
 {
     struct str name;
 
-    if (r->name == NULL) {
+    if (r->kind == ROUTE_EVENTS) {
         return &events_method;
+    }
+    if (r->kind == ROUTE_EXPORT) {
+        return &export_method;
     }
     name = (struct str){r->name, strlen(r->name)};
     if (r->kind != ROUTE_LOGIN) {
@@ -637,7 +644,7 @@ refuse(const struct origin *o, unsigned wait_s, struct str allow)
 void
 route_receive(struct origin *o, const struct route_request *q)
 {
-    unsigned wait = method_take_rate(o);
+    unsigned wait = o->paged ? 0 : method_take_rate(o);
     struct buf allow = {0};
     struct match m;
     const struct route *r = find_route(o, q, &m, &allow);

@@ -128,12 +128,13 @@ rundir_write_pid(const struct rundir *r)
     }
 }
 
-/* `store.sock`, `worker-3.sock`, and the same with the process id behind, as
+/* `store.sock`, `worker-3.sock`, `control.sock`, and the same with the process id behind, as
  * role_listen names them until they are ready. */
 static bool
 is_socket_name(const char *name)
 {
-    return (strncmp(name, "worker-", 7) == 0 || strncmp(name, "store.", 6) == 0)
+    return (strncmp(name, "worker-", 7) == 0 || strncmp(name, "store.", 6) == 0
+            || strncmp(name, "control.", 8) == 0)
            && strstr(name, ".sock") != NULL;
 }
 

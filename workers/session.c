@@ -13,6 +13,7 @@
 
 #include <uv.h>
 
+#include "barred.h"
 #include "bounds.h"
 #include "buf.h"
 #include "front.h"
@@ -356,7 +357,11 @@ subscribe_done(const struct storage_result *r, void *data)
 
     if (r->status != STORAGE_OK || user_set_number(u, r->number) != 0) {
         /* the record must outlive its last session's refusal */
-        refuse_opening(u);
+        if (barred_is(r->status)) {
+            barred_end(u, r->status);
+        } else {
+            refuse_opening(u);
+        }
         u->state = USER_STALE;
         all->n_stale++;
         if (TAILQ_EMPTY(&u->sessions)) {

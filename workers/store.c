@@ -17,6 +17,7 @@
 
 #include <uv.h>
 
+#include "admin.h"
 #include "buf.h"
 #include "link.h"
 #include "log.h"
@@ -54,6 +55,7 @@ struct store {
     const struct role_config *config;
     uv_loop_t *loop;
     struct storage *storage;
+    struct admin *admin;
     uv_pipe_t listener;
     uv_timer_t timer;
     struct peer_list peers;
@@ -567,6 +569,7 @@ on_storage_closed(void *data)
          p = TAILQ_NEXT(p, link_of_store)) {
         link_close(p->link);
     }
+    admin_close(s->admin);
     uv_close((uv_handle_t *) &s->listener, NULL);
     uv_close((uv_handle_t *) &s->timer, NULL);
     role_close();
@@ -674,7 +677,8 @@ store_main(const struct role_config *config)
     uv_timer_start(&s->timer, on_timer, STATS_MS, STATS_MS);
     if (role_init(&loop, config, &handlers) != 0
         || role_listen(&loop, config, "store.sock", &s->listener, on_connection)
-               != 0) {
+               != 0
+        || (s->admin = admin_open(&loop, config, s->storage)) == NULL) {
         return ROLE_EXIT_UNUSABLE;
     }
     log_info("ready, %s", config->settings.store);

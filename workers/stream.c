@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 
+#include "barred.h"
 #include "front.h"
 #include "log.h"
 #include "touch.h"
@@ -292,6 +293,10 @@ sessions_event(struct sessions *all, const struct storage_event *e)
             continue;
         }
         u = map_container(found, struct user, by_number);
+        if (e->method == STORAGE_EVENT_USER_ENDED) {
+            barred_event(u, e->tail);
+            continue;
+        }
         if (e->method == STORAGE_EVENT_TOKENS) {
             touch_user(u);
             continue;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "barred.h"
 #include "front.h"
 #include "session_inner.h"
 #include "worker.h"
@@ -17,20 +18,18 @@ struct touch {
 };
 
 static void
-end(struct session *s, enum storage_status status)
+end(struct session *s)
 {
     struct sessions *all = s->user->all;
-    bool disabled = status == STORAGE_DISABLED;
-    struct str reason = disabled ? STR("account_disabled") : STR("token_ended");
+    struct str reason = STR("token_ended");
 
     if (s->state != SESSION_OPENING) {
         s->ended = true;
         front_end(s->link, s->handle, CLOSE_POLICY, reason);
         return;
     }
-    front_refuse(s->link, s->handle, disabled ? 403 : 401, 0, reason,
-                 disabled ? STR("the account is disabled")
-                          : STR("the log-in was ended or the device removed"));
+    front_refuse(s->link, s->handle, 401, 0, reason,
+                 STR("the log-in was ended or the device removed"));
     session_close(all, s);
 }
 
@@ -46,8 +45,10 @@ touch_done(const struct storage_result *r, void *data)
         return;
     }
     s->touch = NULL;
-    if (r->status == STORAGE_TOKEN_ENDED || r->status == STORAGE_DISABLED) {
-        end(s, r->status);
+    if (barred_is(r->status)) {
+        barred_end(s->user, r->status);
+    } else if (r->status == STORAGE_TOKEN_ENDED) {
+        end(s);
     } else if (s->state != SESSION_OPENING) {
         /* the storage that could not say tells when it is back */
         return;

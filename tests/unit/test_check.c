@@ -515,12 +515,14 @@ a_damaged_value_of_every_kind(void **state)
     put_raw(&k, STR("x"));
     key_erased(&k, DIRECT, 1);
     put_raw(&k, STR("x"));
+    key_ending(&k, BOB);
+    put_raw(&k, STR("x"));
     key_invite(&k, GROUP, STR("x"));
     put_raw(&k, STR("x"));
     key_indexed(&k);
     put_raw(&k, STR("x"));
     assert_int_equal(run_check(), 1);
-    check_says("DEFECT: 24 values that are damaged");
+    check_says("DEFECT: 25 values that are damaged");
 }
 
 
@@ -896,7 +898,6 @@ contacts_and_profiles_that_are_sound(void **state)
     put_contact(CAROL, ALICE, RECORD_CONTACT_INCOMING, 0);
     put_contact(BOB, CAROL, RECORD_CONTACT_NONE, RECORD_CONTACT_BLOCKS);
     put_profile(BOB, "BOBBY");
-    put_search("bob", BOB);
     put_search("bobby", BOB);
     assert_int_equal(run_check(), 0);
     check_says("contacts       5\n");
@@ -1014,6 +1015,66 @@ an_outcome_with_another_inbox_id(void **state)
     put_send(ALICE, 1, 4, 1001);
     finds_only("DEFECT: 1 outcomes",
                "inbox entry 4 of user 1 is not message 1 of channel 1");
+}
+
+
+static void
+put_flags(uint64_t user, uint8_t flags)
+{
+    struct record_user u = {flags, 1, text(names[user])};
+    struct key k;
+
+    record_put_user(&value, &u);
+    key_user(&k, user);
+    put(&k);
+}
+
+
+static void
+put_ending(uint64_t user, uint64_t upto)
+{
+    struct record_ending e = {0, RECORD_ENDING_GROUPS, 1, 1, upto};
+    struct key k;
+
+    record_put_ending(&value, &e);
+    key_ending(&k, user);
+    put(&k);
+}
+
+
+static void
+deleted_users_are_sound(void **state)
+{
+    (void) state;
+    put_flags(CAROL, RECORD_USER_FLAGS);
+    put_flags(BOB, RECORD_USER_DELETED);
+    put_profile(BOB, "");
+    put_device(BOB, 1);
+    put_flags(ALICE, RECORD_USER_DISABLED | RECORD_USER_CONNECTED);
+    put_ending(BOB, 8);
+
+    if (run_check() != 0) {
+        fail_msg("%s", output);
+    }
+}
+
+
+static void
+something_left_of_a_deleted_user(void **state)
+{
+    (void) state;
+    put_flags(ALICE, RECORD_USER_DELETED); /* group, device */
+    put_flags(BOB, RECORD_USER_DELETED);
+    put_profile(BOB, "");
+    put_ending(BOB, 9);   /* beyond the newest   */
+    put_ending(CAROL, 1); /* who was not deleted */
+    put_search("bob", BOB);
+    assert_int_equal(run_check(), 1);
+    check_says("u 1: deleted, and there is a device");
+    check_says("u 1: deleted, and a member of group 2");
+    check_says("X 2: up to inbox id 9");
+    check_says("X 3: the user was not deleted");
+    check_says("DEFECT: 3 deleted users");
 }
 
 
@@ -1311,6 +1372,8 @@ main(void)
         CHECK_TEST(markers_beyond_the_newest),
         CHECK_TEST(outcomes_of_another_message),
         CHECK_TEST(an_outcome_with_another_inbox_id),
+        CHECK_TEST(deleted_users_are_sound),
+        CHECK_TEST(something_left_of_a_deleted_user),
         CHECK_TEST(changed_messages_are_sound),
         CHECK_TEST(revisions_that_do_not_agree),
         CHECK_TEST(entries_and_outcomes_of_no_revision),

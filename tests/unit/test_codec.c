@@ -144,6 +144,9 @@ an_op_out_of_bounds_is_refused(void **state)
 
     bad = op, bad.type = 0;
     refused(bad);
+    bad = op, bad.type = STORAGE_LIST_USERS, bad.user = STR("");
+    put_op(&bad);
+    assert_int_equal(get_op(&got), 0);
     bad = op, bad.type = 99;
     refused(bad);
     bad = op, bad.user = STR("");
@@ -154,7 +157,7 @@ an_op_out_of_bounds_is_refused(void **state)
     refused(bad);
     bad = op, bad.channel = (struct str){text, STORAGE_CHANNEL_MAX + 1};
     refused(bad);
-    bad = op, bad.flags = 0x80;
+    bad = op, bad.flags = 0x20;
     refused(bad);
     bad = op, bad.role = STORAGE_OWNER + 1;
     refused(bad);

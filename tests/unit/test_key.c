@@ -81,6 +81,8 @@ every_key_has_its_bytes(void **state)
     key_invite(&k, 258, STR("ab"));
     CHECK_BYTES(&k, "Y\0\0\0\0\0\0\1\2"
                     "ab");
+    key_ending(&k, 5);
+    CHECK_BYTES(&k, "X\0\0\0\0\0\0\0\5");
 }
 
 

@@ -110,7 +110,9 @@ user(void **state)
     assert_int_equal(out.created_at, in.created_at);
     assert_true(str_eq(out.name, in.name));
 
-    b.data[1] = 2;
+    b.data[1] = RECORD_USER_FLAGS;
+    assert_int_equal(record_get_user(buf_str(&b), &out), 0);
+    b.data[1] = RECORD_USER_FLAGS + 1;
     assert_int_equal(record_get_user(buf_str(&b), &out), -1);
     b.data[1] = 0;
     check_bounds(&b, get_user, 0);
@@ -732,6 +734,48 @@ contact_profile(void **state)
 
 
 static int
+get_ending(struct str value)
+{
+    struct record_ending out;
+
+    return record_get_ending(value, &out);
+}
+
+
+static void
+ending(void **state)
+{
+    struct record_ending in = {RECORD_ENDING_ERASE, RECORD_ENDING_MESSAGES, 3,
+                               4, 5};
+    struct record_ending out;
+    struct buf b = {0};
+
+    (void) state;
+
+    record_put_ending(&b, &in);
+    assert_memory_equal(b.data,
+                        "\1\1\4\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\4"
+                        "\0\0\0\0\0\0\0\5",
+                        b.len);
+    assert_int_equal(record_get_ending(buf_str(&b), &out), 0);
+    assert_int_equal(out.flags, in.flags);
+    assert_int_equal(out.phase, in.phase);
+    assert_int_equal(out.at, in.at);
+    assert_int_equal(out.cursor, in.cursor);
+    assert_int_equal(out.upto, in.upto);
+    b.data[1] = 2;
+    assert_int_equal(record_get_ending(buf_str(&b), &out), -1);
+    b.data[1] = 0;
+    b.data[2] = 0;
+    assert_int_equal(record_get_ending(buf_str(&b), &out), -1);
+    b.data[2] = RECORD_ENDING_LAST + 1;
+    assert_int_equal(record_get_ending(buf_str(&b), &out), -1);
+    b.data[2] = RECORD_ENDING_LAST;
+    check_bounds(&b, get_ending, 0);
+}
+
+
+static int
 get_outcome(struct str value)
 {
     struct record_outcome o;
@@ -797,6 +841,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),
         cmocka_unit_test(user),
+        cmocka_unit_test(ending),
         cmocka_unit_test(channel),
         cmocka_unit_test(a_direct_channel_knows_who_has_written),
         cmocka_unit_test(a_channel_with_odd_parts_is_refused),

@@ -415,7 +415,13 @@ test_who_may_send_what(void **state)
     assert_int_equal(chat_wire_may_send(CHAT_WIRE_STORE, CHAT_WIRE_EVENT), 1);
     assert_int_equal(chat_wire_may_send(CHAT_WIRE_WORKER, CHAT_WIRE_EVENT), 0);
 
-    for (type = CHAT_WIRE_NGINX; type <= CHAT_WIRE_STORE; type++) {
+    /* chatctl asks and nothing else */
+    assert_int_equal(chat_wire_may_send(CHAT_WIRE_CONTROL, CHAT_WIRE_OP), 1);
+    assert_int_equal(chat_wire_may_send(CHAT_WIRE_CONTROL, CHAT_WIRE_CALL), 0);
+    assert_int_equal(chat_wire_may_send(CHAT_WIRE_CONTROL, CHAT_WIRE_RESULT),
+                     0);
+
+    for (type = CHAT_WIRE_NGINX; type <= CHAT_WIRE_CONTROL; type++) {
         assert_int_equal(chat_wire_may_send(type, CHAT_WIRE_HELLO), 1);
     }
 }
@@ -427,7 +433,7 @@ test_unknown_role_or_type_may_not_be_sent(void **state)
     (void) state;
 
     assert_int_equal(chat_wire_may_send(0, CHAT_WIRE_HELLO), 0);
-    assert_int_equal(chat_wire_may_send(4, CHAT_WIRE_HELLO), 0);
+    assert_int_equal(chat_wire_may_send(5, CHAT_WIRE_HELLO), 0);
     assert_int_equal(chat_wire_may_send(CHAT_WIRE_WORKER, 0), 0);
     assert_int_equal(chat_wire_may_send(CHAT_WIRE_WORKER, 255), 0);
 }
