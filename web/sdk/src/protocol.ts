@@ -203,7 +203,7 @@ export interface User {
 
 export interface Device {
   device: DeviceId;
-  name: string | null;
+  name: DeviceName;
   last_active_at: Time;
   /** acknowledged up to here; 0: nothing */
   inbox_id: number;
@@ -217,6 +217,33 @@ export interface Presence {
   /** ms since the epoch; null: never, or not to be seen */
   last_active_at: number | null;
 }
+
+/** 128 random bits behind what names the group */
+export type InviteId = string;
+
+export interface Invite {
+  invite: InviteId;
+  channel: ChannelId;
+  created_by: UserId;
+  created_at: Time;
+  /** ms; null: never */
+  expires_at: number | null;
+  /** null: any number */
+  max_uses: number | null;
+  /** how many have joined by it */
+  uses: number;
+}
+
+export interface InvitePreview {
+  invite: InviteId;
+  name: Name;
+  avatar: string | null;
+  /** how many */
+  members: number;
+}
+
+/** as its user called it; null: nobody did */
+export type DeviceName = string | null;
 
 /** Is anybody there? */
 export type PingParams = Record<string, never>;
@@ -447,6 +474,58 @@ export interface ChannelReadParams {
 
 export type ChannelReadResult = Record<string, never>;
 
+/** A link by which others join a group; by its owner and admins. */
+export interface InviteCreateParams {
+  channel: ChannelId;
+  /** ms, in the future */
+  expires_at?: number;
+  /** s, instead of expires_at */
+  lifetime?: number;
+  max_uses?: number;
+  client_id?: ClientId;
+}
+
+export interface InviteCreateResult {
+  invite: Invite;
+}
+
+/** The invites of a group that are good; for its owner and admins. */
+export interface InviteListParams {
+  channel: ChannelId;
+}
+
+export interface InviteListResult {
+  invites: Invite[];
+}
+
+/** Takes an invite back; one that was taken back stays so. */
+export interface InviteRevokeParams {
+  channel: ChannelId;
+  invite: string;
+  client_id?: ClientId;
+}
+
+export type InviteRevokeResult = Record<string, never>;
+
+/** What one may see of a group before joining. */
+export interface InviteGetParams {
+  invite: string;
+}
+
+export interface InviteGetResult {
+  invite: InvitePreview;
+}
+
+/** Makes the caller a member; one who is a member stays one. */
+export interface InviteJoinParams {
+  invite: string;
+  client_id?: ClientId;
+}
+
+export interface InviteJoinResult {
+  channel: Channel;
+}
+
 /** Own contacts; all of them at once unless limited. */
 export interface ContactListParams {
   /** next of the page before */
@@ -556,6 +635,18 @@ export type DeviceListParams = Record<string, never>;
 
 export interface DeviceListResult {
   devices: Device[];
+}
+
+/** Names a device; an empty name takes it away. */
+export interface DeviceUpdateParams {
+  /** without it the caller's own */
+  device?: DeviceId;
+  name: string;
+  client_id?: ClientId;
+}
+
+export interface DeviceUpdateResult {
+  device: Device;
 }
 
 /** Ends the connections of a device (1008 device_removed) and its tokens issued so far. */
@@ -719,6 +810,11 @@ export interface Methods {
   "channel.leave": { params: ChannelLeaveParams; result: ChannelLeaveResult };
   "channel.hide": { params: ChannelHideParams; result: ChannelHideResult };
   "channel.read": { params: ChannelReadParams; result: ChannelReadResult };
+  "invite.create": { params: InviteCreateParams; result: InviteCreateResult };
+  "invite.list": { params: InviteListParams; result: InviteListResult };
+  "invite.revoke": { params: InviteRevokeParams; result: InviteRevokeResult };
+  "invite.get": { params: InviteGetParams; result: InviteGetResult };
+  "invite.join": { params: InviteJoinParams; result: InviteJoinResult };
   "contact.list": { params: ContactListParams; result: ContactListResult };
   "contact.request": { params: ContactRequestParams; result: ContactRequestResult };
   "contact.accept": { params: ContactAcceptParams; result: ContactAcceptResult };
@@ -730,6 +826,7 @@ export interface Methods {
   "user.update": { params: UserUpdateParams; result: UserUpdateResult };
   "user.search": { params: UserSearchParams; result: UserSearchResult };
   "device.list": { params: DeviceListParams; result: DeviceListResult };
+  "device.update": { params: DeviceUpdateParams; result: DeviceUpdateResult };
   "device.remove": { params: DeviceRemoveParams; result: DeviceRemoveResult };
   "presence.get": { params: PresenceGetParams; result: PresenceGetResult };
   "presence.watch": { params: PresenceWatchParams; result: PresenceWatchResult };
@@ -769,6 +866,9 @@ export type TakesClientId =
   | 'channel.leave'
   | 'channel.hide'
   | 'channel.read'
+  | 'invite.create'
+  | 'invite.revoke'
+  | 'invite.join'
   | 'contact.request'
   | 'contact.accept'
   | 'contact.decline'
@@ -776,5 +876,6 @@ export type TakesClientId =
   | 'contact.block'
   | 'contact.unblock'
   | 'user.update'
+  | 'device.update'
   | 'device.remove'
   | 'channel.mute';
