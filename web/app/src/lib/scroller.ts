@@ -35,6 +35,10 @@ export class Scroller {
   private heights = new Heights(SLACK, GUESS);
   private pin: Pin | null = null;
 
+  readonly attach = (element: HTMLElement | null): void => {
+    this.element = element;
+  };
+
   /** Takes note of the newest id, and of one that has to have a row. */
   span(newest: number, wanted?: number): void {
     let base = wanted && wanted < this.base ? Math.max(1, wanted - SPAN / 2) : this.base;

@@ -2,6 +2,8 @@
 
 import { chat } from './chat.ts';
 
+const call = chat.call.bind(chat) as unknown as (method: string, params: object) => Promise<{ invites: Invite[] }>;
+
 export interface Invite {
   invite: string;
   channel: string;
@@ -13,13 +15,13 @@ export interface Invite {
 }
 
 export async function listInvites(channel: string): Promise<Invite[]> {
-  return (await chat.call('invite.list', { channel })).invites;
+  return (await call('invite.list', { channel })).invites;
 }
 
 export async function createInvite(channel: string, lifetime: number): Promise<void> {
-  await chat.call('invite.create', { channel, lifetime });
+  await call('invite.create', { channel, lifetime });
 }
 
 export async function revokeInvite(channel: string, invite: string): Promise<void> {
-  await chat.call('invite.revoke', { channel, invite });
+  await call('invite.revoke', { channel, invite });
 }

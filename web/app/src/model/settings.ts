@@ -39,7 +39,7 @@ export function change(part: Partial<Settings>): void {
   }
 }
 
-addEventListener('storage', (e) => {
+window.addEventListener('storage', (e) => {
   if (e.key === KEY) settings.value = load();
 });
 

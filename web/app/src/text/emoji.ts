@@ -1,7 +1,5 @@
 // The emoji the picker offers: a row of names each, so that typing finds them.
 
-export const QUICK = ['👍', '❤️', '😂', '😮', '😢', '🎉'];
-
 const LIST = `
 Smileys
 😀 grin happy|😃 smile happy|😄 laugh smile|😁 beam grin|😆 laugh squint|😅 sweat relief|😂 joy tears laugh|🤣 rolling laugh rofl|🙂 slight smile|🙃 upside down

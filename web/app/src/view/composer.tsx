@@ -108,11 +108,8 @@ export function Composer({ place, to, members, label }: ComposerProps) {
           aria-label={label}
           placeholder="Write a message"
           value={text}
-          aria-expanded={mention.users.length > 0}
-          role="combobox"
           aria-autocomplete="list"
-          aria-controls="mention-list"
-          {...(mention.current ? { 'aria-activedescendant': `mention-${mention.current}` } : {})}
+          {...(mention.current ? { 'aria-controls': 'mention-list', 'aria-activedescendant': `mention-${mention.current}` } : {})}
           aria-describedby="composer-count"
           onInput={(e) => {
             write(e.currentTarget.value);

@@ -13,7 +13,7 @@ export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
         type="search"
         placeholder="Search emoji"
         aria-label="Search emoji"
-        ref={(e) => e?.isConnected && !query && e.focus()}
+        ref={focusOnce}
         value={query}
         onInput={(e) => setQuery(e.currentTarget.value)}
         onKeyDown={(e) => {
@@ -47,6 +47,10 @@ function EmojiCell({ entry, onPick }: { entry: Emoji; onPick: (emoji: string) =>
       {entry.emoji}
     </button>
   );
+}
+
+function focusOnce(element: HTMLElement | null): void {
+  element?.focus();
 }
 
 const COLUMNS = 8;

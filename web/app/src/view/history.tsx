@@ -64,7 +64,7 @@ export function History({ timeline }: { timeline: Timeline }) {
     <div class="history-frame">
       <div
         class="history"
-        ref={(e) => (scroller.element = e)}
+        ref={scroller.attach}
         onScroll={() => {
           scroller.scrolled(timeline.has_after);
           update();
@@ -151,7 +151,7 @@ async function toNewest(timeline: Timeline, scroller: Scroller, update: () => vo
 function useRowSizes(scroller: Scroller, update: () => void): ResizeObserver {
   const latest = useRef(update);
   latest.current = update;
-  const observer = useRef<ResizeObserver>();
+  const observer = useRef<ResizeObserver>(undefined);
   observer.current ??= new ResizeObserver((entries) => {
     const sizes: [number, number][] = [];
     for (const { target, borderBoxSize } of entries) {

@@ -6,7 +6,7 @@ import { canDelete, canEdit, copyText, react, startEdit, startReply } from '../m
 import { channelOf } from '../model/chat.ts';
 import { active } from '../model/conversation.ts';
 import { openDialog } from '../model/ui.ts';
-import { QUICK } from '../text/emoji.ts';
+import { QUICK } from '../text/quick_emoji.ts';
 import { EmojiButton } from './emoji_button.tsx';
 import { Icon } from './icon.tsx';
 import { Menu, type MenuItem } from './menu.tsx';

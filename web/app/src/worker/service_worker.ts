@@ -1,7 +1,8 @@
 // Keeps the files of the page, so that it opens at once and without a
 // network.  Messages are not its business: the SDK keeps those.
 
-/// <reference lib="webworker" />
+export {};
+
 declare const self: ServiceWorkerGlobalScope;
 
 /** Put in by the build: every file of the page, and a name that changes with them. */
