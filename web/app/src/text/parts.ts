@@ -11,7 +11,7 @@ export interface Part {
 }
 
 // one pass without nested repetition: time is linear in the text
-const CANDIDATE = /\b(?:https?:\/\/|mailto:)[^\s<>"'`\u0000-\u001f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]{1,2000}|@[A-Za-z0-9_.@+-]{1,64}/giu;
+const CANDIDATE = /\b(?:https?:\/\/|mailto:)[^\s<>"'`\u0000-\u001f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]{1,2000}|(?<![\p{L}\p{N}_.+-])@[A-Za-z0-9_.@+-]{1,64}/giu;
 
 /** The address if it is safe to offer as a link. */
 export function safeHref(text: string): string | undefined {
