@@ -1,7 +1,7 @@
 // The list of conversations, newest activity first.
 
-import { useState } from 'preact/hooks';
-import { channelList, ready, state } from '../model/chat.ts';
+import { useEffect, useState } from 'preact/hooks';
+import { channelList, chat, ready, state } from '../model/chat.ts';
 import { channelName } from '../model/names.ts';
 import { openDialog } from '../model/ui.ts';
 import { ChannelRow } from './channel_row.tsx';
@@ -12,6 +12,9 @@ export function ChannelList({ current }: { current: string | undefined }) {
   const [query, setQuery] = useState('');
   const channels = channelList.value;
   const word = query.trim().toLocaleLowerCase();
+  // the dots of the first screens; the conversation watches its own members
+  const peers = channels.slice(0, 60).flatMap((c) => c.peer ?? []).sort().join(' ');
+  useEffect(() => (peers ? chat.watch(peers.split(' ')) : undefined), [peers]);
   const shown = word ? channels.filter((c) => channelName(c).toLocaleLowerCase().includes(word)) : channels;
   return (
     <section class="side" aria-label="Conversations">

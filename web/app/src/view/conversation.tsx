@@ -42,7 +42,7 @@ export function Conversation({ route }: { route: Route }) {
   const name = channel ? channelName(channel) : nameOf(peer ?? '');
   return (
     <section class="conversation" aria-label={`Conversation: ${name}`}>
-      <ConversationHead channel={channel} peer={peer} name={name} />
+      <ConversationHead channel={channel} peer={peer} name={name} mutual={isMutual(peer)} />
       <History key={key} timeline={shown.timeline} />
       {peer && isBlocked(peer) ? (
         <BlockedLine user={peer} />
@@ -56,6 +56,12 @@ export function Conversation({ route }: { route: Route }) {
       )}
     </section>
   );
+}
+
+/** Whether both have written: from then on one may see the other's presence. */
+function isMutual(peer: string | undefined): boolean {
+  const senders = new Set(open.value?.timeline.messages.map((m) => m.sender));
+  return !!peer && senders.has(peer) && senders.size > 1;
 }
 
 function isBlocked(user: string): boolean {

@@ -17,11 +17,13 @@ interface HeadProps {
   channel: ChannelState | undefined;
   peer: string | undefined;
   name: string;
+  /** who may be seen is watched anew */
+  mutual: boolean;
 }
 
-export function ConversationHead({ channel, peer, name }: HeadProps) {
+export function ConversationHead({ channel, peer, name, mutual }: HeadProps) {
   const watched = channel?.kind === 'group' ? channel.members.map((m) => m.user).join(' ') : (peer ?? '');
-  useEffect(() => (watched ? chat.watch(watched.split(' ').slice(0, 100)) : undefined), [watched]);
+  useEffect(() => (watched ? chat.watch(watched.split(' ').slice(0, 100)) : undefined), [watched, mutual]);
   useEffect(() => {
     // the markers of the others; offline, what is cached has to do
     if (channel) chat.members(channel.channel).catch(() => {});

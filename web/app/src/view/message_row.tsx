@@ -75,8 +75,15 @@ export const MessageRow = memo(({ message, previous, next, group, readBefore, ob
                 <bdi>{nameOf(message.sender)}</bdi>
               </div>
             )}
-            <Body message={message} />
-            <Meta message={message} mine={mine} />
+            {message.reply_to !== undefined && !message.deleted_at && <Quote channel={message.channel} id={message.reply_to} />}
+            <div class="body" dir="auto">
+              {message.deleted_at ? (
+                <span class="text deleted">This message was deleted</span>
+              ) : (
+                <TextBody text={message.text ?? ''} mentions={message.mentions} />
+              )}
+              <Meta message={message} mine={mine} />
+            </div>
           </div>
           <Reactions message={message} />
         </div>
@@ -94,19 +101,9 @@ function Face({ user }: { user: string }) {
   );
 }
 
-function Body({ message }: { message: Message }) {
-  if (message.deleted_at) return <div class="text deleted">This message was deleted</div>;
-  return (
-    <>
-      {message.reply_to !== undefined && <Quote channel={message.channel} id={message.reply_to} />}
-      <TextBody text={message.text ?? ''} mentions={message.mentions} />
-    </>
-  );
-}
-
 function Meta({ message, mine }: { message: Message; mine: boolean }) {
   return (
-    <span class="meta">
+    <span class="meta" dir="ltr">
       {message.edited_at && !message.deleted_at && <span title={fullTime(message.edited_at)}>edited</span>}
       <time dateTime={new Date(message.sent_at).toISOString()} title={fullTime(message.sent_at)}>
         {clock(message.sent_at)}

@@ -17,13 +17,15 @@ export function PendingRows({ entries }: { entries: readonly OutboxEntry[] }) {
           <div class="message-line">
             <div class="bubble-column">
               <div class="bubble">
-                <TextBody text={entry.text} mentions={entry.mentions} />
-                <span class="meta">
-                  {clock(entry.created_at)}
-                  <span class="mark" role="img" aria-label={entry.state === 'failed' ? 'Not sent' : 'Waiting to be sent'}>
-                    <Icon name={entry.state === 'failed' ? 'alert' : 'clock'} />
+                <div class="body" dir="auto">
+                  <TextBody text={entry.text} mentions={entry.mentions} />
+                  <span class="meta" dir="ltr">
+                    {clock(entry.created_at)}
+                    <span class="mark" role="img" aria-label={entry.state === 'failed' ? 'Not sent' : 'Waiting to be sent'}>
+                      <Icon name={entry.state === 'failed' ? 'alert' : 'clock'} />
+                    </span>
                   </span>
-                </span>
+                </div>
               </div>
               {entry.state === 'failed' && <Failed entry={entry} />}
             </div>

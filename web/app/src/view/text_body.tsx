@@ -19,14 +19,14 @@ export function TextBody({ text, mentions }: { text: string; mentions?: readonly
   const parts = useMemo(() => partsOf(visible, mentions), [visible, mentions]);
   return (
     <>
-      <div class={isBigEmoji(text) ? 'text big' : 'text'} dir="auto">
+      <span class={isBigEmoji(text) ? 'text big' : 'text'}>
         {parts.map((part, i) => {
           if (part.kind === 'link') return <SafeLink key={i} href={part.href!} text={part.text} />;
           if (part.kind === 'mention') return <Mention key={i} user={part.user!} />;
           return part.text;
         })}
         {folded && '…'}
-      </div>
+      </span>
       {fold > 0 && (
         <button
           type="button"
