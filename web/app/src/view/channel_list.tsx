@@ -12,6 +12,8 @@ export function ChannelList({ current }: { current: string | undefined }) {
   const [query, setQuery] = useState('');
   const channels = channelList.value;
   const word = query.trim().toLocaleLowerCase();
+  // what was looked for is found
+  useEffect(() => setQuery(''), [current]);
   // the dots of the first screens; the conversation watches its own members
   const peers = channels.slice(0, 60).flatMap((c) => c.peer ?? []).sort().join(' ');
   useEffect(() => (peers ? chat.watch(peers.split(' ')) : undefined), [peers]);

@@ -46,6 +46,7 @@ export function Composer({ place, to, members, label }: ComposerProps) {
   };
   const insert = (piece: string, from: number, until: number) => {
     write(text.slice(0, from) + piece + text.slice(until));
+    setCursor(from + piece.length);
     requestAnimationFrame(() => {
       field.current?.focus();
       field.current?.setSelectionRange(from + piece.length, from + piece.length);

@@ -88,7 +88,7 @@ export class Device {
   }
 
   row(name) {
-    return this.find('.channel-row', { hasText: name }).first();
+    return this.find('.channel-row', { has: this.page.locator('.channel-name', { hasText: name }) }).first();
   }
 
   async open(name) {
