@@ -19,7 +19,9 @@ function firstGrapheme(word: string): string {
 
 /** One or two letters of a (safe) name. */
 export function initialsOf(name: string): string {
-  const words = name.split(/[\s._@+-]+/u).filter(Boolean);
+  const all = name.split(/[\s._@+-]+/u).filter(Boolean);
+  // "Sunday 9:30" is S, not S9
+  const words = all.some((w) => /^\p{L}/u.test(w)) ? all.filter((w) => !/^\p{Nd}/u.test(w)) : all;
   const first = firstGrapheme(words[0] ?? name);
   const last = words.length > 1 ? firstGrapheme(words[words.length - 1]!) : '';
   return (first + last).toLocaleUpperCase();

@@ -13,8 +13,7 @@ interface AvatarProps {
 
 export function Avatar({ id, name, size, online }: AvatarProps) {
   return (
-    <span class={`avatar hue-${hueOf(id)} ${size ?? ''}`} aria-hidden="true">
-      {initialsOf(name)}
+    <span class={`avatar hue-${hueOf(id)} ${size ?? ''}`} data-letters={initialsOf(name)} aria-hidden="true">
       {online && <span class="presence-dot" />}
     </span>
   );

@@ -35,7 +35,8 @@ export function ConversationHead({ channel, peer, name, mutual }: HeadProps) {
       <button type="button" class="icon-button only-phone" aria-label="Back to the list" onClick={() => openSection('chats')}>
         <Icon name="back" />
       </button>
-      <button type="button" class="head-button grow" onClick={details} aria-label={`Details of ${name}`}>
+      <button type="button" class="head-button grow" onClick={details}>
+        <span class="hidden-text">Details of</span>
         <Avatar id={channel ? avatarId(channel) : (peer ?? '')} name={name} online={peer ? presenceOf(peer)?.online : undefined} />
         <span class="head-text">
           <h1 class="one-line">
@@ -65,8 +66,8 @@ function peerLine(peer: string | undefined): string {
   if (peer === me()) return 'Only you see this';
   const presence = presenceOf(peer);
   const status = safeName(profileOf(peer)?.status, '');
-  const activity = presence?.online ? 'online' : lastActive(presence?.last_active_at);
-  return status ? `${activity} · ${status}` : activity;
+  const activity = !presence ? '' : presence.online ? 'online' : lastActive(presence.last_active_at);
+  return [activity, status].filter(Boolean).join(' · ');
 }
 
 function itemsOf(channel: ChannelState, details: () => void): MenuItem[] {

@@ -12,7 +12,8 @@ export function Quote({ channel, id }: { channel: string; id: number }) {
     if (!message) void fetchQuoted(channel, id);
   }, [channel, id, !message]);
   return (
-    <button type="button" class="quote" aria-label="Go to the message that is answered" onClick={() => jumpTo(id)}>
+    <button type="button" class="quote" onClick={() => jumpTo(id)}>
+      <span class="hidden-text">Answer to</span>
       <QuoteText message={message} />
     </button>
   );
