@@ -179,6 +179,7 @@ $(O)/web.built: web/node_modules/.installed $(WEB_SRC)
 
 run: $(O)/deps-build $(O)/deps-run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory web || echo 'run: going on without the page' >&2
 	@$(TEST_ENV) tools/run '$(PORT)' '$(DIR)' '$(RATE)' '$(CONNECTIONS)'
 
 # USER comes from the environment too: only one from the command line counts
@@ -218,7 +219,7 @@ $(O)/chatd-stub: tests/process/stub_roles.c $(O)/workers/chatd.o $(O)/libchat.a
 tests-built: $(UNIT) $(REPLAY) $(PRELOAD) $(O)/chatd-stub
 
 test: $(O)/deps-build $(O)/deps-run $(O)/deps-test $(O)/deps-web
-	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built web-modules
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built web
 	@$(WEB_ENV) tools/run-tests $(ONLY)
 
 ASAN_FLAGS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

@@ -8,7 +8,7 @@ export default defineConfig({
   root: here,
   plugins: [precache()],
   build: {
-    outDir: process.env['CHAT_WEB_OUT'] ?? resolve(here, '../../objs/web'),
+    outDir: resolve(process.env['CHAT_OBJS'] ?? resolve(here, '../../objs'), 'web'),
     emptyOutDir: true,
     target: 'es2022',
     // no inline script and no data: address, which the policy of the page forbids
