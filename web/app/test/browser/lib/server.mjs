@@ -47,6 +47,11 @@ export class Server {
     return Number(readFileSync(join(this.directory, file), 'utf8'));
   }
 
+  /** The processes of chatd. */
+  pool() {
+    return withChildren([this.pid('chat/chatd.pid')]);
+  }
+
   /** SIGKILL to all its processes at once. */
   async kill() {
     const roots = [this.pid('nginx.pid'), this.pid('chat/chatd.pid')];
