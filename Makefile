@@ -70,7 +70,7 @@ help:
 	@echo 'make lint                clang-tidy, cppcheck, format and include checks, gcc and clang'
 	@echo 'make format              clang-format on our side of the code'
 	@echo 'make deps                installs what is missing (Debian packages)'
-	@echo 'make install             module and chatd; DESTDIR= PREFIX=/usr'
+	@echo 'make install             module, chatd and, if built, the page; DESTDIR= PREFIX=/usr'
 	@echo 'make clean               removes objs/ and objs-*/'
 	@echo
 	@echo 'NGINX_SRC=/path builds for another nginx source; NGINX_BIN=/path/nginx is the binary to run.'
@@ -287,6 +287,8 @@ install: all
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(SBIN_DIR)
 	install -m 644 $(O)/ngx_chat_module.so $(DESTDIR)$(MODULES_DIR)/
 	install -m 755 $(O)/chatd $(DESTDIR)$(SBIN_DIR)/
+	[ ! -s $(O)/web/index.html ] || { install -d $(DESTDIR)$(PREFIX)/share/nginx-chat && \
+	   cp -r --no-preserve=ownership $(O)/web $(DESTDIR)$(PREFIX)/share/nginx-chat/; }
 
 clean:
 	rm -rf $(ROOT)/objs $(ROOT)/objs-asan $(ROOT)/objs-fuzz $(ROOT)/objs-lint $(ROOT)/objs-mutate $(ROOT)/web/node_modules

@@ -11,6 +11,8 @@ export interface Route {
   channel?: string;
   /** a message to jump to in it */
   message?: number;
+  /** an invite to join a group by */
+  invite?: string;
   /** somebody to whom nothing was written yet */
   to?: string;
 }
@@ -18,6 +20,7 @@ export interface Route {
 function read(): Route {
   const [section, channel, message] = location.hash.replace(/^#\/?/, '').split('/').map(decode);
   if (section === 'contacts' || section === 'settings') return { section };
+  if (section === 'join' && channel) return { section: 'chats', invite: channel };
   if (section === 'u' && channel) return { section: 'chats', to: channel };
   if (section !== 'c' || !channel) return { section: 'chats' };
   const id = Number(message);
@@ -36,6 +39,7 @@ export const route = signal<Route>(read());
 addEventListener('hashchange', () => (route.value = read()));
 
 function address(to: Route): string {
+  if (to.invite) return `#/join/${encodeURIComponent(to.invite)}`;
   if (to.to) return `#/u/${encodeURIComponent(to.to)}`;
   if (!to.channel) return `#/${to.section}`;
   return `#/c/${encodeURIComponent(to.channel)}${to.message ? `/${to.message}` : ''}`;

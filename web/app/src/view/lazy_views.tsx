@@ -19,6 +19,7 @@ export const NewGroup = later(() => import('./new_group.tsx').then((m) => m.NewG
 export const AddMembers = later(() => import('./new_group.tsx').then((m) => m.AddMembers));
 export const MessageInfo = later(() => import('./message_info.tsx').then((m) => m.MessageInfo));
 export const JumpDialog = later(() => import('./jump_dialog.tsx').then((m) => m.JumpDialog));
+export const JoinDialog = later(() => import('./join_dialog.tsx').then((m) => m.JoinDialog));
 export const ShortcutsDialog = later(() => import('./shortcuts_dialog.tsx').then((m) => m.ShortcutsDialog));
 export const DeleteAccount = later(() => import('./account_dialogs.tsx').then((m) => m.DeleteAccount));
 export const ChangePassword = later(() => import('./account_dialogs.tsx').then((m) => m.ChangePassword));

@@ -9,7 +9,7 @@ import { Conversation } from './conversation.tsx';
 import { Dialogs } from './dialogs.tsx';
 import { Icon } from './icon.tsx';
 import { Nav } from './nav.tsx';
-import { SettingsView } from './lazy_views.tsx';
+import { JoinDialog, SettingsView } from './lazy_views.tsx';
 import { useShortcuts } from './shortcuts.ts';
 
 export function Shell() {
@@ -29,6 +29,7 @@ export function Shell() {
         {where.section === 'settings' && <SettingsView />}
         {where.section === 'chats' && (inside ? <Conversation route={where} /> : <NothingOpen />)}
       </main>
+      {where.invite && <JoinDialog key={where.invite} invite={where.invite} />}
       <Dialogs />
     </div>
   );

@@ -28,7 +28,7 @@ async function enter(user, { claims = [], script, argument } = {}) {
   return device;
 }
 
-const send = (user, to, text, id = text.slice(0, 40)) => server.call(user, 'message.send', { to, client_id: id, text });
+const send = (user, to, text, id = `${to} ${text}`.slice(0, 60)) => server.call(user, 'message.send', { to, client_id: id, text });
 
 test('<script> in every text and name is text', async () => {
   await server.call('mal', 'user.update', { display_name: HOSTILE.slice(0, 180), status: HOSTILE.slice(0, 180) });
@@ -215,6 +215,7 @@ test('two tabs share what happens, and log out at once', async () => {
   for (const tab of [zoe, other]) {
     await tab.page.bringToFront();
     await tab.section('Settings');
+    await tab.see('.row-button', { hasText: 'Log out' });
   }
   await Promise.all([zoe, other].map((tab) => tab.page.evaluate(() => [...document.querySelectorAll('.row-button')].find((b) => b.textContent.includes('Log out')).click())));
   for (const tab of [zoe, other]) await tab.see('.entrance');

@@ -210,6 +210,18 @@ test('a muted chat stays quiet, a hidden one goes until the next message', async
 });
 
 test('screenshots: light, dark, phone', async () => {
+  const { channels } = await server.call('carol', 'channel.list', {});
+  const group = channels[0].channel;
+  const say = (user, text, more) => server.call(user, 'message.send', { client_id: text, text, ...more });
+  await say('erin', 'The photos of last week are up 📷', { to: 'alice' });
+  await say('carol', 'سلام آلیس، فردا هستی؟', { to: 'alice' });
+  await say('carol', 'Two litres each, it will be hot', { channel: group, reply_to: channels[0].last_message.message_id });
+  for (const user of ['bob', 'erin']) await server.call(user, 'message.react', { channel: group, message_id: 3, emoji: '🎉' });
+  await server.call('bob', 'message.react', { channel: group, message_id: channels[0].last_message.message_id, emoji: '👍' });
+  await say('erin', '🥾☀️', { channel: group });
+  await alice.seeMessage('🥾');
+  await alice.see('.reaction', { hasText: '👍' });
+  await alice.page.mouse.move(0, 0);
   await shot(alice, 'light');
   await alice.page.emulateMedia({ colorScheme: 'dark' });
   await shot(alice, 'dark');

@@ -14,6 +14,9 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+// machines that run everything at once are slow
+const PATIENCE_MS = 30_000;
+
 export const PASSWORD = 'correct horse battery';
 export const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 
@@ -33,7 +36,7 @@ export class Device {
 
   constructor(context, page, server) {
     Object.assign(this, { context, page, server, errors: [] });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(PATIENCE_MS);
     page.on('console', (m) => m.type() === 'error' && this.errors.push(m.text()));
     page.on('pageerror', (e) => this.errors.push(e.stack ?? String(e)));
   }
@@ -134,7 +137,7 @@ export class Device {
 }
 
 /** Waits until a condition holds. */
-export async function until(condition, what, timeout = 15_000) {
+export async function until(condition, what, timeout = PATIENCE_MS) {
   const end = Date.now() + timeout;
   for (;;) {
     const value = await condition();
