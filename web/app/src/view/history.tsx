@@ -4,7 +4,7 @@ import type { Timeline } from '@chat/sdk';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Scroller } from '../lib/scroller.ts';
 import { channelOf, chat } from '../model/chat.ts';
-import { endWished, flashed, jump, open, timelineVersion } from '../model/conversation.ts';
+import { active, endWished, flashed, jump, open, timelineVersion } from '../model/conversation.ts';
 import { attempt } from '../model/errors.ts';
 import { moveAmongMessages } from './message_keys.ts';
 import { MessageRow, RowSkeleton } from './message_row.tsx';
@@ -72,6 +72,7 @@ export function History({ timeline }: { timeline: Timeline }) {
         onWheel={() => scroller.unpin()}
         onPointerDown={() => scroller.unpin()}
         onTouchMove={() => scroller.unpin()}
+        onPointerLeave={leave}
         onKeyDown={(e) => {
           scroller.unpin();
           moveAmongMessages(e);
@@ -100,6 +101,12 @@ export function History({ timeline }: { timeline: Timeline }) {
       )}
     </div>
   );
+}
+
+/** The actions go with the pointer, unless the focus is among them. */
+function leave(e: PointerEvent): void {
+  const history = e.currentTarget as HTMLElement;
+  if (e.pointerType === 'mouse' && !history.contains(document.activeElement)) active.value = 0;
 }
 
 function Beginning({ loading }: { loading: boolean }) {

@@ -57,7 +57,8 @@ export const MessageRow = memo(({ message, previous, next, group, readBefore, ob
       aria-posinset={id}
       aria-setsize={-1}
       aria-label={labelOf(message)}
-      onPointerEnter={() => (active.value = id)}
+      onPointerEnter={(e) => e.pointerType === 'mouse' && (active.value = id)}
+      onClick={() => (active.value = id)}
       onFocusCapture={() => (active.value = id)}
     >
       {newDay && (

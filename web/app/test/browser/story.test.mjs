@@ -229,7 +229,8 @@ test('screenshots: light, dark, phone', async () => {
   await phone.section('Chats');
   await shot(phone, 'phone-list');
   await phone.open('Climbing');
-  await phone.seeMessage('Bring water');
+  await phone.seeMessage('🥾');
+  await phone.page.mouse.move(20, 20);
   await shot(phone, 'phone-conversation');
   await phone.page.emulateMedia({ colorScheme: 'dark' });
   await shot(phone, 'phone-dark');
