@@ -29,12 +29,11 @@ export function Composer({ place, to, members, label }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const edited = editing.value;
 
-  useEffect(() => setText(draftOf(place)), [place]);
   useEffect(() => {
-    if (edited) setText(edited.text ?? '');
-    else setText(draftOf(place));
-    field.current?.focus();
-  }, [edited?.message_id]);
+    setText(edited ? (edited.text ?? '') : draftOf(place));
+    // on a phone the focus brings the keyboard up: not before one wants to write
+    if (edited || matchMedia('(pointer: fine)').matches) field.current?.focus();
+  }, [place, edited?.message_id]);
   useEffect(() => {
     if (replyTo.value) field.current?.focus();
   }, [replyTo.value]);
