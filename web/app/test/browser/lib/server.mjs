@@ -19,9 +19,16 @@ async function freePort() {
 export class Server {
   /** Starts one; `rate` as RATE of `make run`. */
   static async start({ rate = '' } = {}) {
-    const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), 'web-')), rate);
-    await server.up();
-    return server;
+    for (let tries = 1; ; tries++) {
+      const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), 'web-')), rate);
+      try {
+        await server.up();
+        return server;
+      } catch (error) {
+        // somebody else may have taken the port meanwhile
+        if (tries === 3 || !/in use|is taken/.test(error.message)) throw error;
+      }
+    }
   }
 
   constructor(port, directory, rate) {
