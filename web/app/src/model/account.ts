@@ -27,8 +27,11 @@ async function check(answer: Response): Promise<Response> {
 /** Everything the server has of one, as a file. */
 export async function exportAccount(): Promise<void> {
   const answer = await check(await chat.request('GET', 'account/export'));
+  const file = await answer.blob();
+  // its last line says that it is whole
+  if (!(await file.slice(-100).text()).includes('"end"')) throw new Error('The export was cut off. Try again.');
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(await answer.blob());
+  link.href = URL.createObjectURL(file);
   link.download = `chat-${me()}.jsonl`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

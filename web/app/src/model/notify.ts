@@ -38,11 +38,12 @@ export function startNotifying(): void {
 
 function onMessage(message: Message): void {
   if (message.sender === me() || serverNow() - message.sent_at > FRESH_MS) return;
+  // of a channel that has just begun nothing is known yet: it is not muted
   const channel = chat.channel(message.channel);
-  if (!channel || isMuted(channel, serverNow())) return;
+  if (channel && isMuted(channel, serverNow())) return;
   const text = message.text?.slice(0, 200) ?? '';
   const who = nameOf(message.sender);
-  const title = channel.kind === 'group' ? `${who} in ${channelName(channel)}` : who;
+  const title = channel?.kind === 'group' ? `${who} in ${channelName(channel)}` : who;
   announce(`${title}: ${text}`);
   const seen = route.value.channel === message.channel && document.visibilityState === 'visible' && document.hasFocus();
   // of several tabs the one with the connection tells

@@ -1,7 +1,7 @@
 // Two soft tones, made here: nothing to fetch.
 
 let context: AudioContext | undefined;
-let last = 0;
+let last = -Infinity;
 
 export function playSound(): void {
   // many messages at once are one sound

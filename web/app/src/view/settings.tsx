@@ -10,7 +10,7 @@ import { Icon } from './icon.tsx';
 import { ProfileForm } from './profile_form.tsx';
 
 const THEMES: { theme: Theme; label: string }[] = [
-  { theme: 'system', label: 'As the system' },
+  { theme: 'system', label: 'System' },
   { theme: 'light', label: 'Light' },
   { theme: 'dark', label: 'Dark' },
 ];

@@ -76,6 +76,8 @@ test('the cached list is there before the network has answered', async (t) => {
   await server.call('vic', 'message.send', { to: 'una', client_id: '1', text: 'Les Misérables' });
   await first.see('.channel-row', { hasText: 'Victor Hugo' });
   await first.page.evaluate(() => navigator.serviceWorker.ready);
+  // what is shown is kept a moment later
+  for (const store of ['channels', 'users']) await until(() => first.kept([store]), `what is kept of ${store}`);
   await first.page.close();
 
   const page = await first.context.newPage();

@@ -49,7 +49,7 @@ test('light and dark: as the system says, or as one chose, also after a reload',
   await gus.page.reload();
   await gus.see('.segment.current', { hasText: 'Light' });
   assert.equal(await background(), light);
-  await gus.find('.segment', { hasText: 'As the system' }).click();
+  await gus.find('.segment', { hasText: 'System' }).click();
   assert.equal(await background(), dark);
   await gus.page.emulateMedia({ colorScheme: 'light' });
 });

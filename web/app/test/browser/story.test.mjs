@@ -276,23 +276,7 @@ test('log out there: the phone is out at once and keeps nothing', async () => {
   await alice.find('[data-device] .button').first().click();
   await phone.see('.entrance');
   await phone.see('.form-note');
-  const kept = await phone.page.evaluate(async () => {
-    const databases = await indexedDB.databases();
-    let rows = 0;
-    for (const { name } of databases) {
-      const db = await new Promise((done, fail) => {
-        const request = indexedDB.open(name);
-        request.onsuccess = () => done(request.result);
-        request.onerror = () => fail(request.error);
-      });
-      for (const store of db.objectStoreNames)
-        if (/messages|channels|users|contacts|outbox/.test(store))
-          rows += await new Promise((done) => (db.transaction(store).objectStore(store).count().onsuccess = (e) => done(e.target.result)));
-      db.close();
-    }
-    return rows;
-  });
-  assert.equal(kept, 0, 'messages left behind');
+  await until(async () => (await phone.kept(['messages', 'channels', 'users', 'contacts', 'outbox'])) === 0, 'nothing to be left behind');
   await alice.see('.shell');
 });
 

@@ -127,6 +127,25 @@ export class Device {
     return this.find('.history .message .text').allInnerTexts();
   }
 
+  /** How many rows the browser's database keeps in the stores of these names. */
+  kept(names) {
+    return this.page.evaluate(async (wanted) => {
+      let rows = 0;
+      for (const { name } of await indexedDB.databases()) {
+        const db = await new Promise((done, fail) => {
+          const request = indexedDB.open(name);
+          request.onsuccess = () => done(request.result);
+          request.onerror = () => fail(request.error);
+        });
+        for (const store of db.objectStoreNames)
+          if (wanted.includes(store))
+            rows += await new Promise((done) => (db.transaction(store).objectStore(store).count().onsuccess = (e) => done(e.target.result)));
+        db.close();
+      }
+      return rows;
+    }, names);
+  }
+
   /** Nothing went to the console as an error but what the pattern names. */
   clean(expected = /^$/) {
     assert.deepEqual(this.errors.filter((e) => !expected.test(e)), [], `console of ${this.user}`);
