@@ -1,5 +1,6 @@
 import './style/base.css';
 import './style/controls.css';
+import './style/overlays.css';
 import './style/shell.css';
 import './style/list.css';
 import './style/conversation.css';

@@ -31,6 +31,8 @@ export class Scroller {
   newest = 0;
   /** stays at the end when rows come */
   stick = true;
+  /** where to begin is decided: what one sees now counts as seen */
+  begun = false;
   element: HTMLElement | null = null;
   private heights = new Heights(SLACK, GUESS);
   private pin: Pin | null = null;

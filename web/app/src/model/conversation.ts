@@ -8,8 +8,8 @@ export interface Open {
   /** the channel, or `to:USER` before there is one */
   key: string;
   timeline: Timeline;
-  /** one's read marker when it was opened: what is newer gets the line "New" */
-  readBefore: number;
+  /** the first message that was unread when it was opened, below the line "New"; 0: none */
+  newFrom: number;
 }
 
 export const open = signal<Open | null>(null);
@@ -38,7 +38,7 @@ export function openConversation(where: { channel: string } | { to: string }): v
   const timeline = chat.timeline(where);
   ended = timeline.subscribe(() => timelineVersion.value++);
   const channel = 'channel' in where ? chat.channel(where.channel) : undefined;
-  open.value = { key, timeline, readBefore: channel && channel.unread > 0 ? channel.read : 0 };
+  open.value = { key, timeline, newFrom: channel && channel.unread > 0 ? channel.read + 1 : 0 };
 }
 
 export function closeConversation(): void {

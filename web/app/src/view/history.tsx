@@ -1,15 +1,16 @@
 // The messages of a conversation, of which only those near the view are drawn.
 
 import type { Timeline } from '@chat/sdk';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Scroller } from '../lib/scroller.ts';
 import { channelOf, chat } from '../model/chat.ts';
-import { active, endWished, flashed, jump, open, timelineVersion } from '../model/conversation.ts';
+import { active, open, timelineVersion } from '../model/conversation.ts';
 import { attempt } from '../model/errors.ts';
 import { moveAmongMessages } from './message_keys.ts';
 import { MessageRow, RowSkeleton } from './message_row.tsx';
 import { PendingRows } from './pending_rows.tsx';
 import { TypingLine } from './typing_line.tsx';
+import { useBeginning, useEnd, useJumps, useReadOnReturn, useRowSizes } from './use_scroller.ts';
 import { Icon } from './icon.tsx';
 
 const PREFETCH = 30;
@@ -53,7 +54,7 @@ export function History({ timeline }: { timeline: Timeline }) {
     rows.push(
       message ? (
         <MessageRow key={id} message={message} previous={messages[id - offset - 1]} next={messages[id - offset + 1]}
-          group={channel?.kind === 'group'} observer={observer} readBefore={open.value?.readBefore ?? 0} />
+          group={channel?.kind === 'group'} observer={observer} newFrom={open.value?.newFrom ?? 0} />
       ) : (
         <RowSkeleton key={id} height={scroller.heightOf(id)} />
       ),
@@ -142,7 +143,7 @@ function ignore(promise: Promise<unknown>): void {
 }
 
 function markRead(timeline: Timeline, scroller: Scroller): void {
-  if (!timeline.channel || document.visibilityState !== 'visible' || !document.hasFocus()) return;
+  if (!timeline.channel || !scroller.begun || document.visibilityState !== 'visible' || !document.hasFocus()) return;
   const newest = timeline.messages.at(-1)?.message_id ?? 0;
   const seen = Math.min(scroller.stick ? newest : scroller.visible().last, newest);
   const channel = chat.channel(timeline.channel);
@@ -153,105 +154,4 @@ async function toNewest(timeline: Timeline, scroller: Scroller, update: () => vo
   if (timeline.has_after) await attempt(() => timeline.newest());
   scroller.toEnd();
   update();
-}
-
-function useRowSizes(scroller: Scroller, update: () => void): ResizeObserver {
-  const latest = useRef(update);
-  latest.current = update;
-  const observer = useRef<ResizeObserver>(undefined);
-  observer.current ??= new ResizeObserver((entries) => {
-    const sizes: [number, number][] = [];
-    for (const { target, borderBoxSize } of entries) {
-      const id = Number((target as HTMLElement).dataset['id']);
-      if (target.isConnected) sizes.push([id, borderBoxSize[0]!.blockSize]);
-    }
-    scroller.measured(sizes);
-    latest.current();
-  });
-  useEffect(() => {
-    // the view itself changes size, too: a keyboard opens, a window is turned
-    const frame = new ResizeObserver(() => {
-      scroller.settle();
-      latest.current();
-    });
-    if (scroller.element) frame.observe(scroller.element);
-    return () => {
-      frame.disconnect();
-      observer.current?.disconnect();
-    };
-  }, []);
-  return observer.current;
-}
-
-/** Opens at the first unread message when there are more of them than one sees. */
-function useBeginning(timeline: Timeline, scroller: Scroller, update: () => void): void {
-  const latest = useRef(update);
-  latest.current = update;
-  useEffect(() => {
-    let given = false;
-    const { readBefore = 0 } = open.peek() ?? {};
-    void (async () => {
-      if (jump.peek()) return;
-      await timeline.newest();
-      const newest = timeline.messages.at(-1)?.message_id ?? 0;
-      if (given || !readBefore || newest - readBefore < 8 || jump.peek()) return;
-      if ((timeline.messages[0]?.message_id ?? 0) > readBefore + 1) await timeline.around(readBefore + 1);
-      if (given) return;
-      scroller.span(newest, readBefore + 1);
-      scroller.pinTo(readBefore + 1, 0.2);
-      latest.current();
-    })().catch(() => {
-      // offline: what is cached is shown, the rest comes with the connection
-    });
-    return () => {
-      given = true;
-    };
-  }, [timeline]);
-}
-
-/** What one sends oneself is seen at once. */
-function useEnd(scroller: Scroller, update: () => void): void {
-  const wish = endWished.value;
-  useLayoutEffect(() => {
-    if (!wish) return;
-    scroller.toEnd();
-    update();
-  }, [wish]);
-}
-
-function useJumps(timeline: Timeline, scroller: Scroller, update: () => void): void {
-  const latest = useRef(update);
-  latest.current = update;
-  const wanted = jump.value;
-  useEffect(() => {
-    if (!wanted) return;
-    let given = false;
-    const there = () => timeline.messages.some((m) => m.message_id === wanted.id);
-    void (async () => {
-      if (!there() && !(await attempt(() => timeline.around(wanted.id)))) return;
-      if (given) return;
-      scroller.span(Math.max(scroller.newest, wanted.id), wanted.id);
-      scroller.pinTo(wanted.id, 0.35);
-      latest.current();
-      flashed.value = wanted.id;
-      setTimeout(() => flashed.value === wanted.id && (flashed.value = 0), 2200);
-    })();
-    return () => {
-      given = true;
-    };
-  }, [wanted, timeline]);
-}
-
-function useReadOnReturn(update: () => void): void {
-  const latest = useRef(update);
-  latest.current = update;
-  useEffect(() => {
-    const back = () => latest.current();
-    addEventListener('focus', back);
-    document.addEventListener('visibilitychange', back);
-    return () => {
-      removeEventListener('focus', back);
-      document.removeEventListener('visibilitychange', back);
-    };
-  }, []);
 }

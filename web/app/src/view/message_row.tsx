@@ -22,7 +22,7 @@ interface RowProps {
   previous: Message | undefined;
   next: Message | undefined;
   group: boolean;
-  readBefore: number;
+  newFrom: number;
   observer: ResizeObserver;
 }
 
@@ -31,7 +31,7 @@ function together(a: Message | undefined, b: Message | undefined): boolean {
   return !!a && !!b && a.sender === b.sender && b.sent_at - a.sent_at < TOGETHER_MS && dayOf(a.sent_at) === dayOf(b.sent_at);
 }
 
-export const MessageRow = memo(({ message, previous, next, group, readBefore, observer }: RowProps) => {
+export const MessageRow = memo(({ message, previous, next, group, newFrom, observer }: RowProps) => {
   const element = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const row = element.current!;
@@ -42,7 +42,7 @@ export const MessageRow = memo(({ message, previous, next, group, readBefore, ob
   const id = message.message_id;
   const mine = message.sender === me();
   const newDay = !previous ? id === 1 : dayOf(previous.sent_at) !== dayOf(message.sent_at);
-  const firstUnread = readBefore > 0 && id === readBefore + 1;
+  const firstUnread = id === newFrom;
   const starts = firstUnread || !together(previous, message);
   const ends = !together(message, next);
   const classes = `message ${mine ? 'mine' : 'theirs'} ${starts ? 'starts' : ''} ${ends ? 'ends' : ''} ${flashed.value === id ? 'flash' : ''}`;
