@@ -29,7 +29,8 @@ export function Composer({ place, to, members, label }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const edited = editing.value;
 
-  useEffect(() => {
+  // before anything more can be typed, which it would overwrite
+  useLayoutEffect(() => {
     setText(edited ? (edited.text ?? '') : draftOf(place));
     // on a phone the focus brings the keyboard up: not before one wants to write
     if (edited || matchMedia('(pointer: fine)').matches) field.current?.focus();

@@ -116,7 +116,7 @@ test('a reply quotes the message and leads to it', async () => {
 
 test('an edit shows everywhere and is marked', async () => {
   await alice.send('See you at nien');
-  await alice.seeMessage('nien');
+  await alice.see('.history [role=article]', { hasText: 'nien' });
   await alice.page.keyboard.press('ArrowUp');
   await alice.see('.composer-context', { hasText: 'Editing' });
   await alice.send('See you at nine');
