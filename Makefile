@@ -73,7 +73,7 @@ help:
 	@echo 'make lint                clang-tidy, cppcheck, format and include checks, gcc and clang'
 	@echo 'make format              clang-format on our side of the code'
 	@echo 'make deps                installs what is missing (Debian packages)'
-	@echo 'make install             module, chatd and chatctl; DESTDIR= PREFIX=/usr'
+	@echo 'make install             module, chatd, chatctl and, if built, the page; DESTDIR= PREFIX=/usr'
 	@echo 'make clean               removes objs/ and objs-*/'
 	@echo
 	@echo 'NGINX_SRC=/path builds for another nginx source; NGINX_BIN=/path/nginx is the binary to run.'
@@ -187,6 +187,7 @@ $(O)/web.built: web/node_modules/.installed $(WEB_SRC)
 
 run: $(O)/deps-build $(O)/deps-run
 	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory web || echo 'run: going on without the page' >&2
 	@$(TEST_ENV) tools/run '$(PORT)' '$(DIR)' '$(RATE)' '$(CONNECTIONS)'
 
 # USER comes from the environment too: only one from the command line counts
@@ -226,7 +227,7 @@ $(O)/chatd-stub: tests/process/stub_roles.c $(O)/workers/chatd.o $(O)/libchat.a
 tests-built: $(UNIT) $(REPLAY) $(PRELOAD) $(O)/chatd-stub
 
 test: $(O)/deps-build $(O)/deps-run $(O)/deps-test $(O)/deps-web
-	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built web-modules
+	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built web
 	@$(WEB_ENV) tools/run-tests $(ONLY)
 
 ASAN_FLAGS  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -296,6 +297,8 @@ install: all
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(SBIN_DIR)
 	install -m 644 $(O)/ngx_chat_module.so $(DESTDIR)$(MODULES_DIR)/
 	install -m 755 $(O)/chatd $(O)/chatctl $(DESTDIR)$(SBIN_DIR)/
+	[ ! -s $(O)/web/index.html ] || { install -d $(DESTDIR)$(PREFIX)/share/nginx-chat && \
+	   cp -r --no-preserve=ownership $(O)/web $(DESTDIR)$(PREFIX)/share/nginx-chat/; }
 
 clean:
 	rm -rf $(ROOT)/objs $(ROOT)/objs-asan $(ROOT)/objs-fuzz $(ROOT)/objs-lint $(ROOT)/objs-mutate $(ROOT)/web/node_modules

@@ -15,10 +15,11 @@ if ASAN:
 class Run:
     """tools/run as the Makefile calls it, up to `chat ready`."""
 
-    def __init__(self, directory, port, *more, ready=True):
+    def __init__(self, directory, port, *more, ready=True, env=None):
         self.port, self.directory = port, directory
         self.process = subprocess.Popen([ROOT + '/tools/run', str(port), directory, *more], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, cwd=ROOT, start_new_session=True)
+                                        stderr=subprocess.STDOUT, text=True, cwd=ROOT, start_new_session=True,
+                                        env=dict(os.environ, **(env or {})))
         cleanup(lambda failed: self.end())
         self.lines = []
         for line in self.process.stdout:
@@ -83,6 +84,33 @@ def _():
         equal(c.getresponse().status, 200, path)
     mode = os.stat(directory + '/jwt.key').st_mode & 0o777
     equal(mode, 0o600, 'mode of the key')
+
+
+def page(run):
+    c = http.client.HTTPConnection('127.0.0.1', run.port)
+    c.request('GET', '/')
+    answer = c.getresponse()
+    return answer.status, answer.getheader('Content-Security-Policy') or '', answer.read().decode()
+
+
+@test('the page is at /, under a strict policy; where it was not built the API is served, and it is said')
+def _():
+    objs = tempfile.mkdtemp(prefix='chat-objs-')
+    os.chmod(objs, 0o755)
+    for name in ('chatd', 'ngx_chat_module.so'):
+        os.symlink(OBJS + '/' + name, objs + '/' + name)
+    run = Run(tempfile.mkdtemp(prefix='chat-run-'), free_port(), env={'CHAT_OBJS': objs})
+    assert any('the page is not built' in line for line in run.lines), run.lines
+    equal(page(run)[0], 404)
+    run.end()
+    os.mkdir(objs + '/web')
+    with open(objs + '/web/index.html', 'w') as f:
+        f.write('<!doctype html><title>Chat</title>')
+    run = Run(tempfile.mkdtemp(prefix='chat-run-'), free_port(), env={'CHAT_OBJS': objs})
+    assert not any('not built' in line for line in run.lines), run.lines
+    status, policy, text = page(run)
+    equal((status, 'Chat' in text), (200, True))
+    assert "default-src 'none'" in policy and 'unsafe' not in policy, policy
 
 
 @test('a taken port, a directory in use, a wrong RATE or CONNECTIONS are told plainly')

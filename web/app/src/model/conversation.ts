@@ -1,0 +1,64 @@
+// The conversation that is open: its timeline, and what one is about to do in it.
+
+import type { Message, Timeline } from '@chat/sdk';
+import { signal } from '@preact/signals';
+import { chat } from './chat.ts';
+
+export interface Open {
+  /** the channel, or `to:USER` before there is one */
+  key: string;
+  timeline: Timeline;
+  /** the first message that was unread when it was opened, below the line "New"; 0: none */
+  newFrom: number;
+}
+
+export const open = signal<Open | null>(null);
+/** Counts the timeline's changes. */
+export const timelineVersion = signal(0);
+
+/** The message that is answered or edited in the composer. */
+export const replyTo = signal<Message | null>(null);
+export const editing = signal<Message | null>(null);
+/** The message with the pointer or the focus: it shows its actions. */
+export const active = signal(0);
+/** A message to go to; `n` makes the same one twice two jumps. */
+export const jump = signal<{ id: number; n: number } | null>(null);
+/** One that was just jumped to, for a moment. */
+export const flashed = signal(0);
+/** Counts the wishes to see the newest message. */
+export const endWished = signal(0);
+
+let ended: (() => void) | undefined;
+let jumps = 0;
+
+export function openConversation(where: { channel: string } | { to: string }): void {
+  const key = 'channel' in where ? where.channel : `to:${where.to}`;
+  if (open.value?.key === key) return;
+  closeConversation();
+  const timeline = chat.timeline(where);
+  ended = timeline.subscribe(() => timelineVersion.value++);
+  const channel = 'channel' in where ? chat.channel(where.channel) : undefined;
+  open.value = { key, timeline, newFrom: channel && channel.unread > 0 ? channel.read + 1 : 0 };
+}
+
+export function closeConversation(): void {
+  ended?.();
+  ended = undefined;
+  open.value?.timeline.close();
+  open.value = null;
+  replyTo.value = null;
+  editing.value = null;
+  active.value = 0;
+  jump.value = null;
+}
+
+export function jumpTo(id: number): void {
+  jump.value = { id, n: ++jumps };
+}
+
+/** The message if it is among those loaded. */
+export function loadedMessage(id: number): Message | undefined {
+  void timelineVersion.value;
+  const messages = open.value?.timeline.messages ?? [];
+  return messages.length ? messages[id - messages[0]!.message_id] : undefined;
+}

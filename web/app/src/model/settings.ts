@@ -1,0 +1,50 @@
+// What somebody chose on this device.
+
+import { effect, signal } from '@preact/signals';
+
+export type Theme = 'system' | 'light' | 'dark';
+
+export interface Settings {
+  theme: Theme;
+  notifications: boolean;
+  badge: boolean;
+  sound: boolean;
+  /** Enter sends; else Ctrl+Enter does */
+  enterSends: boolean;
+}
+
+const KEY = 'chat.settings';
+const DEFAULTS: Settings = { theme: 'system', notifications: false, badge: true, sound: true, enterSends: true };
+
+function load(): Settings {
+  try {
+    const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? '{}');
+    const known = Object.fromEntries(
+      Object.entries(stored as object).filter(([k, v]) => typeof v === typeof DEFAULTS[k as keyof Settings]),
+    );
+    return { ...DEFAULTS, ...known };
+  } catch {
+    return { ...DEFAULTS };
+  }
+}
+
+export const settings = signal<Settings>(load());
+
+export function change(part: Partial<Settings>): void {
+  settings.value = { ...settings.value, ...part };
+  try {
+    localStorage.setItem(KEY, JSON.stringify(settings.value));
+  } catch {
+    // a browser without storage forgets it, no more
+  }
+}
+
+window.addEventListener('storage', (e) => {
+  if (e.key === KEY) settings.value = load();
+});
+
+effect(() => {
+  const { theme } = settings.value;
+  if (theme === 'system') delete document.documentElement.dataset['theme'];
+  else document.documentElement.dataset['theme'] = theme;
+});

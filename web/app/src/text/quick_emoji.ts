@@ -1,0 +1,2 @@
+/** Reactions that are one press away. */
+export const QUICK = ['👍', '❤️', '😂', '😮', '😢', '🎉'];

@@ -1,0 +1,125 @@
+// A group: its name, members and roles, invites, leaving.
+
+import type { ChannelState, MemberState, Role } from '@chat/sdk';
+import { useState } from 'preact/hooks';
+import { canManage, leave, roleIn } from '../model/actions.ts';
+import { channelOf, chat, limitOf, me } from '../model/chat.ts';
+import { attempt } from '../model/errors.ts';
+import { channelName, nameOf, nameOrYou } from '../model/names.ts';
+import { openDialog, openUser } from '../model/ui.ts';
+import { countPoints } from '../text/points.ts';
+import { Avatar, UserAvatar } from './avatar.tsx';
+import { Dialog } from './dialog.tsx';
+import { Icon } from './icon.tsx';
+import { Invites } from './invites.tsx';
+import { Menu, type MenuItem } from './menu.tsx';
+
+export function ChannelDialog({ channel: id, onClose }: { channel: string; onClose: () => void }) {
+  const channel = channelOf(id);
+  const [leaving, setLeaving] = useState(false);
+  if (!channel) return null;
+  const manage = canManage(channel);
+  const full = channel.members.length >= limitOf('group_members');
+  return (
+    <Dialog title="Group" onClose={onClose}>
+      <div class="profile">
+        <Avatar id={id} name={channelName(channel)} size="large" />
+        {manage ? <NameForm channel={channel} /> : <h3 class="profile-name"><bdi>{channelName(channel)}</bdi></h3>}
+      </div>
+      <h3 class="section-title">
+        Members <span class="soft">{channel.members.length} of {limitOf('group_members')}</span>
+      </h3>
+      {manage && (
+        <button type="button" class="person-row" disabled={full} onClick={() => openDialog({ kind: 'add-members', channel: id })}>
+          <span class="round-icon">
+            <Icon name="plus" />
+          </span>
+          {full ? 'The group is full' : 'Add people'}
+        </button>
+      )}
+      <ul class="members">
+        {channel.members.map((member) => (
+          <Member key={member.user} channel={channel} member={member} />
+        ))}
+      </ul>
+      {manage && <Invites channel={id} />}
+      <div class="dialog-actions">
+        {leaving ? (
+          <button
+            type="button"
+            class="button danger"
+            onClick={() => {
+              onClose();
+              leave(id);
+            }}
+          >
+            Leave this group
+          </button>
+        ) : (
+          <button type="button" class="button danger-text" onClick={() => setLeaving(true)}>
+            Leave
+          </button>
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+function NameForm({ channel }: { channel: ChannelState }) {
+  const [name, setName] = useState(channel.name ?? '');
+  const points = countPoints(name.trim());
+  const changed = name.trim() !== channel.name && points > 0 && points <= limitOf('name_chars');
+  const save = (e: Event) => {
+    e.preventDefault();
+    if (changed) void attempt(() => chat.call('channel.update', { channel: channel.channel, name: name.trim() }), 'Saved');
+  };
+  return (
+    <form class="name-form" onSubmit={save}>
+      <input class="input" aria-label="Name of the group" dir="auto" value={name} onInput={(e) => setName(e.currentTarget.value)} />
+      <button type="submit" class="button" disabled={!changed}>
+        Rename
+      </button>
+    </form>
+  );
+}
+
+function Member({ channel, member }: { channel: ChannelState; member: MemberState }) {
+  const items = itemsOf(channel, member);
+  const name = nameOf(member.user);
+  return (
+    <li class="member">
+      <button type="button" class="person-row grow" onClick={() => openUser(member.user)}>
+        <UserAvatar user={member.user} size="small" />
+        <span class="one-line">
+          <bdi>{nameOrYou(member.user)}</bdi>
+        </span>
+        {name !== member.user && <span class="soft one-line">@{member.user}</span>}
+      </button>
+      {member.role !== 'member' && <span class="role">{member.role}</span>}
+      {items.length > 0 && <Menu label={`Manage ${name}`} items={items} />}
+    </li>
+  );
+}
+
+/** What one may do with a member: the server's rules, so that nothing is offered in vain. */
+function itemsOf(channel: ChannelState, member: MemberState): MenuItem[] {
+  const own = roleIn(channel, me());
+  const items: MenuItem[] = [];
+  if (member.user === me()) return items;
+  const id = channel.channel;
+  const role = (label: string, to: Role) =>
+    items.push({ label, onSelect: () => void attempt(() => chat.call('channel.role', { channel: id, user: member.user, role: to })) });
+  if (own === 'owner') {
+    if (member.role !== 'owner') role('Make owner', 'owner');
+    if (member.role !== 'admin') role('Make admin', 'admin');
+    if (member.role !== 'member') role('Make plain member', 'member');
+  }
+  if (own === 'owner' || (own === 'admin' && member.role === 'member')) {
+    items.push({
+      label: 'Remove',
+      danger: true,
+      onSelect: () => void attempt(() => chat.call('channel.remove', { channel: id, users: [member.user] })),
+    });
+  }
+  return items;
+}

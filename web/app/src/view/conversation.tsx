@@ -1,0 +1,94 @@
+// The open conversation: head, messages, composer.
+
+import { useEffect } from 'preact/hooks';
+import { channelOf, channelList, contacts, ready } from '../model/chat.ts';
+import { closeConversation, jumpTo, open, openConversation, timelineVersion } from '../model/conversation.ts';
+import { nameOf } from '../model/names.ts';
+import { channelName } from '../model/names.ts';
+import { go, type Route } from '../model/route.ts';
+import { openUser } from '../model/ui.ts';
+import { attempt } from '../model/errors.ts';
+import { chat } from '../model/chat.ts';
+import { Composer } from './composer.tsx';
+import { ConversationHead } from './conversation_head.tsx';
+import { History } from './history.tsx';
+
+export function Conversation({ route }: { route: Route }) {
+  void timelineVersion.value;
+  const channel = route.channel ? channelOf(route.channel) : undefined;
+  const key = route.channel ?? `to:${route.to}`;
+
+  // a first message, from here or from the other, makes the channel
+  void channelList.value;
+  const made = route.to ? chat.direct(route.to)?.channel : undefined;
+
+  useEffect(() => {
+    if (made) go({ section: 'chats', channel: made }, true);
+  }, [made]);
+  useEffect(() => {
+    openConversation(route.channel ? { channel: route.channel } : { to: route.to! });
+  }, [key]);
+  useEffect(() => {
+    if (route.message) jumpTo(route.message);
+  }, [key, route.message]);
+  useEffect(() => closeConversation, []);
+
+  const shown = open.value;
+  if (!shown || shown.key !== key) return <section class="conversation" />;
+  if (route.channel && !channel && ready.value) return <Gone />;
+
+  const peer = route.to ?? channel?.peer;
+  const members = channel ? channel.members.map((m) => m.user) : [];
+  const name = channel ? channelName(channel) : nameOf(peer ?? '');
+  return (
+    <section class="conversation" aria-label={`Conversation: ${name}`}>
+      <ConversationHead channel={channel} peer={peer} name={name} mutual={isMutual(peer)} />
+      <History key={key} timeline={shown.timeline} />
+      {peer && isBlocked(peer) ? (
+        <BlockedLine user={peer} />
+      ) : (
+        <Composer
+          place={key}
+          to={route.channel ? { channel: route.channel } : { to: route.to! }}
+          members={members}
+          label={`Message to ${name}`}
+        />
+      )}
+    </section>
+  );
+}
+
+/** Whether both have written: from then on one may see the other's presence. */
+function isMutual(peer: string | undefined): boolean {
+  const senders = new Set(open.value?.timeline.messages.map((m) => m.sender));
+  return !!peer && senders.has(peer) && senders.size > 1;
+}
+
+function isBlocked(user: string): boolean {
+  return contacts.value.some((c) => c.user === user && c.state === 'blocked');
+}
+
+function BlockedLine({ user }: { user: string }) {
+  return (
+    <div class="blocked-line">
+      You have blocked <bdi>{nameOf(user)}</bdi>.
+      <button type="button" class="text-button" onClick={() => void attempt(() => chat.call('contact.unblock', { user }))}>
+        Unblock
+      </button>
+      <button type="button" class="text-button" onClick={() => openUser(user)}>
+        Profile
+      </button>
+    </div>
+  );
+}
+
+function Gone() {
+  return (
+    <section class="conversation empty">
+      <p class="soft">You are not in this conversation, or it is hidden.</p>
+      <button type="button" class="button" onClick={() => go({ section: 'chats' }, true)}>
+        Back to the list
+      </button>
+    </section>
+  );
+}

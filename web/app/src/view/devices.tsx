@@ -1,0 +1,52 @@
+// Where one is logged in.
+
+import type { Device } from '@chat/sdk';
+import { useEffect, useState } from 'preact/hooks';
+import { chat, state } from '../model/chat.ts';
+import { attempt, wordsFor } from '../model/errors.ts';
+import { lastActive } from '../text/time.ts';
+import { Icon } from './icon.tsx';
+
+export function Devices() {
+  const [devices, setDevices] = useState<Device[]>([]);
+  const [problem, setProblem] = useState('');
+  const online = state.value.status === 'online';
+  const load = () =>
+    chat.call('device.list', {}).then(
+      (answer) => {
+        setDevices(answer.devices.sort((a, b) => Number(b.current) - Number(a.current) || b.last_active_at - a.last_active_at));
+        setProblem('');
+      },
+      (error) => setProblem(wordsFor(error)),
+    );
+  useEffect(() => {
+    if (online) void load();
+  }, [online]);
+  const remove = (device: string) => void attempt(() => chat.call('device.remove', { device }), 'Logged out there').then(load);
+  return (
+    <section aria-label="Devices">
+      <h2 class="section-title">Devices</h2>
+      <ul class="card">
+        {devices.map((device) => (
+          <li key={device.device} class="contact-row" data-device={device.device}>
+            <span class="round-icon">
+              <Icon name="device" />
+            </span>
+            <span class="contact-text grow">
+              <span class="one-line">
+                <bdi>{device.name ?? device.device}</bdi>
+              </span>
+              <span class="soft one-line">{device.current ? 'this device' : lastActive(device.last_active_at)}</span>
+            </span>
+            {!device.current && (
+              <button type="button" class="button small" aria-label={`Log out on ${device.name ?? device.device}`} onClick={() => remove(device.device)}>
+                Log out there
+              </button>
+            )}
+          </li>
+        ))}
+        {devices.length === 0 && <li class="soft pad">{problem || (online ? 'Loading…' : 'Shown when you are online.')}</li>}
+      </ul>
+    </section>
+  );
+}

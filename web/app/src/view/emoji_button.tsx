@@ -1,0 +1,80 @@
+// A button that opens the emoji; the list itself is fetched when it is first wanted.
+
+import { lazy, Suspense } from 'preact/compat';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Icon } from './icon.tsx';
+
+const EmojiPicker = lazy(() => import('./emoji_picker.tsx').then((m) => m.EmojiPicker));
+
+interface EmojiButtonProps {
+  label: string;
+  onPick: (emoji: string) => void;
+  /** offered first, in a row */
+  quick?: readonly string[];
+  onOpen?: (open: boolean) => void;
+}
+
+export function EmojiButton({ label, onPick, quick, onOpen }: EmojiButtonProps) {
+  const [open, setOpen] = useState(false);
+  const [whole, setWhole] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+
+  const show = (wanted: boolean) => {
+    setOpen(wanted);
+    setWhole(wanted && !quick);
+    onOpen?.(wanted);
+  };
+  const pick = (emoji: string) => {
+    show(false);
+    button.current?.focus();
+    onPick(emoji);
+  };
+
+  useEffect(() => {
+    if (!open) return;
+    const outside = (e: Event) => {
+      if (!root.current?.contains(e.target as Node)) show(false);
+    };
+    document.addEventListener('pointerdown', outside);
+    return () => document.removeEventListener('pointerdown', outside);
+  }, [open]);
+
+  return (
+    <div
+      class="emoji-anchor"
+      ref={root}
+      onKeyDown={(e) => {
+        if (e.key !== 'Escape' || !open) return;
+        e.stopPropagation();
+        show(false);
+        button.current?.focus();
+      }}
+    >
+      <button type="button" ref={button} class="icon-button" aria-label={label} title={label} aria-expanded={open} onClick={() => show(!open)}>
+        <Icon name="emoji" />
+      </button>
+      {open && !whole && quick && (
+        <div class="quick-emoji" role="group" aria-label={label}>
+          {quick.map((emoji, i) => (
+            <button type="button" key={emoji} class="emoji" aria-label={`${label} ${emoji}`} ref={i === 0 ? focus : null} onClick={() => pick(emoji)}>
+              {emoji}
+            </button>
+          ))}
+          <button type="button" class="icon-button" aria-label="More emoji" onClick={() => setWhole(true)}>
+            <Icon name="plus" />
+          </button>
+        </div>
+      )}
+      {open && whole && (
+        <Suspense fallback={null}>
+          <EmojiPicker onPick={pick} />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
+function focus(element: HTMLElement | null): void {
+  element?.focus();
+}

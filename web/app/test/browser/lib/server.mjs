@@ -1,0 +1,110 @@
+// A server of its own for a test: what `make run` starts, in a scratch folder.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../../../../..');
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+export class Server {
+  /** Starts one; `rate` as RATE of `make run`. */
+  static async start({ rate = '' } = {}) {
+    for (let tries = 1; ; tries++) {
+      const server = new Server(await freePort(), mkdtempSync(join(tmpdir(), 'web-')), rate);
+      try {
+        await server.up();
+        return server;
+      } catch (error) {
+        // somebody else may have taken the port meanwhile
+        if (tries === 3 || !/in use|is taken/.test(error.message)) throw error;
+      }
+    }
+  }
+
+  constructor(port, directory, rate) {
+    Object.assign(this, { port, directory, rate, url: `http://127.0.0.1:${port}/` });
+  }
+
+  /** Runs it, again with what is there. */
+  up() {
+    this.process = spawn(join(ROOT, 'tools/run'), [String(this.port), this.directory, this.rate], { cwd: ROOT });
+    let said = '';
+    return new Promise((done, fail) => {
+      const hear = (data) => {
+        said += data;
+        if (said.includes('chat ready')) done();
+      };
+      this.process.stdout.on('data', hear);
+      this.process.stderr.on('data', hear);
+      this.process.on('exit', () => fail(new Error(`the server ended: ${said}`)));
+    });
+  }
+
+  pid(file) {
+    return Number(readFileSync(join(this.directory, file), 'utf8'));
+  }
+
+  /** The processes of chatd. */
+  pool() {
+    return withChildren([this.pid('chat/chatd.pid')]);
+  }
+
+  /** SIGKILL to all its processes at once. */
+  async kill() {
+    const roots = [this.pid('nginx.pid'), this.pid('chat/chatd.pid')];
+    const ended = new Promise((done) => this.process.on('exit', done));
+    for (const pid of withChildren(roots)) process.kill(pid, 'SIGKILL');
+    await ended;
+  }
+
+  /** Ends it as Ctrl-C does, and takes the folder away. */
+  async end() {
+    if (this.process.exitCode === null) {
+      const ended = new Promise((done) => this.process.on('exit', done));
+      this.process.kill('SIGINT');
+      await ended;
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  token(user, ...claims) {
+    return execFileSync(join(ROOT, 'tools/token'), [user, join(this.directory, 'jwt.key'), ...claims], { encoding: 'utf8' }).trim();
+  }
+
+  /** One call over HTTP for a user with a token of the site. */
+  async call(user, method, params) {
+    const answer = await fetch(`${this.url}rpc`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${this.token(user)}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    });
+    const { result, error } = await answer.json();
+    if (error) throw new Error(`${method}: ${JSON.stringify(error)}`);
+    return result;
+  }
+}
+
+function withChildren(roots) {
+  const parents = new Map();
+  for (const name of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+    } catch {
+      // it ended meanwhile
+    }
+  }
+  const found = [...roots];
+  for (let i = 0; i < found.length; i++) for (const [pid, parent] of parents) if (parent === found[i]) found.push(pid);
+  return found;
+}
