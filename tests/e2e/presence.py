@@ -135,7 +135,8 @@ def _():
         c = bob if n == 1150 else alice
         c.notify('message.send', {'to': 'alice' if c is bob else 'bob', 'text': 'x', 'client_id': 'm%d' % n})
         if n in (1149, 1150, 2299):
-            until(lambda: server.rpc('alice', 'channel.list')['channels'][0]['last_message']['message_id'] == n + 1, 20 * SLOW)
+            until(lambda: [c['last_message']['message_id'] for c in server.rpc('alice', 'channel.list')['channels']] == [n + 1],
+          20 * SLOW)
         if n == 1149:
             equal(presence(alice, 'bob'), {'bob': False})
     equal((presence(alice, 'bob'), presence(bob, 'alice')), ({'bob': True}, {'alice': True}))
