@@ -154,21 +154,12 @@ account_check_token(const struct user *u, struct str jti)
     bool has = account_of(u, &a);
     uint64_t epoch;
 
-    if (has && (a.flags & RECORD_ACCOUNT_DELETED) != 0) {
-        return STORAGE_TOKEN_ENDED;
-    }
-
     if (login_id_get(jti, &epoch)
         && (!has || (epoch < a.epoch && !str_eq(jti, a.kept)))) {
         return STORAGE_TOKEN_ENDED;
     }
 
-    if (ending_find(u, jti) != NULL) {
-        return STORAGE_TOKEN_ENDED;
-    }
-
-    return has && (a.flags & RECORD_ACCOUNT_DISABLED) != 0 ? STORAGE_DISABLED
-                                                           : STORAGE_OK;
+    return ending_find(u, jti) != NULL ? STORAGE_TOKEN_ENDED : STORAGE_OK;
 }
 
 
@@ -400,7 +391,7 @@ get_account_step(struct embedded *e, struct request *r)
         return answered ? STEP_DONE : STEP_WAIT;
     }
 
-    if (!account_of(u, &a) || (a.flags & RECORD_ACCOUNT_DELETED) != 0) {
+    if (!account_of(u, &a)) {
         return request_answer(e, r, STORAGE_NO_ACCOUNT);
     }
 
@@ -411,7 +402,7 @@ get_account_step(struct embedded *e, struct request *r)
     }
 
     r->result.number = a.epoch;
-    r->result.more = (a.flags & RECORD_ACCOUNT_DISABLED) != 0 || u->disabled;
+    r->result.more = u->disabled;
     r->result.inbox_id = account_least_time(u, r->op.device);
     return request_answer_json(e, r, a.secret);
 }

@@ -18,8 +18,8 @@ void account_made(struct embedded *e, const struct user *u);
 /* Forgets all: the memory is dropped. */
 void account_drop(struct embedded *e);
 
-/* May this token be used?  STORAGE_OK, STORAGE_TOKEN_ENDED, STORAGE_DISABLED;
- * jti empty: it has none. */
+/* May this token be used?  STORAGE_OK or STORAGE_TOKEN_ENDED; jti empty: it has
+ * none.  Whether the user is barred is another question. */
 enum storage_status account_check_token(const struct user *u, struct str jti);
 
 /* The user's account, whose strings are his; false: he has none. */

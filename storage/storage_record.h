@@ -131,12 +131,7 @@ struct record_markers {
     uint64_t muted; /* until when, 0: not; then it is not written */
 };
 
-/* Flags of an account.  On disk: do not renumber. */
-#define RECORD_ACCOUNT_DISABLED 0x01
-#define RECORD_ACCOUNT_DELETED  0x02 /* the id is never given again */
-
 struct record_account {
-    uint8_t flags;
     uint64_t created_at; /* ms since the epoch                               */
     uint64_t epoch;      /* from 1; logins of a lower one have ended, except */
     struct str kept;     /* this jti; empty: none                            */

@@ -144,7 +144,9 @@ enum chat_wire_level {
       "connections and commands of Redis that failed")                         \
     X(redis_lag_us, gauge, "from a message to Redis until it came back in us") \
     X(redis_users, gauge, "users online at other machines")                    \
-    X(turn_us, gauge, "longest turn of the loop of the last minute in us")
+    X(turn_us, gauge, "longest turn of the loop of the last minute in us")     \
+    X(turn_cpu_us, gauge,                                                      \
+      "most processor time of one turn of the loop of the last minute in us")
 
 enum chat_wire_counter {
 #define CHAT_WIRE_COUNTER(name, kind, help) CHAT_WIRE_COUNTER_##name,

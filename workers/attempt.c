@@ -241,10 +241,10 @@ pair_key(char out[KEY_MAX], struct str user, struct str address)
     return (struct str){out, user.len + 1 + address.len};
 }
 
-/* What counts the attempts on the account from there. */
+/* What counts the attempts on the account from there; NULL: nothing yet. */
 static struct entry *
-account_entry(struct attempts *a, struct str user, struct str address,
-              struct table **table, uint64_t now_ms)
+account_find(struct attempts *a, struct str user, struct str address,
+             struct table **table, uint64_t now_ms)
 {
     char key[KEY_MAX];
     struct entry *x = NULL;
@@ -253,7 +253,7 @@ account_entry(struct attempts *a, struct str user, struct str address,
         x = table_find(&a->pairs, pair_key(key, user, address), now_ms);
     }
     *table = x != NULL ? &a->pairs : &a->accounts;
-    return x != NULL ? x : table_get(&a->accounts, user, now_ms);
+    return x != NULL ? x : table_find(&a->accounts, user, now_ms);
 }
 
 unsigned
@@ -261,18 +261,28 @@ attempt_begin(struct attempts *a, struct str user, struct str address,
               uint64_t now_ms)
 {
     struct table *table;
-    struct entry *account = account_entry(a, user, address, &table, now_ms);
+    struct entry *account = account_find(a, user, address, &table, now_ms);
     struct entry *from =
-        address.len == 0 ? NULL : table_get(&a->addresses, address, now_ms);
+        address.len == 0 ? NULL : table_find(&a->addresses, address, now_ms);
     unsigned wait = wait_of(account, now_ms);
     unsigned other = wait_of(from, now_ms);
 
     wait = wait > other ? wait : other;
-    if (wait == 0) {
-        charge(account, &table->rule, now_ms);
-        charge(from, &a->addresses.rule, now_ms);
+    if (wait != 0) {
+        return wait;
     }
-    return wait;
+
+    /* what is refused makes no entry: else who has to wait would push out,
+     * for nothing, what others are counted by */
+    if (account == NULL) {
+        account = table_get(table, user, now_ms);
+    }
+    charge(account, &table->rule, now_ms);
+    if (from == NULL && address.len != 0) {
+        from = table_get(&a->addresses, address, now_ms);
+    }
+    charge(from, &a->addresses.rule, now_ms);
+    return 0;
 }
 
 void
@@ -280,7 +290,7 @@ attempt_good(struct attempts *a, struct str user, struct str address,
              uint64_t now_ms)
 {
     struct table *table;
-    struct entry *x = account_entry(a, user, address, &table, now_ms);
+    struct entry *x = account_find(a, user, address, &table, now_ms);
     char key[KEY_MAX];
 
     /* what others failed at is not forgotten for one who knows better */
@@ -301,7 +311,7 @@ attempt_not_made(struct attempts *a, struct str user, struct str address,
 {
     struct table *table;
 
-    give_back(account_entry(a, user, address, &table, now_ms));
+    give_back(account_find(a, user, address, &table, now_ms));
     if (address.len != 0) {
         give_back(table_find(&a->addresses, address, now_ms));
     }

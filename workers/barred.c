@@ -34,6 +34,12 @@ barred_end(struct user *u, enum storage_status status)
     struct str reason, detail;
     unsigned code = barred_refusal(status, &reason, &detail);
 
+    /* sessions that end keep the record until nginx has closed them: what
+     * opens meanwhile has to ask, for he may be barred still */
+    if (u->state == USER_SUBSCRIBED) {
+        u->state = USER_STALE;
+        u->all->n_stale++;
+    }
     for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = next) {
         next = TAILQ_NEXT(s, of_user);
         if (s->state == SESSION_OPENING) {

@@ -379,6 +379,7 @@ own_stats(struct front *f, uint64_t *v)
     v[CHAT_WIRE_COUNTER_pages] = c->pages;
     v[CHAT_WIRE_COUNTER_replays] = c->replays;
     v[CHAT_WIRE_COUNTER_turn_us] = c->turn_us;
+    v[CHAT_WIRE_COUNTER_turn_cpu_us] = c->turn_cpu_us;
     for (p = TAILQ_FIRST(&f->peers); p != NULL;
          p = TAILQ_NEXT(p, link_of_front)) {
         v[CHAT_WIRE_COUNTER_queue_bytes] += link_queued(p->link);

@@ -161,7 +161,7 @@ hasher_submit(struct hasher *h, struct hasher_job *j)
 {
     bool full;
 
-    if (h->stopping || (!h->started && start(h) != 0)) {
+    if (h == NULL || h->stopping || (!h->started && start(h) != 0)) {
         return -1;
     }
     pthread_mutex_lock(&h->mutex);

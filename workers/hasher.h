@@ -47,8 +47,8 @@ struct hasher_job {
 
 struct hasher *hasher_create(struct uv_loop_s *loop); /* NULL: no memory */
 
-/* done is called on the loop, after return.  -1: the queue is full, or there
- * is no thread to be had. */
+/* done is called on the loop, after return.  -1: the queue is full, there is no
+ * thread to be had, or h is NULL. */
 int hasher_submit(struct hasher *h, struct hasher_job *j);
 
 /*

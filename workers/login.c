@@ -92,6 +92,7 @@ void
 logins_close(struct logins *all)
 {
     hasher_close(all->hasher);
+    all->hasher = NULL;
 }
 
 void

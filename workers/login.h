@@ -25,7 +25,7 @@ extern const struct family login_family;
 
 struct logins *logins_create(struct worker *w); /* NULL: out of memory */
 
-/* Fails what waits for the thread. */
+/* Fails what waits for the thread, and what would from now on. */
 void logins_close(struct logins *all);
 void logins_free(struct logins *all);
 

@@ -2,7 +2,32 @@
 
 #include "turn.h"
 
+#include <time.h>
+
 #define MINUTE_MS 60000
+
+static uint64_t
+cpu_ns(void)
+{
+    struct timespec ts = {0};
+
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+static void
+note(uint64_t longest[2], uint64_t us)
+{
+    if (us > longest[0]) {
+        longest[0] = us;
+    }
+}
+
+static uint64_t
+larger(const uint64_t longest[2])
+{
+    return longest[0] > longest[1] ? longest[0] : longest[1];
+}
 
 /* Before each wait for events: what has passed since the one before, without
  * the wait itself, was work. */
@@ -14,17 +39,21 @@ on_prepare(uv_prepare_t *prepare)
     uint64_t idle_ns = uv_metrics_idle_time(prepare->loop);
     uint64_t us = (now_ns - t->at_ns - (idle_ns - t->idle_ns)) / 1000;
     uint64_t now_ms = uv_now(prepare->loop);
+    uint64_t cpu = cpu_ns();
+    uint64_t cpu_us = (cpu - t->cpu_ns) / 1000;
 
+    t->cpu_ns = cpu;
     t->at_ns = now_ns;
     t->idle_ns = idle_ns;
     if (now_ms - t->minute_ms >= MINUTE_MS) {
         t->minute_ms = now_ms;
         t->longest_us[1] = t->longest_us[0];
         t->longest_us[0] = 0;
+        t->longest_cpu_us[1] = t->longest_cpu_us[0];
+        t->longest_cpu_us[0] = 0;
     }
-    if (us > t->longest_us[0]) {
-        t->longest_us[0] = us;
-    }
+    note(t->longest_us, us);
+    note(t->longest_cpu_us, cpu_us);
 }
 
 int
@@ -37,6 +66,7 @@ turn_init(struct turn *t, uv_loop_t *loop)
     t->prepare.data = t;
     t->at_ns = uv_hrtime();
     t->idle_ns = uv_metrics_idle_time(loop);
+    t->cpu_ns = cpu_ns();
     t->minute_ms = uv_now(loop);
     uv_prepare_start(&t->prepare, on_prepare);
     uv_unref((uv_handle_t *) &t->prepare);
@@ -52,6 +82,11 @@ turn_close(struct turn *t)
 uint64_t
 turn_longest_us(const struct turn *t)
 {
-    return t->longest_us[0] > t->longest_us[1] ? t->longest_us[0]
-                                               : t->longest_us[1];
+    return larger(t->longest_us);
+}
+
+uint64_t
+turn_longest_cpu_us(const struct turn *t)
+{
+    return larger(t->longest_cpu_us);
 }

@@ -1,6 +1,7 @@
 /*
  * How long the turns of a worker's loop are: the time that whoever comes next
- * may have to wait.
+ * may have to wait; and how much of the processor they take, which tells the
+ * loop's own work from others who want the processor, too.
  */
 
 #ifndef WORKERS_TURN_H
@@ -15,8 +16,10 @@ struct turn {
     uv_prepare_t prepare;
     uint64_t at_ns;
     uint64_t idle_ns; /* up to then */
+    uint64_t cpu_ns;  /* of the loop's thread, up to then */
     uint64_t minute_ms;
     uint64_t longest_us[2]; /* of this minute and the one before */
+    uint64_t longest_cpu_us[2];
 };
 
 /* 0, or -1: libuv cannot. */
@@ -25,5 +28,6 @@ void turn_close(struct turn *t);
 
 /* Of the last minute or two. */
 uint64_t turn_longest_us(const struct turn *t);
+uint64_t turn_longest_cpu_us(const struct turn *t);
 
 #endif

@@ -76,6 +76,7 @@ on_tick(uv_timer_t *timer)
     sessions_tick(r->worker.sessions);
     if (++r->ticks % TICKS_PER_STATS == 0) {
         r->worker.counters.turn_us = turn_longest_us(&r->turn);
+        r->worker.counters.turn_cpu_us = turn_longest_cpu_us(&r->turn);
         front_stats(r->worker.front);
     }
 }

@@ -28,6 +28,7 @@ struct worker_counters {
     uint64_t pages;
     uint64_t replays;
     uint64_t turn_us;
+    uint64_t turn_cpu_us;
 };
 
 struct worker {

@@ -112,6 +112,31 @@ def _():
     assert 'BAR_USER alice' in read(server.run_dir + '/chatd.log')
 
 
+@test('whoever is disabled is refused by every method, those of groups and invites too')
+def _():
+    server = Server()
+    group = server.rpc('alice', 'channel.create', {'name': 'g', 'members': ['bob']})['channel']['channel']
+    server.rpc('alice', 'message.send', {'channel': group, 'client_id': '1', 'text': 'x'})
+    own = server.rpc('alice', 'invite.create', {'channel': group})['invite']['invite']
+    other = server.rpc('bob', 'channel.create', {'name': 'h', 'members': ['carol']})['channel']['channel']
+    other = server.rpc('bob', 'invite.create', {'channel': other})['invite']['invite']
+    done(server, 'user', 'disable', 'alice')
+    at = {'channel': group}
+    message = {'channel': group, 'message_id': 1}
+    for method, params in (
+            ('message.send', {**at, 'client_id': 'z', 'text': 'x'}), ('message.get', message), ('message.history', at),
+            ('message.edit', {**message, 'text': 'y'}), ('message.delete', message), ('message.react', {**message, 'emoji': 'x'}),
+            ('inbox.sync', {'after': 0}), ('channel.list', {}), ('channel.get', at), ('channel.update', {**at, 'name': 'q'}),
+            ('channel.add', {**at, 'users': ['carol']}), ('channel.remove', {**at, 'users': ['bob']}),
+            ('channel.role', {**at, 'user': 'bob', 'role': 'admin'}), ('channel.leave', at), ('channel.hide', at),
+            ('channel.read', message), ('channel.mute', {**at, 'until': None}), ('channel.create', {'name': 'n', 'members': []}),
+            ('typing', at), ('invite.create', at), ('invite.list', at), ('invite.revoke', {**at, 'invite': own}),
+            ('invite.get', {'invite': other}), ('invite.join', {'invite': other}), ('user.update', {'display_name': 'x'}),
+            ('device.list', {}), ('contact.request', {'user': 'bob'}), ('contact.block', {'user': 'bob'})):
+        e = refused(server.rpc, 'alice', method, params)
+        equal((e.code, e.reason), (403, 'account_disabled'), method)
+
+
 @test('a user stays disabled through a kill of every process; a connection that outlived it ends')
 def _():
     server = Server()

@@ -71,6 +71,7 @@ def _():
     server = Server()
     server.rpc('alice', 'user.update', {'display_name': 'Al\u00efce', 'status': 'line\nbreak'})
     server.rpc('alice', 'ping', path='/rpc?device=phone')
+    server.rpc('alice', 'device.update', {'device': 'phone', 'name': 'My "phone"'})
     server.rpc('alice', 'contact.request', {'user': 'bob'})
     server.rpc('bob', 'contact.accept', {'user': 'alice'})
     server.rpc('alice', 'contact.block', {'user': 'mallory'})
@@ -94,7 +95,7 @@ def _():
                          'message', 'end'])
     equal((lines[0]['export']['user'], lines[0]['export']['format']), ('alice', 1))
     equal(lines[1]['profile'], server.rpc('bob', 'user.get', {'user': 'alice'})['user'])
-    equal(lines[2]['device']['device'], 'phone')
+    equal((lines[2]['device']['device'], lines[2]['device']['name']), ('phone', 'My "phone"'))
     equal(of(lines, 'contact'), [{'user': 'bob', 'state': 'friend'}, {'user': 'mallory', 'state': 'blocked'}])
     first, second = of(lines, 'channel')
     equal((first['channel'], first['muted_until'], [m['user'] for m in first['members']]),

@@ -392,6 +392,28 @@ tables_are_bounded_and_the_oldest_makes_room(void **state)
     assert_int_equal(try_at(1, "old", ""), 0);
 }
 
+/* Else one address that has to wait would make the others' failures forgotten,
+ * at the cost of a request each. */
+static void
+who_has_to_wait_pushes_nobody_out(void **state)
+{
+    char user[16];
+
+    (void) state;
+    for (int i = 0; i <= ATTEMPT_ADDRESS_FREE; i++) {
+        snprintf(user, sizeof(user), "a%d", i);
+        assert_int_equal(try_at(1, user, "10.0.0.1"), 0);
+    }
+    for (int i = 0; i <= ATTEMPT_ACCOUNT_FREE; i++) {
+        (void) try_at(1, "target", "");
+    }
+    for (int i = 0; i < ATTEMPT_ENTRIES_MAX; i++) {
+        snprintf(user, sizeof(user), "u%d", i);
+        assert_int_equal(try_at(1, user, "10.0.0.1"), 1);
+    }
+    assert_int_equal(try_at(1, "target", ""), 1);
+}
+
 static void
 expect_address(const char *text, const char *want)
 {
@@ -488,6 +510,7 @@ main(void)
         WITH_ATTEMPTS(what_was_not_made_does_not_count),
         WITH_ATTEMPTS(an_address_has_a_bound_over_all_accounts),
         WITH_ATTEMPTS(tables_are_bounded_and_the_oldest_makes_room),
+        WITH_ATTEMPTS(who_has_to_wait_pushes_nobody_out),
         cmocka_unit_test(of_an_address_its_network_counts),
         cmocka_unit_test(a_login_id_names_its_epoch),
         cmocka_unit_test(anything_else_is_none),

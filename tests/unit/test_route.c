@@ -623,6 +623,19 @@ attempts_are_limited_before_anything_is_asked(void **state)
 }
 
 static void
+an_account_read_after_the_thread_has_ended_is_busy(void **state)
+{
+    struct storage_result nobody = {.status = STORAGE_NO_ACCOUNT};
+
+    (void) state;
+    ask_account("login", "", "{\"user\":\"x\",\"password\":\"12345678\"}");
+    logins_close(worker.logins);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    op_done(&nobody, op_data);
+    refused(503, "busy", NULL);
+}
+
+static void
 events_start_where_the_header_says(void **state)
 {
     struct storage_result r = {.inbox_id = 9};
@@ -660,6 +673,7 @@ main(void)
         TEST(what_is_wrong_is_named),
         TEST(storage_errors_are_problems),
         TEST(a_wait_is_told_with_the_answer_to_give),
+        TEST(an_account_read_after_the_thread_has_ended_is_busy),
         TEST(events_start_where_the_header_says),
         TEST(accounts_have_routes_of_their_own),
         TEST(attempts_are_limited_before_anything_is_asked),

@@ -720,6 +720,37 @@ a_failed_subscription_keeps_those_that_lived_before(void **state)
     assert_int_equal(one()->state, SESSION_LIVE);
 }
 
+/* Sessions that have ended are there until nginx says so, as long as a client
+ * likes: what opens beside them is asked about, with or without a device. */
+static void
+beside_the_ended_sessions_of_a_barred_user_none_opens(void **state)
+{
+    struct storage_target t = {7, 0};
+    struct storage_event e = {.sequence = 1,
+                              .method = STORAGE_EVENT_USER_ENDED,
+                              .tail = STR("account_disabled"),
+                              .targets = &t,
+                              .n_targets = 1};
+    struct storage_result no = {.status = STORAGE_DISABLED};
+    struct session_open o = {.handle = 2, .user = STR("alice")};
+
+    (void) state;
+    open_live();
+    sessions_event(worker.sessions, &e);
+    expect("end 1 1008;");
+    session_open(worker.sessions, &l, &o);
+    expect("");
+    assert_int_equal(ops[1].op.type, STORAGE_SUBSCRIBE);
+    answer(1, &no);
+    expect("refuse 2 403;");
+
+    /* enabled again, while the first one still ends */
+    o.handle = 3;
+    session_open(worker.sessions, &l, &o);
+    subscribed(2, 7, 5);
+    expect("ready 3 at 5;");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -755,6 +786,7 @@ main(void)
         TEST(a_failed_page_is_repeated_by_the_tick),
         TEST(at_most_32_pages_are_read_at_once),
         TEST(a_resumed_session_says_so_and_goes_on),
+        TEST(beside_the_ended_sessions_of_a_barred_user_none_opens),
         TEST(a_failed_subscription_keeps_those_that_lived_before),
     };
 
