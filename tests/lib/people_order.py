@@ -86,6 +86,11 @@ class Order:
             # an own message says that he is there, without a receipt
             for key in [k for k in self.owed if k[:2] == (op.got['channel'], op.user)]:
                 del self.owed[key]
+        # who is out hears of nobody, also when he comes back before the receipt was due
+        for channel, reader, d in list(self.owed):
+            members = self.model.channels[channel].members
+            if reader not in members or d.user not in members:
+                del self.owed[channel, reader, d]
         self.counts[op.method] += 1
         if isinstance(op.got, Refused):
             self.counts['refused'] += 1
