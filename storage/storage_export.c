@@ -193,7 +193,16 @@ export_devices(struct export *x, const struct reader *r, struct engine_iter *i)
 
         buf_put_lit(&x->text, "{\"device\":{\"device\":\"");
         buf_put_str(&x->text, parts.name);
-        buf_put_lit(&x->text, "\",\"name\":null,\"last_active_at\":");
+        buf_put_lit(&x->text, "\",\"name\":");
+
+        if (device.name.len == 0) {
+            buf_put_lit(&x->text, "null");
+
+        } else {
+            buf_put_json_str(&x->text, device.name);
+        }
+
+        buf_put_lit(&x->text, ",\"last_active_at\":");
         buf_put_u64(&x->text, device.at);
         buf_put_lit(&x->text, ",\"inbox_id\":");
         buf_put_u64(&x->text, device.inbox_id);
