@@ -210,16 +210,20 @@ ngx_chat_pages_write(ngx_chat_pages_t *pg)
     c = r->connection;
     wev = c->write;
 
-    rc = ngx_http_output_filter(r, pg->link.buf ? &pg->link : NULL);
-    pg->link.buf = NULL;
+    if (pg->link.buf || r->buffered || r->postponed || c->buffered) {
+        rc = ngx_http_output_filter(r, pg->link.buf ? &pg->link : NULL);
+        pg->link.buf = NULL;
 
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
     }
 
     pg->state = ngx_chat_pages_writing;
 
-    if (r->buffered || r->postponed || c->buffered) {
+    /* the timer is that of limit_rate until its delay is over */
+
+    if (r->buffered || r->postponed || c->buffered || wev->delayed) {
         clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
         if (!wev->delayed) {

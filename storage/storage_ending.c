@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "storage_account.h"
+#include "storage_device.h"
 #include "storage_ending_round.h"
 #include "storage_presence.h"
 #include "storage_profile.h"
@@ -20,6 +21,7 @@ static void ending_release(struct ending_round *l);
 static enum step ending_note_step(struct embedded *e, struct request *r);
 static void ending_note_done(const struct storage_result *r, void *data);
 static void ending_failed(struct embedded *e);
+static void ending_forget_devices(struct embedded *e, struct user *u);
 static void ending_pause(struct embedded *e);
 static void on_pause(uv_timer_t *timer);
 
@@ -89,7 +91,7 @@ delete_account_step(struct embedded *e, struct request *r)
     ending_forget_account(e, u);
     profile_forget(e, u);
     presence_forget(e, u);
-    u->n_devices = 0;
+    ending_forget_devices(e, u);
     u->n_removals = 0;
     u->deleted = true;
     u->connected = true; /* so that his name is taken */
@@ -112,6 +114,15 @@ delete_account_step(struct embedded *e, struct request *r)
     (void) ending_tell(e, u, STR("user_deleted"));
     ending_pause(e);
     return STEP_DONE;
+}
+
+
+static void
+ending_forget_devices(struct embedded *e, struct user *u)
+{
+    while (u->n_devices > 0) {
+        device_forget(e, &u->devices[--u->n_devices]);
+    }
 }
 
 

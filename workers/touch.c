@@ -118,9 +118,11 @@ touch_closing(struct session *s)
 void
 touch_user(struct user *u)
 {
-    struct session *s;
+    struct session *s, *next;
 
-    for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = TAILQ_NEXT(s, of_user)) {
+    for (s = TAILQ_FIRST(&u->sessions); s != NULL; s = next) {
+        /* an answer at once may close it */
+        next = TAILQ_NEXT(s, of_user);
         if (s->touch == NULL && !s->ended
             && (s->issued_at != 0 || session_jti(s).len != 0)
             && ask(s, true, true) != 0) {

@@ -38,6 +38,23 @@ def _():
     goes_on(alice)
 
 
+@test('a message of empty fragments is an empty message, and no more')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    for between in (0, 3):
+        # what memory was used for before decides what a wrong reader finds
+        for size in (1, 20, 90, 3000):
+            alice.call('ping')
+            alice.send_bytes(frame(TEXT, b' ' * size, fin=False) + frame(CONTINUATION, b'{'))
+            equal(json.loads(alice.recv())['error']['code'], -32700)
+            alice.send_bytes(frame(TEXT, b'', fin=False) + frame(CONTINUATION, b'', fin=False) * between
+                             + frame(CONTINUATION, b''))
+            equal(json.loads(alice.recv())['error']['code'], -32700)
+    alice.call('ping')
+    alice.close()
+
+
 @test('JSON that is no request is -32600')
 def _():
     server = Server()

@@ -136,6 +136,14 @@ def _():
         equal(export(server, 'alice', 'account/export?after=' + after)[2], [{'end': True}], after)
 
 
+@test('limit_rate slows an export down, and does not hold it up for ever')
+def _():
+    server = Server(http='limit_rate 2m;')
+    fill(server, 'alice', 'bob', 1500)
+    status, _, lines = export(server, 'alice', timeout=20 * SLOW)
+    equal((status, len(of(lines, 'message')), kinds(lines)[-1]), (200, 1500, 'end'))
+
+
 @test('many pages: every message once, in order; over HTTP/1.0, HTTP/2 and with gzip the same bytes')
 def _():
     server = Server(tls=True, http='gzip on; gzip_types *;')

@@ -659,6 +659,30 @@ a_disabled_user_is_barred_until_he_is_enabled(void **state)
 }
 
 
+/* The sanitizer tells of a name that is lost with its device. */
+static void
+a_device_goes_with_its_name(void **state)
+{
+    struct storage_op name = {.type = STORAGE_NAME_DEVICE,
+                              .user = STR("alice"),
+                              .device = STR("phone"),
+                              .to = STR("phone"),
+                              .name = STR("her \"phone\"")};
+    struct storage_op touch = {
+        .type = STORAGE_TOUCH, .user = STR("alice"), .device = STR("phone")};
+    struct storage_op export = {.type = STORAGE_EXPORT, .user = STR("alice")};
+
+    (void) state;
+    subscribe("alice");
+    call(&touch);
+    assert_int_equal(call(&name)->status, STORAGE_OK);
+    assert_non_null(strstr(call(&export)->json,
+                           "{\"device\":{\"device\":\"phone\","
+                           "\"name\":\"her \\\"phone\\\"\","));
+    delete_account("alice", 0);
+}
+
+
 static void
 users_are_listed_in_pages_and_shown(void **state)
 {
@@ -785,6 +809,7 @@ main(void)
         ON_BOTH(erasing_takes_several_rounds),
         ON_BOTH(without_erasing_his_messages_stay),
         ON_BOTH(a_disabled_user_is_barred_until_he_is_enabled),
+        ON_BOTH(a_device_goes_with_its_name),
         ON_BOTH(users_are_listed_in_pages_and_shown),
         ON_BOTH(an_export_goes_on_where_its_page_ended),
     };

@@ -36,6 +36,7 @@ static storage_done *touch_done;
 static void *touch_data;
 static unsigned n_touches;
 static bool touch_held;
+static enum storage_status touch_status;
 
 static char out[4096];
 static bool full;
@@ -66,7 +67,7 @@ void
 storage_submit(struct storage *s, const struct storage_op *op,
                storage_done *done, void *data)
 {
-    struct storage_result good = {.status = STORAGE_OK};
+    struct storage_result at_once = {.status = touch_status};
 
     (void) s;
     if (op->type == STORAGE_TOUCH) {
@@ -75,7 +76,7 @@ storage_submit(struct storage *s, const struct storage_op *op,
         touch_data = data;
         n_touches++;
         if (!touch_held) {
-            done(&good, data);
+            done(&at_once, data);
         }
         return;
     }
@@ -160,6 +161,7 @@ setup(void **state)
     (void) state;
     n_ops = n_touches = 0;
     touch_held = false;
+    touch_status = STORAGE_OK;
     out[0] = '\0';
     full = false;
     uv_loop_init(&loop);
@@ -533,6 +535,22 @@ an_ended_token_is_refused(void **state)
     expect("refuse 3 503;");
 }
 
+/* The storage answers at once when it has no memory for the question. */
+static void
+opening_sessions_that_cannot_be_asked_about_again_are_refused(void **state)
+{
+    struct session_open o = {.user = STR("alice"), .jti = STR("j")};
+
+    (void) state;
+    for (o.handle = 1; o.handle <= 3; o.handle++) {
+        session_open(worker.sessions, &l, &o);
+    }
+    touch_status = STORAGE_EXHAUSTED;
+    sessions_lost(worker.sessions);
+    expect("refuse 1 503;refuse 2 503;refuse 3 503;");
+    assert_int_equal(sessions_count(worker.sessions), 0);
+}
+
 static void
 a_removed_device_ends_its_sessions_once(void **state)
 {
@@ -775,6 +793,7 @@ main(void)
         TEST(a_reply_beyond_a_gap_makes_it_behind),
         TEST(a_session_waits_for_what_is_said_of_its_token),
         TEST(an_ended_token_is_refused),
+        TEST(opening_sessions_that_cannot_be_asked_about_again_are_refused),
         TEST(a_removed_device_ends_its_sessions_once),
         TEST(the_last_close_unsubscribes),
         TEST(closed_before_subscribed_unsubscribes_then),

@@ -1809,7 +1809,7 @@ assert_runs(enum key_kind kind, unsigned n)
 static void
 send_in_one_commit(unsigned n)
 {
-    struct answer *last;
+    struct answer *last = NULL;
     char id[16];
     unsigned i;
 
