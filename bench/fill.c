@@ -63,12 +63,14 @@ fill_send(struct fill *f, uint64_t k)
     char user[96], to[96], id[48];
     struct storage_op op = {.type = STORAGE_SEND, .user.data = user};
     uint64_t turn = k / f->n + 1;
+    uint64_t peers = f->peers > f->n ? f->peers : f->n;
 
     op.user.len = (size_t) snprintf(user, sizeof(user), "%s%" PRIu64, f->prefix,
                                     k % f->n);
     op.to.data = to;
-    op.to.len = (size_t) snprintf(to, sizeof(to), "%sc%" PRIu64, f->prefix,
-                                  turn * FILL_STRIDE % f->peers);
+    op.to.len =
+        (size_t) snprintf(to, sizeof(to), "%sc%" PRIu64, f->prefix,
+                          (turn * FILL_STRIDE % f->peers + k % f->n) % peers);
     op.client_id.data = id;
     op.client_id.len = (size_t) snprintf(id, sizeof(id),
                                          "f%" PRIx64 "-%" PRIu64, f->run, turn);

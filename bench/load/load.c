@@ -41,6 +41,7 @@ static const char usage[] =
     "-a ADDRESS:PORT  server, a loopback address (127.0.0.1:8080)\n"
     "-d DIALECT       chat, nchan or xmpp (chat)\n"
     "-k FILE          key that signs the tokens; without it users go by name\n"
+    "-D DIRECTORY     mixed: of the store, whose growth is told\n"
     "-p PID,...       processes of the server, descendants count too\n"
     "-W N             closed loop: unfinished messages of a sender (16)\n"
     "-r RATE          open loop: messages a second of all senders together\n"
@@ -151,6 +152,9 @@ set_option(struct options *o, int option, const char *value)
         break;
     case 'd':
         o->dialect = find_dialect(value);
+        break;
+    case 'D':
+        o->store = value;
         break;
     case 'j':
         o->json = value;
@@ -268,7 +272,7 @@ main(int argc, char **argv)
     set_address(&o, "127.0.0.1:8080");
 
     while ((option = getopt(argc - 1, argv + 1,
-                            "a:b:c:d:j:k:K:l:m:n:p:q:r:t:u:w:W:x:"))
+                            "a:b:c:d:D:j:k:K:l:m:n:p:q:r:t:u:w:W:x:"))
            != -1) {
         set_option(&o, option, optarg);
     }

@@ -21,6 +21,7 @@ struct options {
     char host[32];
     struct str key; /* data NULL: no tokens */
     struct processes servers;
+    const char *store;  /* its directory, or NULL */
     const char *prefix; /* of user names */
     const char *json;   /* where the figures go, or NULL */
     uint64_t run;       /* differs between runs */

@@ -59,7 +59,8 @@ struct mixed {
     uint64_t random;
     bool measured;
 
-    uint64_t sent, finished, delivered, text_bytes, presences;
+    uint64_t sent, finished, delivered, presences;
+    uint64_t text_bytes, delivered_text; /* the latter: times recipients */
     struct histogram ack, delivery;
     struct buf text, to;
 };
@@ -136,6 +137,7 @@ mixed_send(struct mixed *m, uint32_t client, uint64_t at_ns, unsigned len)
     m->next++;
     m->sent++;
     m->text_bytes += len;
+    m->delivered_text += (uint64_t) len * (p->members - 1);
 }
 
 
@@ -529,12 +531,13 @@ mixed_gather(struct mixed *m)
 
 static void
 mixed_report(const struct mixed *m, struct report *r, double seconds,
-             uint64_t cpu_ns, uint64_t written)
+             uint64_t cpu_ns, uint64_t written, double stored)
 {
     report_add(r, "seconds", seconds);
     report_add(r, "messages", (double) m->sent);
     report_add(r, "messages_per_s", (double) m->sent / seconds);
     report_add(r, "deliveries", (double) m->delivered);
+    report_add(r, "delivered_text_bytes", (double) m->delivered_text);
     report_add(r, "held_back", m->o->rate * seconds - (double) m->n_due);
     report_add(r, "churned", (double) m->n_churned);
     report_add(r, "churned_per_s", (double) m->n_churned / seconds);
@@ -542,6 +545,11 @@ mixed_report(const struct mixed *m, struct report *r, double seconds,
     report_add(r, "server_cpu_s", (double) cpu_ns / 1e9);
     report_add(r, "server_cpu_percent", (double) cpu_ns / seconds / 1e7);
     report_add(r, "written_bytes", (double) written);
+
+    if (m->o->store != NULL) {
+        report_add(r, "stored_bytes", stored);
+    }
+
     report_add(r, "network_in_bytes", (double) m->crowd.loop.sent);
     report_add(r, "network_out_bytes", (double) m->crowd.loop.received);
 
@@ -562,7 +570,9 @@ mixed_report(const struct mixed *m, struct report *r, double seconds,
 static int
 mixed_measure(struct mixed *m, struct report *r)
 {
+    const char *store = m->o->store == NULL ? "/nonexistent" : m->o->store;
     uint64_t cpu = processes_cpu_ns(&m->o->servers), written, start;
+    double stored;
     int status;
 
     crowd_rest(&m->crowd, MIXED_IDLE_S);
@@ -570,12 +580,14 @@ mixed_measure(struct mixed *m, struct report *r)
                (double) (processes_cpu_ns(&m->o->servers) - cpu) / MIXED_IDLE_S
                    / 1e7);
 
-    m->sent = m->finished = m->delivered = m->text_bytes = m->presences = 0;
+    m->sent = m->finished = m->delivered = m->presences = 0;
+    m->text_bytes = m->delivered_text = 0;
     m->crowd.loop.sent = m->crowd.loop.received = 0;
     memset(&m->ack, 0, sizeof(m->ack));
     memset(&m->delivery, 0, sizeof(m->delivery));
     cpu = processes_cpu_ns(&m->o->servers);
     written = processes_written(&m->o->servers);
+    stored = (double) directory_bytes(store);
     m->start_ns = start = clock_ns();
 
     status = mixed_for(m, m->o->seconds);
@@ -586,7 +598,8 @@ mixed_measure(struct mixed *m, struct report *r)
 
     cpu = processes_cpu_ns(&m->o->servers) - cpu;
     written = processes_written(&m->o->servers) - written;
-    mixed_report(m, r, (double) start / 1e9, cpu, written);
+    stored = (double) directory_bytes(store) - stored;
+    mixed_report(m, r, (double) start / 1e9, cpu, written, stored);
     return status;
 }
 

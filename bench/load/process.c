@@ -5,10 +5,12 @@
 
 #include "process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,6 +185,29 @@ uint64_t
 processes_written(const struct processes *p)
 {
     return processes_sum(p, process_written);
+}
+
+
+uint64_t
+directory_bytes(const char *path)
+{
+    DIR *d = opendir(path);
+    uint64_t sum = 0;
+    struct dirent *e;
+    struct stat st;
+
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        /* one that has gone since counts no more */
+        if (fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode)) {
+            sum += (uint64_t) st.st_blocks * 512;
+        }
+    }
+
+    if (d != NULL) {
+        closedir(d);
+    }
+
+    return sum;
 }
 
 

@@ -29,6 +29,9 @@ uint64_t processes_pss(const struct processes *p);
  * does not tell. */
 uint64_t processes_written(const struct processes *p);
 
+/* What the files of a directory take of the disk. */
+uint64_t directory_bytes(const char *path);
+
 /* Slab memory of the kernel, of the whole machine. */
 uint64_t kernel_slab(void);
 

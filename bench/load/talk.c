@@ -69,14 +69,20 @@ struct talk {
 };
 
 
-/* The same order as bench/fill has, so that no peer is left out. */
+/*
+ * The same order as bench/fill has, so that no peer is left out.  Senders
+ * write to different peers at a time, also when each has but one.
+ */
 static void
 talk_choose_peer(struct talk *t, struct sender *s)
 {
+    uint64_t peers = t->o->peers > t->o->n ? t->o->peers : t->o->n;
+    uint64_t turn = s->next * TALK_STRIDE % t->o->peers;
     char name[80];
 
-    snprintf(name, sizeof(name), "%sc%llu", t->o->prefix,
-             (unsigned long long) (s->next * TALK_STRIDE % t->o->peers));
+    snprintf(
+        name, sizeof(name), "%sc%llu", t->o->prefix,
+        (unsigned long long) ((turn + (uint64_t) (s - t->senders)) % peers));
     buf_reset(&s->to, s->to.cap);
     t->o->dialect->put_user(&s->to, name);
 }
