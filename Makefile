@@ -51,7 +51,8 @@ TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX_BIN)
 
 .PHONY: all module chatd chatctl run token test asan valgrind soak lint format fuzz mutate \
         install clean help deps check-deps nginx-asan tests-built web web-modules \
-        bench bench-quick bench-full bench-idle bench-storm bench-http bench-built
+        bench bench-quick bench-full bench-idle bench-storm bench-http bench-mixed bench-flat bench-fair \
+        bench-scale bench-plots bench-capacity bench-built
 .DELETE_ON_ERROR:
 
 all: module chatd chatctl
@@ -67,8 +68,9 @@ help:
 	@echo 'make valgrind            a short run of chatd under memcheck'
 	@echo 'make soak                SECONDS=600, half of them for the crash test, half for the model test'
 	@echo 'make fuzz                libFuzzer on every decoder; FUZZ_SECONDS=30'
-	@echo 'make bench               compares with a bare program and with nchan; also bench-quick,'
-	@echo '                         bench-full, bench-idle, bench-storm, bench-http; BENCH=options'
+	@echo 'make bench               compares with a bare program, nchan and ejabberd; also bench-quick,'
+	@echo '                         bench-full, bench-idle, bench-storm, bench-http, bench-mixed, bench-flat,'
+	@echo '                         bench-fair, bench-scale; then bench-plots and bench-capacity; BENCH=options'
 	@echo 'make mutate              breaks the code in ten ways; each has to be noticed'
 	@echo 'make lint                clang-tidy, cppcheck, format and include checks, gcc and clang'
 	@echo 'make format              clang-format on our side of the code'
@@ -269,9 +271,12 @@ $(O)/bench-load: $(BENCH_LOAD) $(O)/common/buf.o
 $(O)/bench-limit: $(addprefix $(O)/,bench/limit.o bench/load/conn.o bench/load/frame.o common/buf.o)
 	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcrypto -lleveldb
 
--include $(BENCH_LOAD:.o=.d) $(O)/bench/limit.d
+$(O)/bench-fill: $(O)/bench/fill.o $(O)/libchat.a
+	$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(CHAT_LIBS)
 
-bench-built: all $(O)/bench-load $(O)/bench-limit
+-include $(BENCH_LOAD:.o=.d) $(O)/bench/limit.d $(O)/bench/fill.d
+
+bench-built: all $(O)/bench-load $(O)/bench-limit $(O)/bench-fill
 
 bench-quick: MODE := quick
 bench: MODE := standard
@@ -279,9 +284,22 @@ bench-full: MODE := full
 bench-idle: MODE := idle
 bench-storm: MODE := storm
 bench-http: MODE := http
-bench bench-quick bench-full bench-idle bench-storm bench-http: $(O)/deps-build $(O)/deps-run
+bench-mixed: MODE := mixed
+bench-flat: MODE := flat
+bench-fair: MODE := fair
+bench-scale: MODE := scale
+bench bench-quick bench-full bench-idle bench-storm bench-http bench-mixed bench-flat bench-fair bench-scale: \
+                $(O)/deps-build $(O)/deps-run
 	@$(MAKE) --no-print-directory -j$$(nproc) bench-built
 	@$(TEST_ENV) bench/run $(MODE) $(BENCH)
+
+# from what the runs have left in objs/
+bench-plots: $(O)/deps-bench
+	@$(TEST_ENV) bench/plot $(BENCH)
+
+# its options are the assumptions
+bench-capacity:
+	@$(TEST_ENV) bench/capacity $(BENCH)
 
 
 # --- the rest ---------------------------------------------------------------

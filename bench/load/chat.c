@@ -102,6 +102,15 @@ chat_request(struct buf *out, const struct address *a)
 
 
 static void
+chat_put_user(struct buf *out, const char *user)
+{
+    buf_put_lit(out, "\"to\":\"");
+    buf_put(out, user, strlen(user));
+    buf_put_char(out, '"');
+}
+
+
+static void
 chat_send(struct buf *out, const struct text *t)
 {
     buf_put_lit(out, "{\"jsonrpc\":\"2.0\",\"id\":");
@@ -123,6 +132,7 @@ chat_read(struct str message, struct note *n)
 {
     static const char event[] = "{\"jsonrpc\":\"2.0\",\"method\":\"";
     static const char new[] = "message.new\"";
+    static const char presence[] = "presence\"";
     static const char ready[] = "session.ready\"";
     struct str rest;
 
@@ -144,6 +154,10 @@ chat_read(struct str message, struct note *n)
         } else if (rest.len > sizeof(ready)
                    && memcmp(rest.data, ready, sizeof(ready) - 1) == 0) {
             n->kind = NOTE_READY;
+
+        } else if (rest.len > sizeof(presence)
+                   && memcmp(rest.data, presence, sizeof(presence) - 1) == 0) {
+            n->kind = NOTE_PRESENCE;
         }
         return;
     }
@@ -175,8 +189,10 @@ chat_read(struct str message, struct note *n)
 const struct dialect dialect_chat = {
     .name = "chat",
     .sequenced = true,
+    .acks = true,
     .members = true,
     .request = chat_request,
+    .put_user = chat_put_user,
     .send = chat_send,
     .read = chat_read,
 };

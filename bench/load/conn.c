@@ -219,6 +219,8 @@ conn_flush(struct loop *l, struct conn *c)
         return;
     }
 
+    l->sent += (size_t) n;
+
     if ((size_t) n < c->out.len) {
         memmove(c->out.data, c->out.data + n, c->out.len - (size_t) n);
         c->out.len -= (size_t) n;
@@ -384,6 +386,8 @@ conn_read(struct loop *l, struct conn *c)
         }
         return;
     }
+
+    l->received += (size_t) n;
 
     if (c->in.len == 0) {
         used = conn_parse(l, c, l->input, (size_t) n);

@@ -50,6 +50,7 @@ struct loop {
     int epoll;
     uint64_t now_ns; /* when this turn's events were fetched */
     uint64_t random;
+    uint64_t received, sent; /* bytes, HTTP and frames included */
     struct conn *dirty;
     char *input;
     const struct conn_events *events;

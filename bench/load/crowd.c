@@ -108,6 +108,7 @@ crowd_start(struct crowd *w, size_t i)
     snprintf(topic, sizeof(topic), "%s%u", w->o->prefix, c->topic);
     a.user = name;
     a.topic = topic;
+    w->clients[i].step = 0;
 
     buf_init(&request);
     w->o->dialect->request(&request, &a);
@@ -123,6 +124,33 @@ crowd_start(struct crowd *w, size_t i)
     }
 
     return status;
+}
+
+
+int
+crowd_open_queued(struct crowd *w)
+{
+    while (w->queue_len > 0 && w->n_opening < w->o->in_flight
+           && w->loop.now_ns >= w->not_before_ns) {
+        uint32_t i = w->queue[w->queue_first];
+
+        w->queue_first = (w->queue_first + 1) % w->n;
+        w->queue_len--;
+
+        if (crowd_start(w, i) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+crowd_return(struct crowd *w, size_t i)
+{
+    w->clients[i].after = (int64_t) w->clients[i].inbox_id;
+    crowd_enqueue(w, i);
 }
 
 
@@ -148,16 +176,8 @@ crowd_connect(struct crowd *w, size_t first, size_t n, double seconds)
             return -1;
         }
 
-        while (w->queue_len > 0 && w->n_opening < w->o->in_flight
-               && w->loop.now_ns >= w->not_before_ns) {
-            uint32_t i = w->queue[w->queue_first];
-
-            w->queue_first = (w->queue_first + 1) % w->n;
-            w->queue_len--;
-
-            if (crowd_start(w, i) != 0) {
-                return -1;
-            }
+        if (crowd_open_queued(w) != 0) {
+            return -1;
         }
 
         loop_turn(&w->loop, clock_ns() + CROWD_TURN_NS);
@@ -237,6 +257,34 @@ crowd_ready(struct crowd *w, struct client *c)
 }
 
 
+/* A step on the way from the upgrade to ready. */
+static void
+crowd_login(struct crowd *w, struct client *c, struct str message)
+{
+    size_t i = crowd_index(w, c);
+    struct buf out;
+    char name[64];
+    int status;
+
+    crowd_name(w, i, name);
+    buf_init(&out);
+    status = w->o->dialect->login(&out, name, &c->step, message);
+
+    if (out.len > 0) {
+        conn_send(&w->loop, &c->conn, buf_str(&out));
+    }
+
+    buf_clear(&out);
+
+    if (status > 0) {
+        crowd_ready(w, c);
+    } else if (status < 0) {
+        broken("client %zu is refused: %.*s", i,
+               (int) (message.len < 200 ? message.len : 200), message.data);
+    }
+}
+
+
 static void
 crowd_on_opened(struct conn *conn, struct str head, void *data)
 {
@@ -244,7 +292,9 @@ crowd_on_opened(struct conn *conn, struct str head, void *data)
 
     struct crowd *w = data;
 
-    if (!w->o->dialect->sequenced) {
+    if (w->o->dialect->login != NULL) {
+        crowd_login(w, (struct client *) conn, (struct str){NULL, 0});
+    } else if (!w->o->dialect->sequenced) {
         crowd_ready(w, (struct client *) conn);
     }
 }
@@ -289,6 +339,11 @@ crowd_on_message(struct conn *conn, struct str text, void *data)
     struct crowd *w = data;
     struct client *c = (struct client *) conn;
     struct note n;
+
+    if (w->o->dialect->login != NULL && !c->ready) {
+        crowd_login(w, c, text);
+        return;
+    }
 
     w->o->dialect->read(text, &n);
 

@@ -19,6 +19,7 @@ struct client {
     bool ready;
     bool publish;      /* nchan                          */
     uint32_t topic;    /* nchan                          */
+    unsigned step;     /* of the dialect's login          */
     int64_t after;     /* -1: live only                  */
     uint64_t newest;   /* inbox id that session.ready told */
     uint64_t inbox_id; /* of the newest event or result  */
@@ -49,6 +50,11 @@ void crowd_close(struct crowd *w);
 /* Connects clients first ... first + n - 1; 0 once all are ready, -1 when
  * the time is over or one was refused and retry is off. */
 int crowd_connect(struct crowd *w, size_t first, size_t n, double seconds);
+
+/* One that is not connected comes back with its cursor; it is ready some
+ * turns later.  crowd_open_queued between turns sees to that. */
+void crowd_return(struct crowd *w, size_t i);
+int crowd_open_queued(struct crowd *w);
 
 /* Turns the loop until *value is at least wanted: 0, or -1 after seconds. */
 int crowd_wait(struct crowd *w, const size_t *value, size_t wanted,

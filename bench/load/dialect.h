@@ -1,6 +1,6 @@
 /*
  * How a server is spoken to: chat.v1 (this project, and bench/limit without
- * tokens) and nchan.  A text carries the sender's number of the message, so
+ * tokens), nchan, and XMPP.  A text carries the sender's number of the message, so
  * that order and loss show on any server.
  */
 
@@ -16,10 +16,11 @@
 
 enum note_kind {
     NOTE_OTHER = 0,
-    NOTE_READY,   /* the session stands; inbox_id: the newest    */
-    NOTE_ACK,     /* a message is stored; seq 0: the oldest unanswered */
-    NOTE_MESSAGE, /* a message of somebody                       */
-    NOTE_CREATED, /* channel.create is done; channel             */
+    NOTE_READY,    /* the session stands; inbox_id: the newest    */
+    NOTE_ACK,      /* a message is stored; seq 0: the oldest unanswered */
+    NOTE_MESSAGE,  /* a message of somebody                       */
+    NOTE_CREATED,  /* channel.create is done; channel.  Or: joined */
+    NOTE_PRESENCE, /* somebody came or went                      */
     NOTE_ERROR,
 };
 
@@ -50,8 +51,23 @@ struct text {
 struct dialect {
     const char *name;
     bool sequenced; /* has session.ready, inbox ids and message ids */
-    bool members;   /* the sender of a group is a member of it      */
+    bool acks;      /* the sender of a pair is answered             */
+    bool members;   /* the sender of a group makes it with a method */
+    bool echoes;    /* in a group it gets its own message, the ack  */
     void (*request)(struct buf *out, const struct address *a);
+
+    /* What follows the upgrade, called with an empty message at first and
+     * with each that comes until it returns 1: ready; -1: refused.  NULL:
+     * nothing follows.  step begins as 0 and is its own. */
+    int (*login)(struct buf *out, const char *user, unsigned *step,
+                 struct str message);
+
+    /* What becomes text.to: of a user, and of a group that everybody joins,
+     * NULL where that is not done. */
+    void (*put_user)(struct buf *out, const char *user);
+    void (*put_room)(struct buf *out, const char *room);
+    void (*join)(struct buf *out, const char *room, const char *user);
+
     void (*send)(struct buf *out, const struct text *t);
     void (*read)(struct str message, struct note *n);
 };
@@ -63,5 +79,6 @@ void dialect_put_text(struct buf *out, const struct text *t);
 
 extern const struct dialect dialect_chat;
 extern const struct dialect dialect_nchan;
+extern const struct dialect dialect_xmpp;
 
 #endif

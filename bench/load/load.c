@@ -27,13 +27,21 @@ static const char usage[] =
     "\n"
     "pairs    -n senders (100), each to one receiver\n"
     "groups   -n groups (10) of -m members online (100), one sender each\n"
+    "peers    -n senders (20), each to -q users (100) who are not there\n"
+    "mixed    -n users (1000) of whom 80 % do nothing, 15 % talk in pairs, 5 "
+    "%\n"
+    "         in groups of 5 to 100, texts of all lengths; -r messages and -x\n"
+    "         clients that leave and come back, a second of all\n"
+    "deaf     -n senders (1) to one client who reads nothing\n"
+    "resync   -n clients (1) who read all of their inbox, again and again\n"
     "idle     -n connections (1000) that do nothing, held -t seconds\n"
     "storm    -n clients (1000) come back at once, each after -b messages\n"
     "disk     DIRECTORY: appends and syncs 512 bytes, 1000 times\n"
     "\n"
     "-a ADDRESS:PORT  server, a loopback address (127.0.0.1:8080)\n"
-    "-d DIALECT       chat or nchan (chat)\n"
+    "-d DIALECT       chat, nchan or xmpp (chat)\n"
     "-k FILE          key that signs the tokens; without it users go by name\n"
+    "-D DIRECTORY     mixed: of the store, whose growth is told\n"
     "-p PID,...       processes of the server, descendants count too\n"
     "-W N             closed loop: unfinished messages of a sender (16)\n"
     "-r RATE          open loop: messages a second of all senders together\n"
@@ -53,10 +61,14 @@ struct mode {
 };
 
 static const struct mode modes[] = {
-    {"pairs",  talk_run,  100,  2  },
-    {"groups", talk_run,  10,   100},
-    {"idle",   idle_run,  1000, 1  },
-    {"storm",  storm_run, 1000, 1  },
+    {"pairs",  talk_run,   100,  2  },
+    {"groups", talk_run,   10,   100},
+    {"peers",  talk_run,   20,   1  },
+    {"mixed",  mixed_run,  1000, 1  },
+    {"deaf",   deaf_run,   1,    2  },
+    {"resync", resync_run, 1,    1  },
+    {"idle",   idle_run,   1000, 1  },
+    {"storm",  storm_run,  1000, 1  },
 };
 
 
@@ -105,6 +117,26 @@ set_address(struct options *o, const char *text)
 }
 
 
+static const struct dialect *
+find_dialect(const char *name)
+{
+    static const struct dialect *const dialects[] = {
+        &dialect_chat,
+        &dialect_nchan,
+        &dialect_xmpp,
+    };
+
+    for (size_t i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++) {
+        if (strcmp(dialects[i]->name, name) == 0) {
+            return dialects[i];
+        }
+    }
+
+    fail("no such dialect:", name);
+    return NULL;
+}
+
+
 static void
 set_option(struct options *o, int option, const char *value)
 {
@@ -119,10 +151,10 @@ set_option(struct options *o, int option, const char *value)
         o->in_flight = (unsigned) number(value, 1, LOAD_N_MAX);
         break;
     case 'd':
-        if (strcmp(value, "chat") != 0 && strcmp(value, "nchan") != 0) {
-            fail("no such dialect:", value);
-        }
-        o->dialect = value[0] == 'c' ? &dialect_chat : &dialect_nchan;
+        o->dialect = find_dialect(value);
+        break;
+    case 'D':
+        o->store = value;
         break;
     case 'j':
         o->json = value;
@@ -150,8 +182,11 @@ set_option(struct options *o, int option, const char *value)
             fail("bad process ids:", value);
         }
         break;
+    case 'q':
+        o->peers = (unsigned) number(value, 1, 10000000);
+        break;
     case 'r':
-        o->rate = number(value, 1, 1e7);
+        o->rate = number(value, 0.01, 1e7);
         break;
     case 't':
         o->seconds = number(value, 0.1, LOAD_SECONDS_MAX);
@@ -161,6 +196,9 @@ set_option(struct options *o, int option, const char *value)
         break;
     case 'w':
         o->warmup_s = number(value, 0, LOAD_SECONDS_MAX);
+        break;
+    case 'x':
+        o->churn = number(value, 0, 1e5);
         break;
     case 'W':
         o->window = (unsigned) number(value, 1, 4096);
@@ -209,7 +247,8 @@ main(int argc, char **argv)
                         .warmup_s = 0.5,
                         .text_len = 128,
                         .in_flight = 256,
-                        .backlog = 20};
+                        .backlog = 20,
+                        .peers = 100};
     struct report r = {0};
     const struct mode *mode;
     struct timespec now;
@@ -232,8 +271,8 @@ main(int argc, char **argv)
     o.run = (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
     set_address(&o, "127.0.0.1:8080");
 
-    while ((option =
-                getopt(argc - 1, argv + 1, "a:b:c:d:j:k:K:l:m:n:p:r:t:u:w:W:"))
+    while ((option = getopt(argc - 1, argv + 1,
+                            "a:b:c:d:D:j:k:K:l:m:n:p:q:r:t:u:w:W:x:"))
            != -1) {
         set_option(&o, option, optarg);
     }

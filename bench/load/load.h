@@ -21,6 +21,7 @@ struct options {
     char host[32];
     struct str key; /* data NULL: no tokens */
     struct processes servers;
+    const char *store;  /* its directory, or NULL */
     const char *prefix; /* of user names */
     const char *json;   /* where the figures go, or NULL */
     uint64_t run;       /* differs between runs */
@@ -28,12 +29,14 @@ struct options {
     unsigned n;       /* pairs, groups or connections     */
     unsigned members; /* of a group, the sender included  */
     unsigned window;  /* closed loop: unfinished messages of a sender */
+    unsigned peers;   /* of a sender, when members is 1   */
     double rate;      /* open loop: messages a second of all; 0: closed */
     double seconds;
     double warmup_s; /* at the begin, not counted        */
     unsigned text_len;
     unsigned in_flight; /* connections being opened at once */
     unsigned backlog;   /* storm: messages missed by each   */
+    double churn;       /* mixed: clients that leave and return a second */
     pid_t victim;       /* storm: killed to start it, or 0  */
 };
 
@@ -41,6 +44,9 @@ struct options {
 int talk_run(const struct options *o, struct report *r);
 int idle_run(const struct options *o, struct report *r);
 int storm_run(const struct options *o, struct report *r);
+int mixed_run(const struct options *o, struct report *r);
+int deaf_run(const struct options *o, struct report *r);
+int resync_run(const struct options *o, struct report *r);
 int disk_run(const char *directory, struct report *r);
 
 #endif

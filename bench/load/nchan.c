@@ -25,6 +25,15 @@ nchan_request(struct buf *out, const struct address *a)
 
 
 static void
+nchan_put_user(struct buf *out, const char *user)
+{
+    /* the topic of the connection says it */
+    (void) out;
+    (void) user;
+}
+
+
+static void
 nchan_send(struct buf *out, const struct text *t)
 {
     dialect_put_text(out, t);
@@ -54,7 +63,9 @@ nchan_read(struct str message, struct note *n)
 
 const struct dialect dialect_nchan = {
     .name = "nchan",
+    .acks = true,
     .request = nchan_request,
+    .put_user = nchan_put_user,
     .send = nchan_send,
     .read = nchan_read,
 };

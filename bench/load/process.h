@@ -25,6 +25,13 @@ uint64_t processes_cpu_ns(const struct processes *p);
 /* Proportional set size: what they share is counted once. */
 uint64_t processes_pss(const struct processes *p);
 
+/* Bytes that they have caused to be written to disks; 0 where the kernel
+ * does not tell. */
+uint64_t processes_written(const struct processes *p);
+
+/* What the files of a directory take of the disk. */
+uint64_t directory_bytes(const char *path);
+
 /* Slab memory of the kernel, of the whole machine. */
 uint64_t kernel_slab(void);
 

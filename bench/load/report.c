@@ -34,11 +34,16 @@ report_add_histogram(struct report *r, const char *name,
         const char *name;
         double share;
     } points[] = {
-        {"p50",  0.5  },
-        {"p90",  0.9  },
-        {"p99",  0.99 },
-        {"p999", 0.999},
-        {"max",  1.0  },
+        {"p10",   0.1   },
+        {"p25",   0.25  },
+        {"p50",   0.5   },
+        {"p75",   0.75  },
+        {"p90",   0.9   },
+        {"p95",   0.95  },
+        {"p99",   0.99  },
+        {"p999",  0.999 },
+        {"p9999", 0.9999},
+        {"max",   1.0   },
     };
     char full[40];
 

@@ -22,7 +22,7 @@ struct report {
 
 void report_add(struct report *r, const char *name, double value);
 
-/* NAME_p50_us, _p90_us, _p99_us, _p999_us and _max_us. */
+/* NAME_p50_us and more percentiles, _max_us. */
 void report_add_histogram(struct report *r, const char *name,
                           const struct histogram *h);
 

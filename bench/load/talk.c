@@ -1,7 +1,9 @@
 /*
  * Senders and receivers under load.  A group has one sender; everybody else
  * in it receives; a pair is a group of two.  A message is finished when it
- * is acknowledged and everybody has it.
+ * is acknowledged, where the server does that, and everybody has it.  With
+ * one member there are only senders: each writes to its peers in turn, who
+ * are not there, and finished is acknowledged.
  *
  * Closed loop: each sender keeps a window of unfinished messages.  Open
  * loop: message k of all has its time, start + k / rate, whatever the server
@@ -19,6 +21,9 @@
 
 /* open loop: unfinished messages of a sender before it holds back */
 #define TALK_OPEN_WINDOW 4096
+
+/* a prime: neighbours in time are not neighbours in the store */
+#define TALK_STRIDE 7919
 
 #define TALK_CONNECT_S 30
 #define TALK_DRAIN_S   20
@@ -51,15 +56,36 @@ struct talk {
     struct slot *slots;
     uint32_t slots_mask;
     uint64_t window;
+    uint32_t left; /* of a new message */
     bool running;
     uint64_t start_ns;
     uint64_t n_due; /* open loop: whose time has come */
     unsigned turn;  /* open loop: the sender of the next */
     size_t n_created;
     uint64_t sent, finished, delivered;
+    uint64_t counted; /* finished since the warm-up */
     struct histogram ack, delivery;
     struct buf text;
 };
+
+
+/*
+ * The same order as bench/fill has, so that no peer is left out.  Senders
+ * write to different peers at a time, also when each has but one.
+ */
+static void
+talk_choose_peer(struct talk *t, struct sender *s)
+{
+    uint64_t peers = t->o->peers > t->o->n ? t->o->peers : t->o->n;
+    uint64_t turn = s->next * TALK_STRIDE % t->o->peers;
+    char name[80];
+
+    snprintf(
+        name, sizeof(name), "%sc%llu", t->o->prefix,
+        (unsigned long long) ((turn + (uint64_t) (s - t->senders)) % peers));
+    buf_reset(&s->to, s->to.cap);
+    t->o->dialect->put_user(&s->to, name);
+}
 
 
 static void
@@ -71,7 +97,12 @@ talk_send(struct talk *t, struct sender *s)
                         .len = t->o->text_len};
     struct slot *slot = &s->slots[s->next & t->slots_mask];
 
-    slot->left = t->o->members;
+    slot->left = t->left;
+
+    if (t->o->members == 1) {
+        talk_choose_peer(t, s);
+        text.to = buf_str(&s->to);
+    }
 
     if (t->o->rate == 0) {
         slot->at_ns = clock_ns();
@@ -116,6 +147,7 @@ talk_count(struct talk *t, struct sender *s, uint64_t seq, struct histogram *h)
     while (s->low < s->next && s->slots[s->low & t->slots_mask].left == 0) {
         s->low++;
         t->finished++;
+        t->counted++;
     }
 
     talk_pump(t, s);
@@ -127,6 +159,11 @@ talk_message(struct talk *t, struct client *c, const struct note *n)
 {
     size_t i = crowd_index(&t->crowd, c);
     struct receiver *to = &t->receivers[i];
+
+    if (i % t->o->members == 0 && t->o->dialect->echoes) {
+        talk_count(t, &t->senders[i / t->o->members], n->seq, &t->ack);
+        return;
+    }
 
     if (i % t->o->members == 0) {
         broken("sender %zu is sent its own message %llu", i,
@@ -180,7 +217,11 @@ talk_note(struct client *c, const struct note *n, void *data)
         talk_message(t, c, n);
         break;
     case NOTE_CREATED:
-        talk_created(t, s, n);
+        if (t->o->dialect->join != NULL) {
+            t->n_created++;
+        } else {
+            talk_created(t, s, n);
+        }
         break;
     default:
         break;
@@ -196,6 +237,8 @@ talk_open(struct talk *t, const struct options *o)
 
     t->o = o;
     t->window = o->rate == 0 ? o->window : TALK_OPEN_WINDOW;
+    t->left = o->members - 1;
+    t->left += o->dialect->acks || (o->dialect->echoes && o->members > 2);
 
     while (slots < t->window) {
         slots *= 2;
@@ -275,6 +318,35 @@ talk_create_group(struct talk *t, struct sender *s)
 }
 
 
+/* Everybody joins the room of the group. */
+static int
+talk_join(struct talk *t)
+{
+    char name[64], room[64];
+
+    for (size_t i = 0; i < t->crowd.n; i++) {
+        crowd_name(&t->crowd, i, name);
+        snprintf(room, sizeof(room), "%sroom%zu", t->o->prefix,
+                 i / t->o->members);
+        buf_reset(&t->text, t->text.cap);
+        t->o->dialect->join(&t->text, room, name);
+        conn_send(&t->crowd.loop, &t->crowd.clients[i].conn, buf_str(&t->text));
+
+        if (i % t->o->members == 0) {
+            t->o->dialect->put_room(&t->senders[i / t->o->members].to, room);
+        }
+    }
+
+    if (crowd_wait(&t->crowd, &t->n_created, t->crowd.n, TALK_CONNECT_S)) {
+        fprintf(stderr, "load: %zu of %zu have joined\n", t->n_created,
+                t->crowd.n);
+        return -1;
+    }
+
+    return 0;
+}
+
+
 /* Connects everybody and tells each sender whom it writes to. */
 static int
 talk_prepare(struct talk *t)
@@ -288,12 +360,15 @@ talk_prepare(struct talk *t)
     if (t->o->members == 2) {
         for (size_t i = 0; i < t->o->n; i++) {
             crowd_name(&t->crowd, 2 * i + 1, name);
-            buf_put_lit(&t->senders[i].to, "\"to\":\"");
-            buf_put(&t->senders[i].to, name, strlen(name));
-            buf_put_char(&t->senders[i].to, '"');
+            t->o->dialect->put_user(&t->senders[i].to, name);
         }
 
-    } else if (t->o->dialect->members) {
+    } else if (t->o->members > 2 && t->o->dialect->join != NULL) {
+        if (talk_join(t) != 0) {
+            return -1;
+        }
+
+    } else if (t->o->members > 2 && t->o->dialect->members) {
         for (size_t i = 0; i < t->o->n; i++) {
             talk_create_group(t, &t->senders[i]);
         }
@@ -372,8 +447,10 @@ talk_drain(struct talk *t)
 
 static void
 talk_report(const struct talk *t, struct report *r, double seconds,
-            uint64_t delivered, uint64_t cpu_ns)
+            uint64_t delivered, uint64_t finished, uint64_t cpu_ns)
 {
+    report_add(r, "messages", (double) t->counted);
+    report_add(r, "messages_per_s", (double) finished / seconds);
     report_add(r, "deliveries", (double) t->delivered);
     report_add(r, "deliveries_per_s", (double) delivered / seconds);
 
@@ -385,6 +462,8 @@ talk_report(const struct talk *t, struct report *r, double seconds,
         report_add(r, "server_cpu_s", (double) cpu_ns / 1e9);
         report_add(r, "deliveries_per_cpu_s",
                    (double) t->delivered * 1e9 / (double) cpu_ns);
+        report_add(r, "cpu_us_per_message",
+                   (double) cpu_ns / 1e3 / (double) t->counted);
     }
 
     report_add_histogram(r, "ack", &t->ack);
@@ -395,7 +474,7 @@ talk_report(const struct talk *t, struct report *r, double seconds,
 static void
 talk_measure(struct talk *t, struct report *r)
 {
-    uint64_t cpu, start, delivered;
+    uint64_t cpu, start, delivered, finished;
 
     t->running = true;
     t->start_ns = clock_ns();
@@ -406,6 +485,7 @@ talk_measure(struct talk *t, struct report *r)
 
     talk_for(t, t->o->warmup_s);
     t->delivered = 0;
+    t->counted = 0;
     memset(&t->ack, 0, sizeof(t->ack));
     memset(&t->delivery, 0, sizeof(t->delivery));
     cpu = processes_cpu_ns(&t->o->servers);
@@ -414,12 +494,13 @@ talk_measure(struct talk *t, struct report *r)
     talk_for(t, t->o->seconds);
     start = clock_ns() - start;
     delivered = t->delivered;
+    finished = t->counted;
 
     /* the disk's share of the work may come later */
     talk_drain(t);
     crowd_quiet(&t->crowd);
     cpu = processes_cpu_ns(&t->o->servers) - cpu;
-    talk_report(t, r, (double) start / 1e9, delivered, cpu);
+    talk_report(t, r, (double) start / 1e9, delivered, finished, cpu);
 }
 
 
