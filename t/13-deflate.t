@@ -1,8 +1,7 @@
 
 # permessage-deflate, RFC 7692: which offers are taken, what frames may
-# have.  Blocks begin with the section they hold.  Texts
-# shorter than min= come back as they are, so answers are known to the last
-# byte.
+# have.  Blocks begin with the section they hold.  Texts shorter than min=
+# come back as they are, so answers are known to the last byte.
 
 use ChatTest;
 

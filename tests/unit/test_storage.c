@@ -1814,7 +1814,7 @@ send_in_one_commit(unsigned n)
     unsigned i;
 
     engine_memory_hold_writes(path(), true);
-    start_send("ann", "ann", "first");
+    last = start_send("ann", "ann", "first");
     wait_until_waiting(1);
 
     for (i = 2; i <= n; i++) {
