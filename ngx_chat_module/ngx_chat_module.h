@@ -270,6 +270,13 @@ ngx_int_t ngx_chat_rpc_handler(ngx_http_request_t *r);
 ngx_int_t ngx_chat_api_handler(ngx_http_request_t *r);
 
 
+/* ngx_chat_answer.c: what a worker answered, as a response */
+
+/* a content handler's result; strings of answer are copied */
+ngx_int_t ngx_chat_http_answer(ngx_http_request_t *r,
+    ngx_chat_answer_t *answer);
+
+
 /* ngx_chat_body.c: the body of a request, in memory */
 
 typedef struct ngx_chat_body_s  ngx_chat_body_t;

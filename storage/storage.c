@@ -20,6 +20,8 @@ struct storage {
 
 static bool storage_is_optional_id(struct str s);
 static bool storage_is_invite(struct str s);
+static enum storage_status storage_check_fields(const struct storage_op *op);
+static enum storage_status storage_check_account(const struct storage_op *op);
 static enum storage_status storage_check_users(const struct storage_op *op);
 
 static const struct storage_backend *const storage_backends[] = {
@@ -188,31 +190,10 @@ storage_op_changes(enum storage_op_type type)
 enum storage_status
 storage_op_check(const struct storage_op *op)
 {
-    if ((unsigned) op->type >= STORAGE_N(storage_ops)
-        || storage_ops[op->type].name == NULL
-        || (op->type != STORAGE_UNSUBSCRIBE
-            && op->type != STORAGE_PRESENCE_START && op->type != STORAGE_LEFT
-            && op->type != STORAGE_LIST_USERS && !storage_is_id(op->user))
-        || (op->type == STORAGE_ACK && !storage_is_id(op->device))
-        || op->client_id.len > STORAGE_ID_MAX
-        || op->request_id.len > STORAGE_ID_MAX
-        || !storage_is_optional_id(op->to)) {
-        return STORAGE_NO_USER;
-    }
+    enum storage_status status = storage_check_fields(op);
 
-    if (op->text.len > STORAGE_TEXT_MAX || op->n_users > STORAGE_USERS_MAX) {
-        return STORAGE_EXHAUSTED;
-    }
-
-    if (op->name.len > (size_t) STORAGE_NAME_CHARS * 4
-        || op->avatar.len > STORAGE_AVATAR_MAX) {
-        return STORAGE_FORBIDDEN;
-    }
-
-    if ((op->type == STORAGE_REACT
-         && (op->name.len == 0 || op->name.len > STORAGE_EMOJI_MAX))
-        || (op->type == STORAGE_EDIT_MESSAGE && op->text.len == 0)) {
-        return STORAGE_FORBIDDEN;
+    if (status != STORAGE_OK) {
+        return status;
     }
 
     switch (op->type) {
@@ -261,16 +242,8 @@ storage_op_check(const struct storage_op *op)
     case STORAGE_SET_PASSWORD:
     case STORAGE_REHASH:
     case STORAGE_RESET_PASSWORD:
-        return op->text.len == 0 || op->text.len > STORAGE_SECRET_MAX
-                       || op->cursor.len > STORAGE_JTI_MAX
-                   ? STORAGE_FORBIDDEN
-                   : STORAGE_OK;
-
     case STORAGE_END_LOGIN:
-        return op->cursor.len == 0 || op->cursor.len > STORAGE_JTI_MAX
-                       || op->number == 0
-                   ? STORAGE_FORBIDDEN
-                   : STORAGE_OK;
+        return storage_check_account(op);
 
     case STORAGE_GET_INVITE:
     case STORAGE_JOIN_INVITE:
@@ -298,6 +271,20 @@ storage_op_check(const struct storage_op *op)
 
         break;
 
+    case STORAGE_REACT:
+        if (op->name.len == 0 || op->name.len > STORAGE_EMOJI_MAX) {
+            return STORAGE_FORBIDDEN;
+        }
+
+        break;
+
+    case STORAGE_EDIT_MESSAGE:
+        if (op->text.len == 0) {
+            return STORAGE_FORBIDDEN;
+        }
+
+        break;
+
     case STORAGE_SET_ROLE:
         if (op->to.len == 0 || op->role > STORAGE_OWNER) {
             return STORAGE_NOT_MEMBER;
@@ -314,6 +301,47 @@ storage_op_check(const struct storage_op *op)
     }
 
     return storage_check_users(op);
+}
+
+
+static enum storage_status
+storage_check_fields(const struct storage_op *op)
+{
+    if ((unsigned) op->type >= STORAGE_N(storage_ops)
+        || storage_ops[op->type].name == NULL
+        || (op->type != STORAGE_UNSUBSCRIBE
+            && op->type != STORAGE_PRESENCE_START && op->type != STORAGE_LEFT
+            && op->type != STORAGE_LIST_USERS && !storage_is_id(op->user))
+        || (op->type == STORAGE_ACK && !storage_is_id(op->device))
+        || op->client_id.len > STORAGE_ID_MAX
+        || op->request_id.len > STORAGE_ID_MAX
+        || !storage_is_optional_id(op->to)) {
+        return STORAGE_NO_USER;
+    }
+
+    if (op->text.len > STORAGE_TEXT_MAX || op->n_users > STORAGE_USERS_MAX) {
+        return STORAGE_EXHAUSTED;
+    }
+
+    if (op->name.len > (size_t) STORAGE_NAME_CHARS * 4
+        || op->avatar.len > STORAGE_AVATAR_MAX) {
+        return STORAGE_FORBIDDEN;
+    }
+
+    return STORAGE_OK;
+}
+
+
+/* A change of an account has a secret to keep, or a login to end. */
+static enum storage_status
+storage_check_account(const struct storage_op *op)
+{
+    bool good = op->type == STORAGE_END_LOGIN
+                    ? op->cursor.len != 0 && op->number != 0
+                    : op->text.len != 0 && op->text.len <= STORAGE_SECRET_MAX;
+
+    return good && op->cursor.len <= STORAGE_JTI_MAX ? STORAGE_OK
+                                                     : STORAGE_FORBIDDEN;
 }
 
 

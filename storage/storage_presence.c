@@ -488,7 +488,7 @@ presence_set_timeout(struct embedded *e, uint64_t timeout_ms)
 
     TAILQ_FOREACH(a, &e->away_list, link)
     {
-        a->until = a->until - e->presence_timeout_ms + timeout_ms;
+        a->until += timeout_ms - e->presence_timeout_ms;
     }
 
     e->presence_timeout_ms = timeout_ms;

@@ -5,8 +5,6 @@
 
 #include "storage_record.h"
 
-#include <string.h>
-
 #include "storage_field.h"
 #include "storage_key.h"
 
@@ -137,6 +135,32 @@ record_get_channel(struct str value, struct record_channel *c)
     }
 
     return record_end(&r);
+}
+
+
+static void
+record_get_members(struct record_reader *r, struct record_channel *c)
+{
+    size_t n = record_get_number(r, 1);
+
+    c->n_members = 0;
+
+    if (n > STORAGE_MEMBERS_MAX) {
+        r->failed = true;
+        return;
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        c->members[i].user = record_get_number(r, 8);
+        c->members[i].role = (uint8_t) record_get_number(r, 1);
+
+        if (c->members[i].user == 0 || c->members[i].role > STORAGE_OWNER) {
+            r->failed = true;
+            return;
+        }
+    }
+
+    c->n_members = (uint32_t) n;
 }
 
 
@@ -549,30 +573,4 @@ record_get_contact(struct str value, struct record_contact *c)
     }
 
     return record_end(&r);
-}
-
-
-static void
-record_get_members(struct record_reader *r, struct record_channel *c)
-{
-    size_t n = record_get_number(r, 1);
-
-    c->n_members = 0;
-
-    if (n > STORAGE_MEMBERS_MAX) {
-        r->failed = true;
-        return;
-    }
-
-    for (size_t i = 0; i < n; i++) {
-        c->members[i].user = record_get_number(r, 8);
-        c->members[i].role = (uint8_t) record_get_number(r, 1);
-
-        if (c->members[i].user == 0 || c->members[i].role > STORAGE_OWNER) {
-            r->failed = true;
-            return;
-        }
-    }
-
-    c->n_members = (uint32_t) n;
 }

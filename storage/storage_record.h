@@ -271,12 +271,14 @@ int record_get_contact(struct str value, struct record_contact *c);
 /* storage_record_invite.c */
 void record_put_invite(struct buf *b, const struct record_invite *i);
 int record_get_invite(struct str value, struct record_invite *i);
+
+/* storage_record_account.c */
 void record_put_account(struct buf *b, const struct record_account *a);
 int record_get_account(struct str value, struct record_account *a);
-
 void record_put_ending(struct buf *b, const struct record_ending *e);
 int record_get_ending(struct str value, struct record_ending *e);
 
+/* storage_record_outcome.c */
 void record_put_outcome(struct buf *b, const struct record_outcome *o);
 int record_get_outcome(struct str value, struct record_outcome *o);
 

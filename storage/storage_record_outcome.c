@@ -1,4 +1,7 @@
-/* The values of outcomes, and of those of client_ids; see storage_record.h. */
+/*
+ * The values that tell a repeated request what it did: the outcome of one, and
+ * the client_ids of a user with theirs.  See storage_record.h.
+ */
 
 #include "storage_record.h"
 

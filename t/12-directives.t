@@ -1451,3 +1451,157 @@ GET /x
 --- request
 GET /x
 --- response_body: plain
+
+
+
+=== TEST 97: chat_deflate maybe is refused
+--- http_config
+# bare
+    chat_deflate maybe;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 98: chat_deflate on fast is refused
+--- http_config
+# bare
+    chat_deflate on fast;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 99: chat_deflate off level=3 is refused
+--- http_config
+# bare
+    chat_deflate off level=3;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 100: chat_deflate on level=0 is refused
+--- http_config
+# bare
+    chat_deflate on level=0;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 101: chat_deflate on level=10 is refused
+--- http_config
+# bare
+    chat_deflate on level=10;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 102: chat_deflate on level= is refused
+--- http_config
+# bare
+    chat_deflate on level=;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 103: chat_deflate on min=63 is refused
+--- http_config
+# bare
+    chat_deflate on min=63;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 104: chat_deflate on min=17m is refused
+--- http_config
+# bare
+    chat_deflate on min=17m;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 105: chat_deflate on min=x is refused
+--- http_config
+# bare
+    chat_deflate on min=x;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid "chat_deflate": write "off", "on" or "on level=3 min=256", the level from 1 to 9, the size from 64 to "16m"}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 106: chat_deflate on level=3 min=64 x=1 is refused
+--- http_config
+# bare
+    chat_deflate on level=3 min=64 x=1;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid number of arguments in "chat_deflate" directive}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 107: chat_deflate twice
+--- http_config
+# bare
+    chat_deflate on; chat_deflate off;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{"chat_deflate" directive is duplicate}]
+--- no_error_log
+[alert]

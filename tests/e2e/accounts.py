@@ -587,10 +587,12 @@ def _():
             assert int(r.getheader('retry-after')) > 0
         c.close()
     counts = {s: statuses.count(s) for s in set(statuses)}
+    # nginx waits a minute, in which sanitized code may not hash a hundred passwords
+    late = counts.pop((503, 'unavailable'), 0) if SLOW > 1 else 0
     equal(set(counts), {(401, 'bad_credentials'), (503, 'busy')}, counts)
-    assert 100 <= counts[401, 'bad_credentials'] <= 150, counts
+    assert 100 <= counts[401, 'bad_credentials'] + late <= 150, (counts, late)
     # nothing was done, so nothing is counted against them
-    i = [s for s, _ in statuses].index(503)
+    i = statuses.index((503, 'busy'))
     equal(ask(server, 'login', {'user': 'u%d' % i, 'password': 'wrong password'}, address='127.0.1.%d' % (i % 250 + 1))[0], 401)
 
 

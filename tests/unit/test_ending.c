@@ -3,38 +3,12 @@
  * through storage.h, on each embedded back end.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
+#define ANSWER_MAX (2u << 20)
 
-#include <cmocka.h>
-#include <uv.h>
+#include "storage_world.h"
 
-#include "storage.h"
-
-#define JSON_MAX (2u << 20)
 #define TOLD_MAX (8u << 20)
 #define WAIT_MS  20000
-
-struct answer {
-    bool done, more;
-    enum storage_status status;
-    uint64_t number, inbox_id;
-    char json[JSON_MAX];
-};
-
-static uv_loop_t loop;
-static struct storage *storage;
-static char address[160];
-static char dir[96];
-static unsigned n_worlds;
-static bool closed;
 
 /* "TARGET:METHOD:TAIL;" of each event and target */
 static char told[TOLD_MAX];
@@ -57,116 +31,10 @@ on_event(const struct storage_event *e, void *data)
 
 
 static void
-on_closed(void *data)
-{
-    (void) data;
-    closed = true;
-}
-
-
-static void
-on_done(const struct storage_result *r, void *data)
-{
-    struct answer *a = data;
-
-    a->done = true;
-    a->more = r->more;
-    a->status = r->status;
-    a->number = r->number;
-    a->inbox_id = r->inbox_id;
-    snprintf(a->json, sizeof(a->json), "%.*s", (int) r->json.len,
-             r->json.len == 0 ? "" : r->json.data);
-}
-
-
-static struct answer *
-call(const struct storage_op *op)
-{
-    static struct answer a;
-
-    a.done = false;
-    storage_submit(storage, op, on_done, &a);
-    assert_false(a.done);
-
-    while (!a.done) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-
-    return &a;
-}
-
-
-static void
-open_storage(void)
-{
-    struct storage_handlers handlers = {.event = on_event};
-    const char *error = NULL;
-
-    storage = storage_open(&loop, address, &handlers, &error);
-    assert_non_null(storage);
-}
-
-
-static void
-close_storage(void)
-{
-    closed = false;
-    storage_close(storage, on_closed, NULL);
-
-    while (!closed) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-}
-
-
-static void
 forget_told(void)
 {
     told_len = 0;
     told[0] = '\0';
-}
-
-
-static int
-start(const char *scheme)
-{
-    uv_loop_init(&loop);
-    forget_told();
-    snprintf(address, sizeof(address), "%s:%s%u", scheme, dir, ++n_worlds);
-    open_storage();
-    return 0;
-}
-
-
-static int
-setup_memory(void **state)
-{
-    (void) state;
-    return start("memory");
-}
-
-
-static int
-setup_leveldb(void **state)
-{
-    (void) state;
-    return start("leveldb");
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-    close_storage();
-    return uv_loop_close(&loop);
-}
-
-
-static struct str
-s(const char *text)
-{
-    return (struct str){text, text == NULL ? 0 : strlen(text)};
 }
 
 
@@ -792,11 +660,6 @@ an_export_goes_on_where_its_page_ended(void **state)
 }
 
 
-#define ON_BOTH(f)                                                             \
-    cmocka_unit_test_setup_teardown(f, setup_memory, teardown),                \
-        cmocka_unit_test_setup_teardown(f, setup_leveldb, teardown)
-
-
 int
 main(void)
 {
@@ -813,11 +676,6 @@ main(void)
         ON_BOTH(users_are_listed_in_pages_and_shown),
         ON_BOTH(an_export_goes_on_where_its_page_ended),
     };
-    char command[160];
-    int failed;
 
-    snprintf(dir, sizeof(dir), "/tmp/test-ending-%d-", (int) getpid());
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    snprintf(command, sizeof(command), "rm -rf %s*", dir);
-    return system(command) != 0 || failed != 0;
+    return RUN_WORLDS("ending", tests);
 }

@@ -1,34 +1,9 @@
 /* Invites through storage.h, on each embedded back end. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include "storage_world.h"
 
-#include <cmocka.h>
-#include <uv.h>
-
-#include "storage.h"
-
-struct answer {
-    bool done, duplicate;
-    enum storage_status status;
-    char json[16384];
-};
-
-static uv_loop_t loop;
-static struct storage *storage;
-static char address[160];
-static char dir[96];
-static unsigned n_worlds;
 static char group[64];
 static char invite[64];
-static bool closed;
 
 /* "TARGET:TAIL;" of each event and target */
 static char told[8192];
@@ -51,106 +26,9 @@ on_event(const struct storage_event *e, void *data)
 
 
 static void
-on_closed(void *data)
+forget_told(void)
 {
-    (void) data;
-    closed = true;
-}
-
-
-static void
-on_done(const struct storage_result *r, void *data)
-{
-    struct answer *a = data;
-
-    a->done = true;
-    a->status = r->status;
-    a->duplicate = r->duplicate;
-    snprintf(a->json, sizeof(a->json), "%.*s", (int) r->json.len,
-             r->json.len == 0 ? "" : r->json.data);
-}
-
-
-static struct answer *
-call(const struct storage_op *op)
-{
-    static struct answer a;
-
-    memset(&a, 0, sizeof(a));
-    storage_submit(storage, op, on_done, &a);
-    assert_false(a.done);
-
-    while (!a.done) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-
-    return &a;
-}
-
-
-static void
-open_storage(void)
-{
-    struct storage_handlers handlers = {.event = on_event};
-    const char *error = NULL;
-
-    storage = storage_open(&loop, address, &handlers, &error);
-    assert_non_null(storage);
-}
-
-
-static void
-close_storage(void)
-{
-    closed = false;
-    storage_close(storage, on_closed, NULL);
-
-    while (!closed) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-}
-
-
-static int
-start(const char *scheme)
-{
-    uv_loop_init(&loop);
     told[0] = '\0';
-    snprintf(address, sizeof(address), "%s:%s%u", scheme, dir, ++n_worlds);
-    open_storage();
-    return 0;
-}
-
-
-static int
-setup_memory(void **state)
-{
-    (void) state;
-    return start("memory");
-}
-
-
-static int
-setup_leveldb(void **state)
-{
-    (void) state;
-    return start("leveldb");
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-    close_storage();
-    return uv_loop_close(&loop);
-}
-
-
-static struct str
-s(const char *text)
-{
-    return (struct str){text, text == NULL ? 0 : strlen(text)};
 }
 
 
@@ -479,11 +357,6 @@ they_end_with_the_group_and_outlive_a_restart(void **state)
 }
 
 
-#define ON_BOTH(name)                                                          \
-    cmocka_unit_test_setup_teardown(name, setup_memory, teardown),             \
-        cmocka_unit_test_setup_teardown(name, setup_leveldb, teardown)
-
-
 int
 main(void)
 {
@@ -497,11 +370,6 @@ main(void)
         ON_BOTH(they_are_bounded_and_the_ended_make_room),
         ON_BOTH(they_end_with_the_group_and_outlive_a_restart),
     };
-    char command[160];
-    int failed;
 
-    snprintf(dir, sizeof(dir), "/tmp/test-invite-%d-", (int) getpid());
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    snprintf(command, sizeof(command), "rm -rf %s*", dir);
-    return system(command) != 0 || failed != 0;
+    return RUN_WORLDS("invite", tests);
 }

@@ -3,39 +3,10 @@
  * back end; and the fold of texts.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-#include <uv.h>
-
 #include "fold.h"
-#include "storage.h"
 #include "storage_engine.h"
 #include "storage_key.h"
-
-#define EVENTS_MAX 64
-
-struct answer {
-    bool done, duplicate;
-    enum storage_status status;
-    uint64_t number;
-    char json[4096];
-};
-
-static uv_loop_t loop;
-static struct storage *storage;
-static char address[160];
-static char dir[96];
-static unsigned n_worlds;
-static bool closed;
+#include "storage_world.h"
 
 /* "TARGET:TAIL;" of each event and target */
 static char told[8192];
@@ -58,107 +29,9 @@ on_event(const struct storage_event *e, void *data)
 
 
 static void
-on_closed(void *data)
+forget_told(void)
 {
-    (void) data;
-    closed = true;
-}
-
-
-static void
-on_done(const struct storage_result *r, void *data)
-{
-    struct answer *a = data;
-
-    a->done = true;
-    a->status = r->status;
-    a->duplicate = r->duplicate;
-    a->number = r->number;
-    snprintf(a->json, sizeof(a->json), "%.*s", (int) r->json.len,
-             r->json.len == 0 ? "" : r->json.data);
-}
-
-
-static struct answer *
-call(const struct storage_op *op)
-{
-    static struct answer a;
-
-    memset(&a, 0, sizeof(a));
-    storage_submit(storage, op, on_done, &a);
-    assert_false(a.done);
-
-    while (!a.done) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-
-    return &a;
-}
-
-
-static void
-open_storage(void)
-{
-    struct storage_handlers handlers = {.event = on_event};
-    const char *error = NULL;
-
-    storage = storage_open(&loop, address, &handlers, &error);
-    assert_non_null(storage);
-}
-
-
-static void
-close_storage(void)
-{
-    closed = false;
-    storage_close(storage, on_closed, NULL);
-
-    while (!closed) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-}
-
-
-static int
-start(const char *scheme)
-{
-    uv_loop_init(&loop);
     told[0] = '\0';
-    snprintf(address, sizeof(address), "%s:%s%u", scheme, dir, ++n_worlds);
-    open_storage();
-    return 0;
-}
-
-
-static int
-setup_memory(void **state)
-{
-    (void) state;
-    return start("memory");
-}
-
-
-static int
-setup_leveldb(void **state)
-{
-    (void) state;
-    return start("leveldb");
-}
-
-
-static int
-teardown(void **state)
-{
-    (void) state;
-    close_storage();
-    return uv_loop_close(&loop);
-}
-
-
-static struct str
-s(const char *text)
-{
-    return (struct str){text, text == NULL ? 0 : strlen(text)};
 }
 
 
@@ -544,10 +417,7 @@ a_device_has_the_name_it_is_given(void **state)
     expect_contact(with(STORAGE_REQUEST_CONTACT, "bob", "alice"), "alice",
                    "requested");
     assert_int_equal(call(&ack)->status, STORAGE_OK);
-    if (strncmp(address, "leveldb:", 8) == 0) {
-        close_storage();
-        open_storage();
-    }
+    reopen();
     a = call(&list);
     assert_non_null(strstr(a->json, "\"name\":\"my \\\"web\\\"\""));
     assert_non_null(strstr(a->json, "\"inbox_id\":1"));
@@ -555,10 +425,7 @@ a_device_has_the_name_it_is_given(void **state)
     /* named in the same turn, the cursor is not set back */
     name_device("web", "2");
     assert_int_equal(call(&ack)->status, STORAGE_OK);
-    if (strncmp(address, "leveldb:", 8) == 0) {
-        close_storage();
-        open_storage();
-    }
+    reopen();
     a = call(&list);
     assert_non_null(strstr(a->json, "\"name\":\"2\""));
     assert_non_null(strstr(a->json, "\"inbox_id\":1"));
@@ -704,11 +571,6 @@ texts_fold_and_are_cut_between_code_points(void **state)
 }
 
 
-#define ON_BOTH(f)                                                             \
-    cmocka_unit_test_setup_teardown(f, setup_memory, teardown),                \
-        cmocka_unit_test_setup_teardown(f, setup_leveldb, teardown)
-
-
 int
 main(void)
 {
@@ -729,11 +591,6 @@ main(void)
         ON_BOTH(a_shorter_timeout_counts_for_those_who_are_away),
         ON_BOTH(the_users_of_a_worker_that_is_gone_are_away),
     };
-    char command[160];
-    int failed;
 
-    snprintf(dir, sizeof(dir), "/tmp/test-people-%d-", (int) getpid());
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    snprintf(command, sizeof(command), "rm -rf %s*", dir);
-    return system(command) != 0 || failed != 0;
+    return RUN_WORLDS("people", tests);
 }
