@@ -123,6 +123,13 @@ filter_add(struct filter *f, uint64_t hash)
 }
 
 
+void
+filter_fill(struct filter *f)
+{
+    f->full = true;
+}
+
+
 bool
 filter_maybe(const struct filter *f, uint64_t hash)
 {

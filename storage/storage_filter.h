@@ -32,6 +32,7 @@ void filter_free(struct filter *f);
 
 /* When memory runs out the filter answers maybe to everything from then on. */
 void filter_add(struct filter *f, uint64_t hash);
+void filter_fill(struct filter *f); /* maybe to everything from now on */
 bool filter_maybe(const struct filter *f, uint64_t hash);
 size_t filter_memory(const struct filter *f); /* bytes */
 

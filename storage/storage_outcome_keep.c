@@ -161,7 +161,8 @@ outcome_build_run(struct read_job *job, const struct reader *r)
 }
 
 
-/* What is damaged is found, and told, by who looks for it. */
+/* Of a day with damage nothing is certain: each send asks the disk, and those
+ * of the user it hits are refused. */
 static void
 outcome_build_clients(struct outcome_build *s, const struct reader *r,
                       struct engine_iter *i)
@@ -173,16 +174,19 @@ outcome_build_clients(struct outcome_build *s, const struct reader *r,
     struct key_parts parts;
     struct str id, outcome;
     struct key key;
+    int rc = -1;
 
-    if (key_parse(r->ops->iter_key(i), &parts) != 0) {
-        return;
+    if (key_parse(r->ops->iter_key(i), &parts) == 0) {
+        c.name = parts.name;
+
+        while ((rc = record_next_client(&c, &id, &outcome)) == 1) {
+            key_client(&key, s->period, parts.second, id);
+            filter_add(s->filter, filter_hash(key_str(&key)));
+        }
     }
 
-    c.name = parts.name;
-
-    while (record_next_client(&c, &id, &outcome) == 1) {
-        key_client(&key, s->period, parts.second, id);
-        filter_add(s->filter, filter_hash(key_str(&key)));
+    if (rc != 0) {
+        filter_fill(s->filter);
     }
 }
 

@@ -2003,6 +2003,56 @@ a_cursor_that_outlived_its_markers_delivers_again(void **state)
 
 
 static void
+put_damaged_clients(struct engine *e)
+{
+    struct engine_batch *b = engine_memory.batch_create();
+    struct record_outcome o = {.kind = RECORD_OUTCOME_EMPTY};
+    struct buf value = {0};
+    struct key key;
+
+    record_put_client(&value, s("good"), &o);
+    record_put_client(&value, s("lost"), &o);
+    key_clients(&key, (uint32_t) (time(NULL) / KEY_DAY_S), 1, 1);
+    engine_memory.batch_put(b, key_str(&key),
+                            (struct str){value.data, value.len - 1});
+    assert_int_equal(engine_memory.write(e, b, true), 0);
+    engine_memory.batch_free(b);
+    buf_clear(&value);
+}
+
+
+/* A damaged record may have held the id: nothing is done a second time. */
+static void
+behind_damage_no_client_id_is_new(void **state)
+{
+    struct answer *a;
+    unsigned n;
+    char id[16];
+
+    (void) state;
+    subscribe("ann");
+    subscribe("bob");
+    world_close();
+    with_engine(put_damaged_clients);
+    world_open();
+
+    for (n = 0; n < 3; n++) {
+        assert_int_equal(do_send("ann", "bob", "lost")->status,
+                         STORAGE_UNAVAILABLE);
+        snprintf(id, sizeof(id), "b%u", n);
+        a = do_send("bob", "ann", id);
+        assert_int_equal(a->status, STORAGE_OK);
+        assert_false(a->duplicate);
+    }
+
+    /* the filters are there by then */
+    read_inbox("bob", 0, 10);
+    assert_int_equal(do_send("ann", "bob", "lost")->status,
+                     STORAGE_UNAVAILABLE);
+}
+
+
+static void
 put_older_format(struct engine *e)
 {
     struct engine_batch *b = engine_memory.batch_create();
@@ -2163,6 +2213,7 @@ main(void)
         ON(client_ids_of_one_commit_are_one_record, memory),
         ON(acknowledging_within_a_run_delivers_up_to_there, memory),
         ON(a_cursor_that_outlived_its_markers_delivers_again, memory),
+        ON(behind_damage_no_client_id_is_new, memory),
         ON(a_store_of_an_older_format_is_raised, memory),
         ON(outcomes_of_old_days_are_deleted, memory),
         ON_BOTH(an_unusable_store_is_refused),
