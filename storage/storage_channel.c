@@ -11,17 +11,15 @@
 
 
 enum entry
-channel_enter(struct embedded *e, struct request *r, struct user **u,
-              struct member **m)
+channel_enter_user(struct embedded *e, struct request *r, struct user **u)
 {
-    struct channel *ch = r->channel;
     bool answered;
 
     if (user_await(e, r, r->op.user, u) == STEP_WAIT) {
         return ENTRY_WAIT;
     }
 
-    if (*u == NULL || ch->state == OBJECT_FAILED) {
+    if (*u == NULL || r->channel->state == OBJECT_FAILED) {
         (void) request_answer(e, r, STORAGE_UNAVAILABLE);
         return ENTRY_ANSWERED;
     }
@@ -30,11 +28,21 @@ channel_enter(struct embedded *e, struct request *r, struct user **u,
         return ENTRY_WAIT;
     }
 
-    if (answered) {
-        return ENTRY_ANSWERED;
+    return answered ? ENTRY_ANSWERED : ENTRY_OPEN;
+}
+
+
+enum entry
+channel_enter(struct embedded *e, struct request *r, struct user **u,
+              struct member **m)
+{
+    enum entry entry = channel_enter_user(e, r, u);
+
+    if (entry != ENTRY_OPEN) {
+        return entry;
     }
 
-    *m = channel_member_of(ch, *u);
+    *m = channel_member_of(r->channel, *u);
 
     if (*m == NULL) {
         (void) request_answer(e, r, STORAGE_NO_CHANNEL);

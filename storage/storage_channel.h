@@ -11,14 +11,16 @@
 enum entry {
     ENTRY_WAIT,     /* return STEP_WAIT               */
     ENTRY_ANSWERED, /* refused or a repeat: STEP_DONE */
-    ENTRY_OPEN,     /* *u is a member, go on          */
+    ENTRY_OPEN,     /* go on                          */
 };
 
 /*
  * The way into every operation on a channel: the user is loaded, a repeat is
  * answered, and whoever is no member hears what he would hear of a channel
- * that is not there.
+ * that is not there.  channel_enter_user() lets him in all the same.
  */
+enum entry channel_enter_user(struct embedded *e, struct request *r,
+                              struct user **u);
 enum entry channel_enter(struct embedded *e, struct request *r, struct user **u,
                          struct member **m);
 

@@ -13,7 +13,6 @@
 
 #include "storage_channel.h"
 #include "storage_contact.h"
-#include "storage_outcome.h"
 
 #define INVITE_GROUP_LEN (STORAGE_INVITE_LEN - KEY_SECRET_LEN)
 
@@ -269,23 +268,10 @@ invite_enter(struct embedded *e, struct request *r, struct user **u,
              struct invite **v)
 {
     struct channel *ch = r->channel;
-    bool answered;
+    enum entry entry = channel_enter_user(e, r, u);
 
-    if (user_await(e, r, r->op.user, u) == STEP_WAIT) {
-        return ENTRY_WAIT;
-    }
-
-    if (*u == NULL || ch->state == OBJECT_FAILED) {
-        (void) request_answer(e, r, STORAGE_UNAVAILABLE);
-        return ENTRY_ANSWERED;
-    }
-
-    if (outcome_check(e, r, *u, &answered) == STEP_WAIT) {
-        return ENTRY_WAIT;
-    }
-
-    if (answered) {
-        return ENTRY_ANSWERED;
+    if (entry != ENTRY_OPEN) {
+        return entry;
     }
 
     *v = ch->state == OBJECT_READY ? invite_find(ch, r->op.text) : NULL;
