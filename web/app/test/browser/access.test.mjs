@@ -104,6 +104,14 @@ test('axe: dialogs', async () => {
     ['new chat', () => wide.button('New chat').click()],
     ['new group', () => wide.button('New group').click()],
     ['group', () => wide.button(/^Details of Book club/).click()],
+    ['going to a date', async () => {
+      await wide.button('Conversation menu').click();
+      await wide.find('[role=menuitem]', { hasText: 'Go to a date' }).click();
+    }],
+    ['adding people', async () => {
+      await wide.button(/^Details of Book club/).click();
+      await wide.button('Add people').click();
+    }],
     ['details of a message', () => wide.onMessage('Good,', 'Details')],
     ['delete a message', () => wide.onMessage('Good,', 'Delete')],
     ['profile of another', () => wide.find('.mention').click()],
