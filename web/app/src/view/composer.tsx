@@ -1,6 +1,6 @@
 // Where one writes: answer or edit above it, mentions and emoji beside it.
 
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { chat, limitOf, me, state } from '../model/chat.ts';
 import { editing, endWished, open, replyTo } from '../model/conversation.ts';
 import { draftOf, keepDraft } from '../model/drafts.ts';
@@ -35,7 +35,8 @@ export function Composer({ place, to, members, label }: ComposerProps) {
     // on a phone the focus brings the keyboard up: not before one wants to write
     if (edited || matchMedia('(pointer: fine)').matches) field.current?.focus();
   }, [place, edited?.message_id]);
-  useEffect(() => {
+  // with the quote: a key that is pressed once it is seen is for the field
+  useLayoutEffect(() => {
     if (replyTo.value) field.current?.focus();
   }, [replyTo.value]);
   useLayoutEffect(() => grow(field.current!), [text]);

@@ -34,6 +34,9 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
         e.preventDefault();
         onClose();
       }}
+      // the browser does not always ask before it closes one at Escape; one that is gone
+      // says so too late, when another may be open
+      onClose={() => element.current && onClose()}
       onMouseDown={(e) => {
         if (e.target === element.current) onClose();
       }}

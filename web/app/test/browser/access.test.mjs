@@ -148,7 +148,7 @@ test('a dialog holds the focus, and gives it back', async () => {
   }
   await wide.page.keyboard.press('Escape');
   await wide.gone('dialog');
-  assert.equal(await wide.page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'New group');
+  await until(() => wide.page.evaluate(() => document.activeElement.getAttribute('aria-label') === 'New group'), 'the focus where it was');
 });
 
 test('the keyboard alone: find a chat, write, move among messages, reply', async () => {
