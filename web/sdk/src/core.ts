@@ -383,8 +383,7 @@ export class Core implements EngineHooks, ModelHooks, OutboxHooks {
   }
 
   #keepOutbox(client_id: string, entry: OutboxEntry | undefined): Promise<void> {
-    this.keeper.put('outbox', client_id, entry);
-    return this.keeper.flush();
+    return this.keeper.now('outbox', client_id, entry);
   }
 
   // --- keeping

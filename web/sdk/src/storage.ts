@@ -36,12 +36,19 @@ export class Keeper {
     this.add({ store, key, update: () => value });
   }
 
+  /** Kept by itself, now: the page may be gone in a moment. */
+  now(store: StoreName, key: StoreKey, value: unknown): Promise<void> {
+    return this.#write([{ store, key, update: () => value }]);
+  }
+
   /** Resolves when everything added before is kept as well as it can be. */
   flush(): Promise<void> {
-    const changes = this.#queue.splice(0);
+    return this.#write(this.#queue.splice(0));
+  }
+
+  #write(changes: Change[]): Promise<void> {
     const storage = this.#storage;
     if (changes.length && storage) {
-      // begun at once: the page may be gone in a moment
       const written = storage.write(changes).catch(() => this.#withoutMessages(storage, changes));
       this.#running = this.#running.then(() => written);
     }

@@ -31,22 +31,20 @@ export class IndexedDbStorage implements Storage {
   }
 
   write(changes: readonly Change[]): Promise<void> {
-    return this.#change([...new Set(changes.map((change) => change.store))], (store) => {
-      for (const change of changes) apply(store(change.store), change);
-    });
+    return this.#change([...new Set(changes.map((change) => change.store))], (transaction) => apply(changes, 0, transaction));
   }
 
   clear(): Promise<void> {
-    return this.#change(STORES, (store) => STORES.forEach((name) => store(name).clear()));
+    return this.#change(STORES, (transaction) => STORES.forEach((name) => transaction.objectStore(name).clear()));
   }
 
   close(): void {
     this.db.close();
   }
 
-  async #change(names: StoreName[], work: (store: (name: StoreName) => IDBObjectStore) => void): Promise<void> {
+  async #change(names: StoreName[], work: (transaction: IDBTransaction) => void): Promise<void> {
     const transaction = this.db.transaction(names, 'readwrite');
-    work((name) => transaction.objectStore(name));
+    work(transaction);
     await new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
       transaction.onabort = transaction.onerror = () => reject(transaction.error);
@@ -56,16 +54,29 @@ export class IndexedDbStorage implements Storage {
 
 const range = (channel: string, upTo = Infinity) => IDBKeyRange.bound([channel, 0], [channel, upTo]);
 
-function apply(store: IDBObjectStore, change: Change): void {
-  if ('upTo' in change) {
-    if (change.channel === null) store.clear();
-    else store.delete(range(change.channel, change.upTo));
-    return;
+/** One after the other: the next may change what this one puts. */
+function apply(changes: readonly Change[], from: number, transaction: IDBTransaction): void {
+  for (let i = from; i < changes.length; i++) {
+    const change = changes[i]!;
+    const store = transaction.objectStore(change.store);
+    if ('upTo' in change) {
+      if (change.channel === null) store.clear();
+      else store.delete(range(change.channel, change.upTo));
+      continue;
+    }
+    const { key, update } = change;
+    const put = (value: unknown) => (value === undefined ? store.delete(key) : store.put(value, key));
+    if (update.length) {
+      const request = store.get(key);
+      request.onsuccess = () => {
+        put(update(request.result));
+        apply(changes, i + 1, transaction);
+      };
+      return;
+    }
+    // a change that does not look at the old value needs no read
+    put(update(undefined));
   }
-  const { key, update } = change;
-  const put = (value: unknown) => (value === undefined ? store.delete(key) : store.put(value, key));
-  // a change that does not look at the old value needs no read
-  if (!update.length) return void put(update(undefined));
-  const request = store.get(key);
-  request.onsuccess = () => put(update(request.result));
+  // kept even if the page ends now
+  transaction.commit();
 }

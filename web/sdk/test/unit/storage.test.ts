@@ -37,6 +37,20 @@ describe.each([
     expect(await storage.all('messages')).toEqual([]);
   });
 
+  it('changes of one write see what those before it made', async () => {
+    const storage = await open();
+    const edit: Change = { store: 'messages', key: ['a', 1], update: (old) => old && { ...old, text: 'edited' } };
+    await storage.write([{ store: 'messages', key: ['a', 1], update: (old) => old ?? message('a', 1) }, edit]);
+    expect(await storage.all('messages', 'a')).toEqual([{ ...message('a', 1), text: 'edited' }]);
+    await storage.write([
+      { store: 'messages', key: ['a', 2], update: (old) => old ?? message('a', 2) },
+      { store: 'messages', channel: 'a', upTo: Infinity },
+    ]);
+    expect(await storage.all('messages', 'a')).toEqual([]);
+    await storage.write([edit, put('a', 1)]);
+    expect(await storage.all('messages', 'a')).toEqual([message('a', 1)]);
+  });
+
   it('a clear takes all', async () => {
     const storage = await open();
     await storage.write([put('a', 1), { store: 'meta', key: 'meta', update: () => ({ user: 'alice' }) }]);
@@ -111,4 +125,12 @@ describe('a full disk', () => {
     expect(await keeper.all('messages')).toEqual([]);
     open.mockRestore();
   });
+});
+
+it('commits as soon as all is asked for: the page may end now', async () => {
+  const storage = await IndexedDbStorage.open('test-' + Math.random());
+  const commit = vi.spyOn(IDBTransaction.prototype, 'commit');
+  const written = storage.write([put('a', 1)]);
+  expect(commit).toHaveBeenCalledTimes(1);
+  await written;
 });
