@@ -3,6 +3,7 @@
 import type { Message, Timeline } from '@chat/sdk';
 import { signal } from '@preact/signals';
 import { chat } from './chat.ts';
+import { moveDraft } from './drafts.ts';
 
 export interface Open {
   /** the channel, or `to:USER` before there is one */
@@ -39,6 +40,13 @@ export function openConversation(where: { channel: string } | { to: string }): v
   ended = timeline.subscribe(() => timelineVersion.value++);
   const channel = 'channel' in where ? chat.channel(where.channel) : undefined;
   open.value = { key, timeline, newFrom: channel && channel.unread > 0 ? channel.read + 1 : 0 };
+}
+
+/** The first message to somebody has made the channel: the conversation goes on in it, with what is being written. */
+export function nowChannel(to: string, channel: string): void {
+  const key = `to:${to}`;
+  moveDraft(key, channel);
+  if (open.value?.key === key) open.value = { ...open.value, key: channel };
 }
 
 export function closeConversation(): void {

@@ -23,6 +23,14 @@ export function keepDraft(channel: string, text: string): void {
   }
 }
 
+/** The conversation has another key now. */
+export function moveDraft(from: string, to: string): void {
+  const text = draftOf(from);
+  if (!text) return;
+  keepDraft(to, text);
+  keepDraft(from, '');
+}
+
 export function forgetDrafts(): void {
   kept.clear();
   try {

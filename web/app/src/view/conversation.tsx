@@ -1,8 +1,9 @@
 // The open conversation: head, messages, composer.
 
+import { batch } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { channelOf, channelList, contacts, ready } from '../model/chat.ts';
-import { closeConversation, jumpTo, open, openConversation, timelineVersion } from '../model/conversation.ts';
+import { closeConversation, jumpTo, nowChannel, open, openConversation, timelineVersion } from '../model/conversation.ts';
 import { nameOf } from '../model/names.ts';
 import { channelName } from '../model/names.ts';
 import { go, type Route } from '../model/route.ts';
@@ -23,7 +24,11 @@ export function Conversation({ route }: { route: Route }) {
   const made = route.to ? chat.direct(route.to)?.channel : undefined;
 
   useEffect(() => {
-    if (made) go({ section: 'chats', channel: made }, true);
+    if (!made) return;
+    batch(() => {
+      nowChannel(route.to!, made);
+      go({ section: 'chats', channel: made }, true);
+    });
   }, [made]);
   useEffect(() => {
     openConversation(route.channel ? { channel: route.channel } : { to: route.to! });

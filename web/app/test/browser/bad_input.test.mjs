@@ -96,6 +96,51 @@ test('a token that ends in the middle leads to the entrance, and says why', asyn
   await pia.close();
 });
 
+test('the first message makes the conversation a channel: what is typed meanwhile stays', async () => {
+  const liv = await enter('liv');
+  await liv.button('New chat').click();
+  await liv.button('Notes to yourself').click();
+  await liv.see('.composer-field');
+  const pool = server.pool();
+  for (const pid of pool) process.kill(pid, 'SIGSTOP');
+  try {
+    await liv.send('the first');
+    await liv.find('.composer-field').fill('half a sec');
+  } finally {
+    for (const pid of pool) process.kill(pid, 'SIGCONT');
+  }
+  await until(() => liv.page.evaluate(() => location.hash.startsWith('#/c/')), 'the channel');
+  await liv.see('.history [role=article]', { hasText: 'the first' });
+  await liv.page.keyboard.type('ond');
+  assert.equal(await liv.find('.composer-field').inputValue(), 'half a second');
+  await liv.page.keyboard.press('Enter');
+  await liv.see('.history [role=article]', { hasText: 'half a second' });
+  liv.clean();
+  await liv.close();
+});
+
+test('a reload in the very moment of Enter loses nothing', async () => {
+  const kit = await enter('kit');
+  await send('lou', 'kit', 'hurry');
+  await kit.find('.channel-row').first().click();
+  await kit.seeMessage('hurry');
+  const texts = Array.from({ length: 10 }, (_, i) => `in haste ${i + 1}.`);
+  for (const text of texts) {
+    await kit.find('.composer-field').fill(text);
+    await Promise.all([
+      kit.page.waitForEvent('load'),
+      kit.page.evaluate(() => {
+        document.querySelector('.composer-field').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+        location.reload();
+      }),
+    ]);
+    await kit.see('.composer-field');
+  }
+  await kit.see('.history [role=article]', { hasText: texts.at(-1) });
+  assert.deepEqual((await kit.texts()).map((t) => t.trim()).filter((t) => t.startsWith('in haste')), texts);
+  await kit.close();
+});
+
 test('429: what is typed too fast arrives all the same, once, in order', async () => {
   const slow = await Server.start({ rate: '5r/s' });
   try {
