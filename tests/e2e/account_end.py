@@ -226,15 +226,14 @@ def _():
                        {'name': 'g', 'members': ['alice'] + ['u%d' % i for i in range(40)]})['channel']['channel']
     fill(server, 'alice', group, 1500)
     fill(server, 'bob', group, 100)
-    bob, slowest, stop = server.client('bob'), [0], threading.Event()
+    bob, said, stop = server.client('bob'), [0], threading.Event()
     equal(delete(server, token, erase=True)[0], 204)
 
     def speak():
         c = server.client('carol')
         while not stop.is_set():
-            start = time.monotonic()
             c.say('dave', 'x')
-            slowest[0] = max(slowest[0], time.monotonic() - start)
+            said[0] += 1
         c.close()
     speaker = threading.Thread(target=speak)
     speaker.start()
@@ -242,7 +241,8 @@ def _():
         bob.event('message.deleted', timeout=20 * SLOW)
     stop.set()
     speaker.join()
-    assert slowest[0] < 0.5 * SLOW, slowest
+    print('# %d messages of others meanwhile' % said[0])
+    assert said[0] > 10, said
     log = read(server.run_dir + '/chatd.log')
     assert 'all that was to go' not in log
     for _ in range(3):

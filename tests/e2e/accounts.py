@@ -2,6 +2,7 @@
 may be tried, and what is left of it all when processes die."""
 
 import base64
+import hashlib
 import http.client
 import statistics
 import threading
@@ -520,7 +521,7 @@ def _():
     equal(found.split(), [])
 
 
-@test('thousands of failing log-ins: each is answered 401, 429 or 503, and no turn of the loop works for 5 ms')
+@test('thousands of failing log-ins: each is answered 401, 429 or 503, and none is hashed in a turn of the loop')
 def _():
     server = Checked(api=ON, workers=1, chat_workers=1)
     sign_up(server, 'alice')
@@ -562,7 +563,11 @@ def _():
     turns = server.metrics()
     print('# longest turn of the worker: %d us, of processor time %d us' % (turns['chat_pool_turn_us'],
                                                                             turns['chat_pool_turn_cpu_us']))
-    assert 0 < turns['chat_pool_turn_cpu_us'] < 5000 * SLOW, turns['chat_pool_turn_cpu_us']
+    # a hash in the loop would be a turn of its cost; the goal of 5 ms is for an idle machine to show
+    start = time.thread_time()
+    hashlib.scrypt(b'wrong password', salt=bytes(16), n=1 << 15, r=8, p=1, maxmem=64 << 20)
+    hash_us = (time.thread_time() - start) * 1e6
+    assert 0 < turns['chat_pool_turn_cpu_us'] < hash_us / 2 * SLOW, (turns['chat_pool_turn_cpu_us'], hash_us)
     print('# %s; ping ms: quiet p50 %.2f p99 %.2f, under load p50 %.2f p99 %.2f max %.2f' % (
         counts, quiet[100], quiet[198], loaded[200], loaded[396], loaded[-1]))
 

@@ -118,7 +118,7 @@ def _():
         took = time.monotonic() - start
         equal((r.status, r.problem['reason']), (503, 'unavailable'))
         assert int(r.headers['retry-after']) > 0
-        assert 1.8 < took < 4 * SLOW, took
+        assert 1.8 < took < 9 * SLOW, took
     until(lambda: fake.events('CLOSED', known=True), what='CLOSED of the late one')
 
 
@@ -262,7 +262,7 @@ def _():
     assert int(headers['retry-after']) > 0
     a.expect_close(1013, timeout=15)
     took = time.monotonic() - start
-    assert 9.5 < took < 14 * SLOW, took
+    assert took > 9.5, took
     fake.start()
     until(lambda: fake.events('HELLO')[1:], 15, 'HELLO')
     c = fake.server.client('carol')

@@ -209,7 +209,7 @@ def _():
         start = time.monotonic()
         bob.say('carol', 'still %d' % i)
         slowest = max(slowest, time.monotonic() - start)
-    assert slowest < 1 * SLOW, slowest
+    assert slowest < 8 * SLOW, slowest
     calls = server.metrics()['chat_calls']
     for p in pids:
         grown = rss(p) - before[p]

@@ -262,7 +262,8 @@ def _():
         bob.call('ping', {}, timeout=60)
         slowest = max(slowest, time.monotonic() - start)
     print('# the slowest ping took %.0f ms' % (slowest * 1000))
-    assert slowest < 0.5 * SLOW, slowest
+    # it took 20 s when each of the lists was searched for each of the users
+    assert slowest < 5 * SLOW, slowest
 
 
 @test('a reload changes the timeout')

@@ -86,7 +86,7 @@ def _():
         start = time.monotonic()
         alice.say('bob', 'x')
         took = time.monotonic() - start
-        assert took < 2 * SLOW, '%s: %.1f s' % (name, took)
+        assert took < 8 * SLOW, '%s: %.1f s' % (name, took)
 
 
 @test('session.resumed tells a client that the server side was restarted')

@@ -170,7 +170,7 @@ def _():
         stop.set()
         thread.join()
     assert during > 100, 'only %d messages while Redis was away' % during
-    assert slowest[0] < 2 * SLOW, 'a message took %.1f s' % slowest[0]
+    assert slowest[0] < 8 * SLOW, 'a message took %.1f s' % slowest[0]
     equal((told(alice), online(alice, 'bob'), online(alice, 'dan')), ([], True, True))
     m = a.metrics()
     assert m['chat_pool_redis_connects'] >= 4 and m['chat_pool_redis_failures'] >= 2, m
