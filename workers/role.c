@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -104,14 +105,33 @@ on_line(char *line, void *data)
     }
 }
 
+/* A loop that hangs does not see the end of the parent's socket. */
+static void
+on_parent_death(int number)
+{
+    (void) number;
+    alarm(ROLE_STOP_S);
+}
+
 static int
 watch_signals(uv_loop_t *loop)
 {
+    struct sigaction death = {
+        .sa_handler = on_parent_death,
+        .sa_flags = SA_RESTART,
+    };
+
     uv_signal_init(loop, &role.terminate);
     uv_signal_init(loop, &role.reopen);
     if (uv_signal_start(&role.terminate, on_terminate, SIGTERM) != 0
         || uv_signal_start(&role.reopen, on_reopen, SIGUSR1) != 0) {
         log_error("cannot watch signals");
+        return -1;
+    }
+
+    if (sigaction(SIGUSR2, &death, NULL) != 0
+        || prctl(PR_SET_PDEATHSIG, SIGUSR2) != 0) {
+        log_error("cannot watch the parent: %s", strerror(errno));
         return -1;
     }
 

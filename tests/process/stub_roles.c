@@ -5,7 +5,7 @@
  * parent alone.
  *
  * A byte from a connection makes a worker: 's' ask for the settings, 'w' log
- * a warning.  Files in the run directory: `unusable` makes the store give up
+ * a warning, 'l' loop for ever.  Files in the run directory: `unusable` makes the store give up
  * at start, `hang` makes a role ignore the order to stop.
  */
 
@@ -86,6 +86,9 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         role_request_settings();
     } else if (n > 0 && buf->base[0] == 'w') {
         log_warn("warned by a worker");
+    } else if (n > 0 && buf->base[0] == 'l') {
+        for (volatile bool hung = true; hung;) {
+        }
     }
 }
 

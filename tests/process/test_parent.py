@@ -75,8 +75,12 @@ class ParentTest(unittest.TestCase):
                 pool.kill()
             pool.wait()
             pool.stderr.close()
-        for pid in self.pids:
-            wait_for(lambda: not alive(pid), "process %d to end" % pid)
+        try:
+            for pid in self.pids:
+                wait_for(lambda: not alive(pid), "process %d to end" % pid)
+        finally:
+            for pid in filter(alive, self.pids):
+                os.kill(pid, signal.SIGKILL)
         log = self.log()
         self.assertNotIn("Sanitizer", log)
         self.assertNotIn("runtime error", log)
@@ -251,6 +255,16 @@ class ParentTest(unittest.TestCase):
         for pid in roles:
             wait_for(lambda: not alive(pid), "role to end", 3)
         self.start_ready()
+
+    def test_worker_that_hangs_ends_after_a_killed_parent(self):
+        first = self.start_ready(workers=1)
+        roles = list(children(first.pid).values())
+        self.connect("worker-0.sock").sendall(b"l")
+        first.kill()
+        first.wait()
+        for pid in roles:
+            wait_for(lambda: not alive(pid), "role to end")
+        self.start_ready(workers=1)
 
     def test_orphan_leaves_the_sockets_of_its_successor(self):
         open(self.path("hang"), "w").close()
