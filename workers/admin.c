@@ -212,6 +212,7 @@ on_connection(uv_stream_t *listener, int status)
     p = calloc(1, sizeof(*p));
     if (p == NULL) {
         log_error("no memory for a link of chatctl");
+        link_refuse(listener);
         return;
     }
     p->admin = a;

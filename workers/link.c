@@ -424,28 +424,36 @@ create(uv_loop_t *loop, const struct link_handlers *handlers, void *data)
     return l;
 }
 
-static bool refusing;
+static struct refused {
+    uv_pipe_t pipe;
+    bool closing;
+} refused[LINK_REFUSED_MAX];
 
 static void
 on_refused(uv_handle_t *handle)
 {
-    (void) handle;
-    refusing = false;
+    struct refused *r = handle->data;
+
+    r->closing = false;
 }
 
-/* A listener that has a connection nobody accepts never gives another one:
- * without memory for a link, it is accepted and closed. */
-static void
-refuse(uv_stream_t *listener)
+void
+link_refuse(uv_stream_t *listener)
 {
-    static uv_pipe_t pipe;
+    struct refused *r = refused;
 
-    if (!refusing) {
-        refusing = true;
-        uv_pipe_init(listener->loop, &pipe, 0);
-        uv_accept(listener, (uv_stream_t *) &pipe);
-        uv_close((uv_handle_t *) &pipe, on_refused);
+    while (r < refused + LINK_REFUSED_MAX && r->closing) {
+        r++;
     }
+    if (r == refused + LINK_REFUSED_MAX) {
+        log_error("link: too many refused at once: no more are accepted");
+        return;
+    }
+    r->closing = true;
+    uv_pipe_init(listener->loop, &r->pipe, 0);
+    r->pipe.data = r;
+    uv_accept(listener, (uv_stream_t *) &r->pipe);
+    uv_close((uv_handle_t *) &r->pipe, on_refused);
 }
 
 struct link *
@@ -456,7 +464,7 @@ link_accept(uv_stream_t *listener, const struct link_handlers *handlers,
 
     if (l == NULL) {
         log_error("link: out of memory");
-        refuse(listener);
+        link_refuse(listener);
         return NULL;
     }
 

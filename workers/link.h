@@ -35,9 +35,18 @@ struct link_handlers {
     void (*drained)(struct link *l, void *data);
 };
 
-/* Takes over an accepted or connected pipe's stream.  NULL: out of memory. */
+/* Accepts the connection that waits.  NULL: it could not be, and was closed. */
 struct link *link_accept(uv_stream_t *listener,
                          const struct link_handlers *handlers, void *data);
+
+/*
+ * Closes the connection that waits, without memory: a listener with one that
+ * nobody accepts never gives another one.  At most LINK_REFUSED_MAX of all
+ * listeners of the process in one turn of the loop.
+ */
+void link_refuse(uv_stream_t *listener);
+
+#define LINK_REFUSED_MAX 64
 
 /*
  * Connects once.  NULL when that failed at once; otherwise `connected` is

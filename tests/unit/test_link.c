@@ -37,6 +37,7 @@ static uv_loop_t loop;
 static uv_pipe_t listener;
 static char path[64];
 static struct end client, server;
+static unsigned n_to_refuse;
 
 static int
 on_frame(struct link *l, const struct chat_wire_header *h,
@@ -97,6 +98,11 @@ static void
 on_connection(uv_stream_t *stream, int status)
 {
     assert_int_equal(status, 0);
+    if (n_to_refuse != 0) {
+        n_to_refuse--;
+        link_refuse(stream);
+        return;
+    }
     assert_null(server.link);
     server.link = link_accept(stream, &handlers, &server);
     assert_non_null(server.link);
@@ -519,6 +525,25 @@ test_close_while_connecting(void **state)
 }
 
 static void
+test_refused_one_does_not_stop_the_listener(void **state)
+{
+    struct end others[3] = {0};
+
+    (void) state;
+    n_to_refuse = 3;
+    for (unsigned i = 0; i < 3; i++) {
+        others[i].link =
+            link_connect(&loop, path, on_connected, &handlers, &others[i]);
+        assert_non_null(others[i].link);
+    }
+    run_until(others[0].n_closed + others[1].n_closed + others[2].n_closed
+              == 3);
+    connect_both();
+    send_frame(&client, 1, 10);
+    run_until(server.n_frames == 1);
+}
+
+static void
 test_path_too_long_for_a_socket(void **state)
 {
     char longer[200];
@@ -554,6 +579,7 @@ main(void)
         TEST(test_peer_that_is_gone),
         TEST(test_nobody_listens),
         TEST(test_close_while_connecting),
+        TEST(test_refused_one_does_not_stop_the_listener),
         TEST(test_path_too_long_for_a_socket),
     };
 
