@@ -17,6 +17,7 @@
 static ngx_int_t ngx_chat_link_read(ngx_chat_link_t *link);
 static ngx_int_t ngx_chat_link_parse(ngx_chat_link_t *link);
 static ngx_int_t ngx_chat_link_room(ngx_chat_link_t *link);
+static ngx_int_t ngx_chat_link_watch(ngx_event_t *wev);
 
 
 void
@@ -358,8 +359,25 @@ ngx_chat_link_flush(ngx_chat_link_t *link)
         }
     }
 
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+    if (ngx_chat_link_watch(c->write) != NGX_OK) {
         link->broken = 1;
         ngx_post_event(&link->flush, &ngx_posted_next_events);
     }
+}
+
+
+/*
+ * Watched for writing only while the worker has to read first: a unix socket
+ * is writable anew, an edge and a turn of the loop for nothing, each time
+ * that its peer has read.
+ */
+
+static ngx_int_t
+ngx_chat_link_watch(ngx_event_t *wev)
+{
+    if (wev->ready && wev->active && (ngx_event_flags & NGX_USE_EPOLL_EVENT)) {
+        return ngx_del_event(wev, NGX_WRITE_EVENT, NGX_CLEAR_EVENT);
+    }
+
+    return ngx_handle_write_event(wev, 0);
 }

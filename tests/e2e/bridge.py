@@ -1,6 +1,7 @@
 """The bridge of the nginx module, against tests/fake_chatd.py: what a worker
 may do to its link, and what the clients see of it."""
 
+import select
 import signal
 import sys
 import threading
@@ -570,6 +571,42 @@ def _():
                       '--next']
     p = subprocess.run(arguments[:-1], stdout=subprocess.PIPE, text=True, timeout=30)
     equal(p.stdout.count(' 2 200'), 30, p.stdout[:500])
+
+
+def watched_for_writing(pid):
+    """How many unix sockets the process's epoll wakes it for when they take bytes."""
+    def link(fd):
+        try:
+            return os.readlink('/proc/%d/fd/%s' % (pid, fd))
+        except OSError:
+            return ''
+    with open('/proc/net/unix') as f:
+        unix = {'socket:[%s]' % line.split()[6] for line in f.readlines()[1:]}
+    masks = []
+    for fd in os.listdir('/proc/%d/fd' % pid):
+        if link(fd) == 'anon_inode:[eventpoll]':
+            with open('/proc/%d/fdinfo/%s' % (pid, fd)) as f:
+                masks += re.findall(r'tfd: +(\d+) events: +([0-9a-f]+)', f.read())
+    found = [int(events, 16) for fd, events in masks if link(fd) in unix]
+    assert found, masks
+    return sum(1 for events in found if events & select.EPOLLOUT)
+
+
+@test('a link is watched for writing only while its worker does not read')
+def _():
+    fake = Fake()
+    nginx, = fake.server.nginx_workers()
+    c = fake.server.client('alice')
+    equal(c.call('echo')['user'], 'alice')
+    equal(watched_for_writing(nginx), 0)
+    fake.process.send_signal(signal.SIGSTOP)
+    keys = [c.request('echo', {'text': 'x' * 60000}) for _ in range(30)]
+    until(lambda: watched_for_writing(nginx) == 1, what='the socket to be full')
+    fake.process.send_signal(signal.SIGCONT)
+    for key in keys:
+        equal(c.reply(key)['user'], 'alice')
+    until(lambda: watched_for_writing(nginx) == 0, what='the socket to be let alone')
+    equal(c.call('echo')['user'], 'alice')
 
 
 @test('a reload keeps the link until the clients have gone')
