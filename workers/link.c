@@ -19,6 +19,7 @@
 
 #include "buf.h"
 #include "log.h"
+#include "turn.h"
 
 #define LINK_KEEP      ((size_t) 64 << 10) /* of a buffer, while idle    */
 #define LINK_WRITE_NOW ((size_t) 1 << 20)  /* does not wait for the turn */
@@ -311,6 +312,7 @@ on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     struct link *l = handle->data;
 
     (void) suggested;
+    turn_began();
     if (l->in_cap - l->in_len < LINK_KEEP / 2) {
         size_t cap = l->in_cap == 0 ? LINK_KEEP : l->in_cap * 2;
         char *in = realloc(l->in, cap);

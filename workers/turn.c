@@ -6,6 +6,8 @@
 
 #define MINUTE_MS 60000
 
+static struct turn *turn; /* of this process's loop, or NULL */
+
 static uint64_t
 cpu_ns(void)
 {
@@ -29,22 +31,36 @@ larger(const uint64_t longest[2])
     return longest[0] > longest[1] ? longest[0] : longest[1];
 }
 
-/* Before each wait for events: what has passed since the one before, without
- * the wait itself, was work. */
+void
+turn_began(void)
+{
+    if (turn != NULL && turn->began_ns == 0) {
+        turn->began_ns = uv_hrtime();
+    }
+}
+
+/* After the events: what comes now, timers among it, belongs to the turn, too,
+ * and begins it when nothing was read. */
+static void
+on_check(uv_check_t *check)
+{
+    (void) check;
+    turn_began();
+}
+
+/* Before each wait for events: what has passed since the beginning was work.
+ * (libuv can count the wait itself, but then asks for events twice a turn.) */
 static void
 on_prepare(uv_prepare_t *prepare)
 {
     struct turn *t = prepare->data;
-    uint64_t now_ns = uv_hrtime();
-    uint64_t idle_ns = uv_metrics_idle_time(prepare->loop);
-    uint64_t us = (now_ns - t->at_ns - (idle_ns - t->idle_ns)) / 1000;
+    uint64_t us = (uv_hrtime() - t->began_ns) / 1000;
     uint64_t now_ms = uv_now(prepare->loop);
     uint64_t cpu = cpu_ns();
     uint64_t cpu_us = (cpu - t->cpu_ns) / 1000;
 
     t->cpu_ns = cpu;
-    t->at_ns = now_ns;
-    t->idle_ns = idle_ns;
+    t->began_ns = 0;
     if (now_ms - t->minute_ms >= MINUTE_MS) {
         t->minute_ms = now_ms;
         t->longest_us[1] = t->longest_us[0];
@@ -59,24 +75,28 @@ on_prepare(uv_prepare_t *prepare)
 int
 turn_init(struct turn *t, uv_loop_t *loop)
 {
-    if (uv_loop_configure(loop, UV_METRICS_IDLE_TIME) != 0
-        || uv_prepare_init(loop, &t->prepare) != 0) {
+    if (uv_prepare_init(loop, &t->prepare) != 0
+        || uv_check_init(loop, &t->check) != 0) {
         return -1;
     }
+    turn = t;
     t->prepare.data = t;
-    t->at_ns = uv_hrtime();
-    t->idle_ns = uv_metrics_idle_time(loop);
+    t->began_ns = uv_hrtime();
     t->cpu_ns = cpu_ns();
     t->minute_ms = uv_now(loop);
     uv_prepare_start(&t->prepare, on_prepare);
     uv_unref((uv_handle_t *) &t->prepare);
+    uv_check_start(&t->check, on_check);
+    uv_unref((uv_handle_t *) &t->check);
     return 0;
 }
 
 void
 turn_close(struct turn *t)
 {
+    turn = NULL;
     uv_close((uv_handle_t *) &t->prepare, NULL);
+    uv_close((uv_handle_t *) &t->check, NULL);
 }
 
 uint64_t
