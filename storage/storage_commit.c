@@ -11,12 +11,13 @@
 #include "storage_key.h"
 #include "storage_reader.h"
 #include "storage_record.h"
+#include "storage_wake.h"
 
 struct committer {
     const struct engine_ops *ops;
     char *path;
     struct readers *readers;
-    uv_async_t *async;
+    struct wake *ended;
 
     struct engine *engine; /* the thread's; NULL while it cannot be opened */
     bool broken;           /* the thread's */
@@ -36,6 +37,7 @@ static int commit_start_read(const struct engine_ops *ops, struct engine *e,
                              struct commit_start *s, const char **error);
 static int commit_last(const struct engine_ops *ops, struct engine_iter *i,
                        enum key_kind kind, struct key_parts *last);
+static void committer_signal(struct committer *t);
 static void committer_thread(void *data);
 static void committer_thread_write(struct committer *t);
 static void committer_thread_behind(struct committer *t);
@@ -98,7 +100,7 @@ commit_clear(struct commit *c, const struct engine_ops *ops)
 
 struct committer *
 committer_open(const struct engine_ops *ops, const char *path,
-               struct readers *readers, struct uv_async_s *async,
+               struct readers *readers, struct wake *wake,
                struct commit_start *start, const char **error)
 {
     struct committer *t = calloc(1, sizeof(*t));
@@ -111,7 +113,7 @@ committer_open(const struct engine_ops *ops, const char *path,
 
     t->ops = ops;
     t->readers = readers;
-    t->async = async;
+    t->ended = wake;
     t->path = strdup(path);
 
     if (t->path == NULL || committer_open_engine(t, start, error) != 0) {
@@ -158,8 +160,7 @@ committer_close(struct committer *t)
 
     uv_mutex_lock(&t->lock);
     t->stop = true;
-    uv_cond_signal(&t->wake);
-    uv_mutex_unlock(&t->lock);
+    committer_signal(t);
     uv_thread_join(&t->thread);
 
     readers_set_engine(t->readers, NULL);
@@ -180,8 +181,7 @@ committer_write(struct committer *t, struct commit *c)
 {
     uv_mutex_lock(&t->lock);
     t->commit = c;
-    uv_cond_signal(&t->wake);
-    uv_mutex_unlock(&t->lock);
+    committer_signal(t);
 }
 
 
@@ -190,8 +190,7 @@ committer_write_behind(struct committer *t, struct engine_batch *batch)
 {
     uv_mutex_lock(&t->lock);
     t->behind = batch;
-    uv_cond_signal(&t->wake);
-    uv_mutex_unlock(&t->lock);
+    committer_signal(t);
 }
 
 
@@ -201,8 +200,16 @@ committer_reopen(struct committer *t, unsigned delay_ms)
     uv_mutex_lock(&t->lock);
     t->reopen = true;
     t->reopen_delay_ms = delay_ms;
-    uv_cond_signal(&t->wake);
+    committer_signal(t);
+}
+
+
+/* Unlocks first: a thread that wakes up to a held lock sleeps again. */
+static void
+committer_signal(struct committer *t)
+{
     uv_mutex_unlock(&t->lock);
+    uv_cond_signal(&t->wake);
 }
 
 
@@ -243,7 +250,9 @@ committer_thread(void *data)
             continue;
         }
 
-        uv_async_send(t->async);
+        uv_mutex_unlock(&t->lock);
+        wake_send(t->ended);
+        uv_mutex_lock(&t->lock);
     }
 
     uv_mutex_unlock(&t->lock);

@@ -18,7 +18,7 @@ struct committer;
 struct gathered;
 struct output;
 struct readers;
-struct uv_async_s;
+struct wake;
 
 /*
  * What one turn of the loop has decided: what is to be written, and what is
@@ -52,13 +52,12 @@ void commit_free(struct commit *c, const struct engine_ops *ops);
 void commit_clear(struct commit *c, const struct engine_ops *ops);
 
 /*
- * Opens the engine, reads *start and starts the thread; async is sent when
+ * Opens the engine, reads *start and starts the thread; wake is sent when
  * something has ended.  readers are given the engine, also after it was
  * opened again.  NULL with a text in *error (static).
  */
 struct committer *committer_open(const struct engine_ops *ops, const char *path,
-                                 struct readers *readers,
-                                 struct uv_async_s *async,
+                                 struct readers *readers, struct wake *wake,
                                  struct commit_start *start,
                                  const char **error);
 

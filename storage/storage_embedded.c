@@ -35,7 +35,7 @@ static void embedded_close(void *b, void (*closed)(void *data), void *data);
 static void embedded_close_if_done(struct embedded *e);
 static void embedded_close_handles(struct embedded *e);
 static void on_handle_closed(uv_handle_t *handle);
-static void on_async(uv_async_t *async);
+static void on_wake(struct wake *wake);
 static void on_check(uv_check_t *check);
 static void on_tick(uv_timer_t *timer);
 static void embedded_read_done(struct embedded *e);
@@ -163,7 +163,7 @@ static int
 embedded_open_handles(struct embedded *e)
 {
     /* The only one of them that can fail. */
-    if (uv_async_init(e->loop, &e->async, on_async) != 0) {
+    if (wake_open(&e->wake, e->loop, on_wake) != 0) {
         return -1;
     }
 
@@ -173,7 +173,7 @@ embedded_open_handles(struct embedded *e)
     (void) uv_timer_init(e->loop, &e->receipt_timer);
     (void) uv_timer_init(e->loop, &e->ending_timer);
 
-    e->async.data = e;
+    e->wake.poll.data = e;
     e->check.data = e;
     e->idle.data = e;
     e->tick.data = e;
@@ -194,14 +194,14 @@ embedded_open_parts(struct embedded *e, const char *path, const char **error)
 
     e->collecting = commit_create(e->ops);
     e->spare = commit_create(e->ops);
-    e->readers = readers_create(e->ops, &e->async);
+    e->readers = readers_create(e->ops, &e->wake);
 
     if (e->collecting == NULL || e->spare == NULL || e->readers == NULL) {
         return -1;
     }
 
     e->committer =
-        committer_open(e->ops, path, e->readers, &e->async, &start, error);
+        committer_open(e->ops, path, e->readers, &e->wake, &start, error);
     if (e->committer == NULL) {
         return -1;
     }
@@ -338,7 +338,7 @@ embedded_close_if_done(struct embedded *e)
 static void
 embedded_close_handles(struct embedded *e)
 {
-    uv_close((uv_handle_t *) &e->async, on_handle_closed);
+    wake_close(&e->wake, on_handle_closed);
     uv_close((uv_handle_t *) &e->check, on_handle_closed);
     uv_close((uv_handle_t *) &e->idle, on_handle_closed);
     uv_close((uv_handle_t *) &e->tick, on_handle_closed);
@@ -365,9 +365,9 @@ on_handle_closed(uv_handle_t *handle)
 
 
 static void
-on_async(uv_async_t *async)
+on_wake(struct wake *wake)
 {
-    struct embedded *e = async->data;
+    struct embedded *e = wake->poll.data;
     struct committer_news news;
 
     committer_poll(e->committer, &news);

@@ -25,6 +25,7 @@
 #include "storage_key.h"
 #include "storage_reader.h"
 #include "storage_record.h"
+#include "storage_wake.h"
 
 struct channel;
 struct embedded;
@@ -136,7 +137,7 @@ struct embedded {
     struct readers *readers;
     struct committer *committer;
 
-    uv_async_t async; /* something ended on another thread           */
+    struct wake wake; /* something ended on another thread           */
     uv_check_t check; /* the end of a turn: hand over what it brought */
     uv_idle_t idle;   /* keeps the turn short while there is output   */
     uv_timer_t tick;  /* once a second                                */

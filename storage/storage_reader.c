@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "storage_wake.h"
+
 #define READERS_THREADS 3
 #define READERS_QUEUE   (1u << 18)
 
 struct readers {
     const struct engine_ops *ops;
-    uv_async_t *async;
+    struct wake *ended_wake;
 
     /* Held for reading by a job that runs, for writing by a change. */
     uv_rwlock_t engine_lock;
@@ -34,7 +36,7 @@ static void reader_run(struct readers *p, struct read_job *j);
 
 
 struct readers *
-readers_create(const struct engine_ops *ops, struct uv_async_s *async)
+readers_create(const struct engine_ops *ops, struct wake *wake)
 {
     struct readers *p = calloc(1, sizeof(*p));
 
@@ -43,7 +45,7 @@ readers_create(const struct engine_ops *ops, struct uv_async_s *async)
     }
 
     p->ops = ops;
-    p->async = async;
+    p->ended_wake = wake;
     p->todo_last = &p->todo;
     p->ended_last = &p->ended;
 
@@ -225,7 +227,7 @@ reader_ended(struct readers *p, struct read_job *j)
     p->ended_last = &j->next;
 
     if (first) {
-        (void) uv_async_send(p->async);
+        wake_send(p->ended_wake);
     }
 }
 

@@ -12,7 +12,7 @@
 
 struct readers;
 struct embedded;
-struct uv_async_s;
+struct wake;
 
 /* What a job may look at while it runs. */
 struct reader {
@@ -35,9 +35,8 @@ struct read_job {
     int status;
 };
 
-/* NULL: out of memory or threads.  async is sent when a job has ended. */
-struct readers *readers_create(const struct engine_ops *ops,
-                               struct uv_async_s *async);
+/* NULL: out of memory or threads.  wake is sent when a job has ended. */
+struct readers *readers_create(const struct engine_ops *ops, struct wake *wake);
 
 /* Ends the threads after what they run now; jobs not begun end with -1 and
  * can still be taken.  Free frees no jobs. */
