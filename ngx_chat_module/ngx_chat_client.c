@@ -10,6 +10,11 @@
 #include <ngx_chat_client.h>
 
 
+static ngx_chat_owner_t *ngx_chat_client_owner(ngx_chat_identity_t *id,
+    ngx_str_t *address);
+static ngx_int_t ngx_chat_client_own(ngx_chat_client_t *cl,
+    ngx_chat_identity_t *id);
+static void ngx_chat_client_clear(ngx_chat_client_t *cl);
 static void ngx_chat_client_read_handler(ngx_event_t *rev);
 static void ngx_chat_client_write_handler(ngx_event_t *wev);
 static void ngx_chat_client_written(ngx_chat_client_t *cl);
@@ -21,9 +26,7 @@ ngx_chat_client_t *
 ngx_chat_client_create(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
     ngx_chat_identity_t *id)
 {
-    u_char             *p;
     ngx_chat_ctx_t     *ctx;
-    ngx_chat_owner_t   *owner;
     ngx_chat_client_t  *cl;
 
     cl = ngx_calloc(sizeof(ngx_chat_client_t), ngx_cycle->log);
@@ -51,33 +54,77 @@ ngx_chat_client_create(ngx_http_request_t *r, ngx_chat_loc_conf_t *chcf,
 
     cl->ws.text_only = 1;
 
-    owner = ngx_alloc(offsetof(ngx_chat_owner_t, data) + id->user.len
-                      + id->device.len + id->jti.len, ngx_cycle->log);
-    if (owner == NULL) {
+    /* verified: none of the three is longer than 255 */
+
+    cl->owner = ngx_chat_client_owner(id, &r->connection->addr_text);
+
+    if (cl->owner == NULL) {
         ngx_free(cl);
         return NULL;
     }
 
-    /* verified: none of the three is longer than 255 */
+    return cl;
+}
+
+
+static ngx_chat_owner_t *
+ngx_chat_client_owner(ngx_chat_identity_t *id, ngx_str_t *address)
+{
+    u_char            *p;
+    ngx_chat_owner_t  *owner;
+
+    owner = ngx_alloc(offsetof(ngx_chat_owner_t, data) + id->user.len
+                      + id->device.len + id->jti.len + address->len,
+                      ngx_cycle->log);
+    if (owner == NULL) {
+        return NULL;
+    }
 
     owner->issued_at = id->issued_at;
     owner->expires_at = id->expires_at;
     owner->user_len = (u_char) id->user.len;
     owner->device_len = (u_char) id->device.len;
     owner->jti_len = (u_char) id->jti.len;
+    owner->address_len = (u_char) address->len;
 
     p = ngx_cpymem(owner->data, id->user.data, id->user.len);
     p = ngx_cpymem(p, id->device.data, id->device.len);
-    ngx_memcpy(p, id->jti.data, id->jti.len);
+    p = ngx_cpymem(p, id->jti.data, id->jti.len);
+    ngx_memcpy(p, address->data, address->len);
 
+    return owner;
+}
+
+
+/* the old one is in use until the new one is whole */
+
+static ngx_int_t
+ngx_chat_client_own(ngx_chat_client_t *cl, ngx_chat_identity_t *id)
+{
+    ngx_chat_owner_t  *owner;
+
+    owner = ngx_chat_client_owner(id, ngx_chat_client_address(cl));
+    if (owner == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_free(cl->owner);
     cl->owner = owner;
 
-    return cl;
+    return NGX_OK;
 }
 
 
 void
 ngx_chat_client_free(ngx_chat_client_t *cl)
+{
+    ngx_chat_client_clear(cl);
+    ngx_free(cl);
+}
+
+
+static void
+ngx_chat_client_clear(ngx_chat_client_t *cl)
 {
     if (cl->peer.state != ngx_chat_bridge_unopened) {
         ngx_chat_bridge_close(cl);
@@ -103,75 +150,38 @@ ngx_chat_client_free(ngx_chat_client_t *cl)
     if (cl->owner) {
         ngx_free(cl->owner);
     }
-
-    ngx_free(cl);
 }
 
 
 ngx_int_t
 ngx_chat_client_set_device(ngx_chat_client_t *cl, ngx_str_t *device)
 {
-    u_char            *p;
-    ngx_chat_owner_t  *owner, *old;
+    ngx_chat_identity_t  id;
 
-    old = cl->owner;
-
-    if (old->device_len == device->len || device->len > 255) {
+    if (cl->owner->device_len == device->len || device->len > 255) {
         return NGX_OK;
     }
 
-    owner = ngx_alloc(offsetof(ngx_chat_owner_t, data) + old->user_len
-                      + device->len + old->jti_len, ngx_cycle->log);
-    if (owner == NULL) {
-        return NGX_ERROR;
-    }
+    id = *ngx_chat_client_identity(cl);
+    id.device = *device;
 
-    owner->issued_at = old->issued_at;
-    owner->expires_at = old->expires_at;
-    owner->user_len = old->user_len;
-    owner->jti_len = old->jti_len;
-    owner->device_len = (u_char) device->len;
-
-    p = ngx_cpymem(owner->data, old->data, old->user_len);
-    p = ngx_cpymem(p, device->data, device->len);
-    ngx_memcpy(p, old->data + old->user_len + old->device_len, old->jti_len);
-
-    cl->owner = owner;
-    ngx_free(old);
-
-    return NGX_OK;
+    return ngx_chat_client_own(cl, &id);
 }
 
 
 /* without memory it ends when the token does that it has */
 
 ngx_int_t
-ngx_chat_client_set_token(ngx_chat_client_t *cl, ngx_chat_identity_t *id)
+ngx_chat_client_set_token(ngx_chat_client_t *cl, ngx_chat_identity_t *token)
 {
-    u_char            *p;
-    ngx_chat_owner_t  *owner, *old;
+    ngx_chat_identity_t  id;
 
-    old = cl->owner;
+    id = *ngx_chat_client_identity(cl);
+    id.issued_at = token->issued_at;
+    id.expires_at = token->expires_at;
+    id.jti = token->jti;
 
-    owner = ngx_alloc(offsetof(ngx_chat_owner_t, data) + old->user_len
-                      + old->device_len + id->jti.len, ngx_cycle->log);
-    if (owner == NULL) {
-        return NGX_ERROR;
-    }
-
-    owner->issued_at = id->issued_at;
-    owner->expires_at = id->expires_at;
-    owner->user_len = old->user_len;
-    owner->device_len = old->device_len;
-    owner->jti_len = (u_char) id->jti.len;
-
-    p = ngx_cpymem(owner->data, old->data, old->user_len + old->device_len);
-    ngx_memcpy(p, id->jti.data, id->jti.len);
-
-    cl->owner = owner;
-    ngx_free(old);
-
-    return NGX_OK;
+    return ngx_chat_client_own(cl, &id);
 }
 
 
@@ -224,7 +234,7 @@ ngx_chat_client_begin(ngx_chat_client_t *cl)
         }
     }
 
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, cl->connection->log, 0,
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_chat_client_log(cl), 0,
                    "chat client start: %p h:%xL", cl, cl->peer.handle);
 
     ngx_chat_client_post_write(cl);
@@ -243,6 +253,8 @@ ngx_chat_client_read_handler(ngx_event_t *rev)
 
     c = rev->data;
     cl = c->data;
+
+    (void) ngx_chat_client_log(cl);
 
     if (c->close) {
 
@@ -295,6 +307,8 @@ ngx_chat_client_write(ngx_chat_client_t *cl)
 
     c = cl->connection;
     wev = c->write;
+
+    (void) ngx_chat_client_log(cl);
 
     if (wev->timedout) {
         wev->timedout = 0;
@@ -467,7 +481,7 @@ ngx_chat_client_leave(ngx_chat_client_t *cl, ngx_uint_t code,
         return;
     }
 
-    ngx_log_error(NGX_LOG_INFO, cl->connection->log, 0,
+    ngx_log_error(NGX_LOG_INFO, ngx_chat_client_log(cl), 0,
                   "chat connection closed with %ui \"%*s\"", code, len,
                   reason);
 
@@ -547,7 +561,7 @@ ngx_chat_client_unclosed(ngx_chat_client_t *cl)
                           ? ngx_chat_stat_closed_error
                           : ngx_chat_stat_closed_normal, 1);
 
-    ngx_log_error(NGX_LOG_INFO, cl->connection->log, 0,
+    ngx_log_error(NGX_LOG_INFO, ngx_chat_client_log(cl), 0,
                   "chat connection ended without a close");
 }
 
@@ -644,7 +658,14 @@ ngx_chat_client_finalize(ngx_chat_client_t *cl)
     }
 #endif
 
-    ngx_chat_client_free(cl);
+    if (c->pool) {
+        ngx_chat_client_free(cl);
+
+    } else {
+        ngx_chat_client_clear(cl);
+        c->log->data = NULL;
+        c->pool = ngx_chat_client_pool(cl);
+    }
 
     ngx_http_close_connection(c);
 }

@@ -21,6 +21,11 @@
  *
  * Only the handlers of its own events free a client: whatever the bridge
  * calls queues, and posts the write event.
+ *
+ * A plain connection that has left its request gives back its pool, with the
+ * log, the address and the buffers in it: c->pool is NULL then.  It shares
+ * the log of its location, which knows whom it is written for by
+ * ngx_chat_client_log().
  */
 
 #include <ngx_config.h>
@@ -77,7 +82,8 @@ struct ngx_chat_buf_s {
 };
 
 
-/* an identity in one piece of memory: user, device and jti one by one */
+/* an identity in one piece of memory: user, device, jti and the text of the
+ * client's address one by one */
 
 typedef struct {
     time_t                     issued_at;
@@ -85,6 +91,7 @@ typedef struct {
     u_char                     user_len;
     u_char                     device_len;
     u_char                     jti_len;
+    u_char                     address_len;
     u_char                     data[1];
 } ngx_chat_owner_t;
 
@@ -177,6 +184,7 @@ typedef struct {
 ngx_chat_client_t *ngx_chat_client_create(ngx_http_request_t *r,
     ngx_chat_loc_conf_t *chcf, ngx_chat_identity_t *id);
 void ngx_chat_client_free(ngx_chat_client_t *cl);
+
 ngx_int_t ngx_chat_client_set_device(ngx_chat_client_t *cl,
     ngx_str_t *device);
 ngx_int_t ngx_chat_client_set_token(ngx_chat_client_t *cl,
@@ -216,6 +224,19 @@ void ngx_chat_client_post_write(ngx_chat_client_t *cl);
 
 /* reading goes on if nothing holds it back any more */
 void ngx_chat_client_post_read(ngx_chat_client_t *cl);
+
+
+/* ngx_chat_shed.c: connections without a pool */
+
+/* gives the connection's pool back, when nobody else needs it */
+void ngx_chat_client_shed(ngx_chat_client_t *cl);
+
+/* the log of its connection; before anything is logged for it */
+ngx_log_t *ngx_chat_client_log(ngx_chat_client_t *cl);
+
+/* the memory of a cleared client, as the pool that its connection is closed
+ * with */
+ngx_pool_t *ngx_chat_client_pool(ngx_chat_client_t *cl);
 
 
 /* ngx_chat_timer.c: heartbeat, end of the token, drain */

@@ -77,6 +77,8 @@ typedef struct {
     ngx_str_t                  handler;      /* the directive of the content
                                                 handler, not inherited */
     ngx_http_handler_pt        content;      /* that handler */
+    ngx_log_t                  log;          /* of the connections that have
+                                                no pool of their own */
 } ngx_chat_loc_conf_t;
 
 

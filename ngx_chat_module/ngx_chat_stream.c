@@ -316,7 +316,16 @@ ngx_chat_client_conf(ngx_chat_client_t *cl)
 ngx_str_t *
 ngx_chat_client_address(ngx_chat_client_t *cl)
 {
-    return &cl->connection->addr_text;
+    ngx_chat_owner_t  *owner;
+    static ngx_str_t   address;
+
+    owner = cl->owner;
+
+    address.data = owner->data + owner->user_len + owner->device_len
+                   + owner->jti_len;
+    address.len = owner->address_len;
+
+    return &address;
 }
 
 
@@ -504,7 +513,7 @@ ngx_chat_stream_lost(ngx_chat_client_t *cl)
 
     ngx_chat_stat_add(ngx_chat_stat_behind, 1);
 
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, cl->connection->log, 0,
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_chat_client_log(cl), 0,
                    "chat client behind: id:%uL", cl->peer.inbox_id);
 
     ngx_chat_client_post_write(cl);

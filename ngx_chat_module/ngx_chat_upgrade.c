@@ -319,6 +319,7 @@ ngx_chat_upgrade_detach_handler(ngx_event_t *rev)
         return;
     }
 
+    ngx_chat_client_shed(cl);
     ngx_chat_client_start(cl, rest);
 }
 

@@ -609,6 +609,54 @@ def _():
     equal(c.call('echo')['user'], 'alice')
 
 
+BEHIND_PROXY = 'set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;'
+
+
+def from_address(server, user, address):
+    return server.client(user, headers=[('Authorization', 'Bearer ' + server.token(user)),
+                                        ('Sec-WebSocket-Protocol', 'chat.v1'), ('X-Forwarded-For', address)])
+
+
+@test('the address of a client is told again when it is opened again, behind a proxy too')
+def _():
+    fake = Fake(http=BEHIND_PROXY)
+    far = from_address(fake.server, 'alice', '10.1.2.3')
+    wide = from_address(fake.server, 'bob', '2001:db8::1234:5678')
+    near = fake.server.client('carol')
+    far.call('fake.renewed', {'jti': 'a longer one', 'iat': 7, 'exp': int(time.time()) + 100})
+    far.request('fake.drop', {'times': 1})
+    for c, address in (far, '10.1.2.3'), (wide, '2001:db8::1234:5678'), (near, '127.0.0.1'):
+        c.event('session.resumed')
+        equal([o['address'] for o in fake.events('OPEN', user=c.user)], [address] * 2)
+
+
+@test('what is logged of a connection names its client and its number, whoever was served in between')
+def _():
+    fake = Fake(http=BEHIND_PROXY)
+    clients = [from_address(fake.server, 'user%d' % i, '10.0.0.%d' % i) for i in range(1, 6)]
+    for c in clients + clients[::-1]:
+        c.call('echo')
+    clients[3].abort()
+    clients[1].close()
+    clients[4].request('fake.end', {'code': 1008, 'reason': 'no more'})
+    clients[4].expect_close(1008)
+    clients[0].send_bytes(frame(3))
+    clients[0].expect_close(1002)
+    clients[2].abort()
+    found = {}
+
+    def told():
+        for number, address in re.findall(r'\[info\] [^\n]*\*(\d+) chat connection [^\n]*, client: ([0-9.]+), server: ',
+                                          read(fake.server.error_log)):
+            found.setdefault(address, set()).add(number)
+        return len(found) == 5
+    until(told, 10, 'five lines')
+    equal(sorted(found), ['10.0.0.%d' % i for i in range(1, 6)])
+    # one number each, no two the same
+    equal(len(set().union(*found.values())), 5)
+    equal([len(n) for n in found.values()], [1] * 5)
+
+
 @test('a reload keeps the link until the clients have gone')
 def _():
     fake = Fake(http='chat_drain_time 1s;')
