@@ -95,8 +95,9 @@ struct user {
     bool deleted;  /* barred: for good            */
     bool dirty;    /* a device is */
     bool in_names, in_numbers;
-    uint8_t name_len; /* 0: not known before it is loaded */
-    char name[STORAGE_ID_MAX];
+    uint8_t name_room; /* as long as the name, unless the number came first */
+    uint8_t name_len;  /* 0: not known before it is loaded */
+    char name[];
 };
 
 struct member {

@@ -15,7 +15,7 @@
  * over its waiters and goes.
  */
 
-static struct user *user_create(struct embedded *e);
+static struct user *user_create(struct embedded *e, size_t name_room);
 static void user_load(struct embedded *e, struct user *u);
 static void user_load_done(struct embedded *e, struct read_job *job);
 static struct user *user_resolve(struct embedded *e, struct user *u,
@@ -64,7 +64,7 @@ user_by_name(struct embedded *e, struct str name)
         return u;
     }
 
-    u = user_create(e);
+    u = user_create(e, name.len);
     if (u == NULL) {
         return NULL;
     }
@@ -94,7 +94,7 @@ user_by_number(struct embedded *e, uint64_t number)
         return map_container(entry, struct user, by_number);
     }
 
-    u = user_create(e);
+    u = user_create(e, STORAGE_ID_MAX);
     if (u == NULL) {
         return NULL;
     }
@@ -171,18 +171,28 @@ user_await(struct embedded *e, struct request *r, struct str name,
 }
 
 
-static struct user *
-user_create(struct embedded *e)
+static size_t
+user_size(size_t name_room)
 {
-    struct user *u = calloc(1, sizeof(*u));
+    size_t size = offsetof(struct user, name) + name_room;
+
+    return size < sizeof(struct user) ? sizeof(struct user) : size;
+}
+
+
+static struct user *
+user_create(struct embedded *e, size_t name_room)
+{
+    struct user *u = calloc(1, user_size(name_room));
 
     if (u == NULL) {
         return NULL;
     }
 
+    u->name_room = (uint8_t) name_room;
     u->waiters.last = &u->waiters.first;
     lru_push(&e->users, &u->lru);
-    e->cached += sizeof(*u);
+    e->cached += user_size(name_room);
     return u;
 }
 
@@ -240,7 +250,7 @@ user_free(struct embedded *e, struct user *u)
     free((char *) u->profile.data);
     free((char *) u->account.data);
     free(u->contacts);
-    e->cached -= sizeof(*u);
+    e->cached -= user_size(u->name_room);
     free(u);
 }
 

@@ -26,6 +26,9 @@
 #define RESUME_PATIENCE_MS 10000
 #define RETRY_AFTER_S      1
 
+/* there is one for each connection of all nginx processes */
+_Static_assert(sizeof(struct session) <= 200, "session.h: too large");
+
 static void subscribe(struct user *u);
 
 static const void *
@@ -149,7 +152,8 @@ session_find(struct session_link *l, uint64_t handle)
 static struct user *
 user_create(struct sessions *all, struct str name)
 {
-    struct user *u = calloc(1, sizeof(*u) + name.len);
+    size_t size = offsetof(struct user, name) + name.len;
+    struct user *u = calloc(1, size < sizeof(*u) ? sizeof(*u) : size);
 
     if (u == NULL) {
         return NULL;
@@ -420,7 +424,8 @@ session_create(struct session_link *l, struct user *u,
         device = (struct str){made, 16};
     }
 
-    struct session *s = calloc(1, sizeof(*s) + device.len);
+    size_t size = offsetof(struct session, device) + device.len;
+    struct session *s = calloc(1, size < sizeof(*s) ? sizeof(*s) : size);
 
     if (s == NULL) {
         return NULL;

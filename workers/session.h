@@ -54,28 +54,30 @@ struct session {
     TAILQ_ENTRY(session) of_user;
     TAILQ_ENTRY(session) list; /* by state */
     uint64_t cursor;           /* last inbox id given to the link          */
-    uint64_t page_from;        /* READING, PAGED: cursor before that page  */
-    uint64_t opened_ms;
+    union {
+        uint64_t opened_ms; /* OPENING                                 */
+        uint64_t page_from; /* READING, PAGED: cursor before that page */
+    };
     uint64_t limited_until_ms; /* after a 429: a request before ends it    */
     uint32_t heartbeat_s;
     uint32_t message_max;
     uint32_t rate; /* requests a second times 1000, 0: no limit */
     uint32_t burst;
-    uint8_t state; /* enum session_state; session_set_state only */
-    bool after_given;
-    bool resumed;
-    bool refuse_unknown;
-    bool parked;
-    bool missed;      /* something newer than the page being read exists */
-    bool more;        /* the page did not reach the end                  */
-    bool pages_batch; /* pages.c: a batch is on its way             */
-    uint8_t n_pages;  /* pages.c: requests on their way             */
-    bool ended;       /* its device was removed: nothing is done for it  */
     struct watches *watches;                  /* watch.c; NULL: none */
     struct session_pages *pages, *pages_last; /* pages.c: those that wait */
     struct touch *touch; /* what is asked about its token           */
     char *jti;           /* of its token, heap; NULL: none          */
     uint64_t issued_at;  /* as in session_open                      */
+    uint8_t state;       /* enum session_state; session_set_state only */
+    uint8_t n_pages;     /* pages.c: requests on their way          */
+    bool after_given : 1;
+    bool resumed : 1;
+    bool refuse_unknown : 1;
+    bool parked : 1;
+    bool missed : 1;      /* something newer than the page being read exists */
+    bool more : 1;        /* the page did not reach the end                  */
+    bool pages_batch : 1; /* pages.c: a batch is on its way             */
+    bool ended : 1;       /* its device was removed: nothing is done for it */
     uint8_t jti_len;
     uint8_t device_len;
     char device[];
