@@ -528,6 +528,21 @@ load_last(const struct reader *r, struct engine_iter *i,
 {
     struct key end;
 
+    /*
+     * Backwards from where there is none one comes to whatever stands before
+     * all of this kind, and LevelDB walks over each version of a key that its
+     * memory tables have: of the number that is in each batch, thousands.
+     */
+    r->ops->iter_seek(i, key_str(prefix));
+
+    if (!r->ops->iter_valid(i)) {
+        return r->ops->iter_error(i);
+    }
+
+    if (!key_has_prefix(r->ops->iter_key(i), prefix)) {
+        return 0;
+    }
+
     key_prefix_end(&end, prefix);
     r->ops->iter_seek_before(i, key_str(&end));
 
