@@ -50,6 +50,8 @@ class Server:
     dialect = 'chat'
     environment = None
     keeps = True  # stores what it is sent, and can be filled
+    heartbeat_s = 0  # it says nothing to those who say nothing
+    tls_port = 0
 
     def __init__(self, connections, rounds=1):
         self.dir = tempfile.mkdtemp(prefix='bench-%s-' % self.name, dir=BASE)
@@ -96,6 +98,11 @@ class Limit(Server):
 
 
 class Nginx(Server):
+    def spread(self, least):
+        """Worker processes that may have all the descriptors together."""
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        return max(least, -(-self.connections * 12 // (10 * files)))
+
     def command(self):
         with open(self.dir + '/nginx.conf', 'w') as f:
             f.write(self.configuration())
@@ -120,7 +127,7 @@ class Chat(Nginx):
     name = 'chat'
 
     def workers(self):
-        return os.cpu_count()
+        return self.spread(os.cpu_count())
 
     def module(self):
         return OBJS + '/ngx_chat_module.so'
@@ -171,6 +178,31 @@ class ChatHttp(Chat):
         return lines[:-1] + ['location = /rpc { chat_rpc; }', 'location /v1/ { chat_api; }', '}']
 
 
+class ChatIdle(Chat):
+    """Its connections are pinged often, so that a short run sees it."""
+
+    heartbeat_s = 10
+
+    def http(self):
+        lines = super().http()
+        return lines[:-1] + ['chat_heartbeat %ds;' % self.heartbeat_s, '}']
+
+
+class ChatTls(ChatIdle):
+    name = 'chat-wss'
+
+    def http(self):
+        self.tls_port = free_port()
+        made = subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+                               '-nodes', '-subj', '/CN=localhost', '-days', '2', '-keyout', self.dir + '/tls.key',
+                               '-out', self.dir + '/tls.crt'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if made.returncode != 0:
+            raise Failed('no certificate from openssl')
+        lines = super().http()
+        return lines[:-1] + ['listen 127.0.0.1:%d ssl reuseport backlog=4096;' % self.tls_port,
+                             'ssl_certificate tls.crt;', 'ssl_certificate_key tls.key;', '}']
+
+
 class Nchan(Nginx):
     """One worker process: between several, nchan pays for passing messages on."""
 
@@ -179,13 +211,13 @@ class Nchan(Nginx):
     keeps = False
 
     def workers(self):
-        return 1
+        return self.spread(1)
 
     def module(self):
         return nchan_module()
 
     def http(self):
-        return ['nchan_shared_memory_size 512m;', 'server {', 'listen 127.0.0.1:%d backlog=4096;' % self.port,
+        return ['nchan_shared_memory_size %dm;' % max(512, self.connections // 100), 'server {', 'listen 127.0.0.1:%d reuseport backlog=4096;' % self.port,
                 r'location ~ ^/pub/(\w+)$ { nchan_publisher websocket; nchan_channel_id $1;',
                 'nchan_message_buffer_length 5000; nchan_message_timeout 1m; }',
                 r'location ~ ^/sub/(\w+)$ { nchan_subscriber websocket; nchan_channel_id $1;',

@@ -8,12 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "report.h"
 
-/* so many connections leave from one loopback address */
-#define CROWD_PER_SOURCE 8000
-#define CROWD_SOURCE     0x7f000101u
+/* so many connections leave from one loopback address; several processes at
+ * a time do not share any */
+#define CROWD_PER_SOURCE  8000
+#define CROWD_SOURCE      0x7f000101u
+#define CROWD_SOURCE_BITS 5
+#define CROWD_PID_MASK    0x3ffffu
 
 #define CROWD_BACKOFF_NS 50000000u
 #define CROWD_TURN_NS    10000000u
@@ -47,6 +51,8 @@ crowd_open(struct crowd *w, const struct options *o, size_t n)
     w->loop.data = w;
     w->o = o;
     w->n = n;
+    w->source = CROWD_SOURCE
+                + (((uint32_t) getpid() & CROWD_PID_MASK) << CROWD_SOURCE_BITS);
     w->clients = calloc(n, sizeof(*w->clients));
     w->queue = calloc(n, sizeof(*w->queue));
 
@@ -113,7 +119,7 @@ crowd_start(struct crowd *w, size_t i)
     buf_init(&request);
     w->o->dialect->request(&request, &a);
     status = conn_open(&w->loop, &c->conn, &w->o->to,
-                       CROWD_SOURCE + (uint32_t) (i / CROWD_PER_SOURCE),
+                       w->source + (uint32_t) (i / CROWD_PER_SOURCE),
                        buf_str(&request));
     buf_clear(&request);
 

@@ -31,7 +31,8 @@ struct crowd {
     struct client *clients;
     size_t n;
     size_t n_ready;
-    bool retry; /* lost and refused connections are opened again */
+    uint32_t source; /* the first address to connect from */
+    bool retry;      /* lost and refused connections are opened again */
 
     uint32_t *queue; /* clients to connect; a ring of n */
     size_t queue_first, queue_len, n_opening;

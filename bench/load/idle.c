@@ -1,22 +1,34 @@
 /*
- * A crowd that does nothing: what a connection costs in memory, and what
- * holding them costs in CPU time.
+ * A crowd that does nothing but answer pings, held for a time or until
+ * whoever started this program has measured what it wanted.
  */
 
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "crowd.h"
 #include "report.h"
 
-#define IDLE_CONNECT_S 300
-#define IDLE_SETTLE_S  2
+#define IDLE_CONNECT_S 600
+#define IDLE_TURN_S    0.1
+
+
+/* Something came from whoever holds the other end, or its end. */
+static bool
+idle_released(void)
+{
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    return poll(&in, 1, 0) != 0;
+}
 
 
 int
 idle_run(const struct options *o, struct report *r)
 {
     struct crowd w = {0};
-    uint64_t pss, slab, start, cpu;
+    uint64_t start;
 
     if (crowd_open(&w, o, o->n) != 0) {
         return -1;
@@ -26,8 +38,8 @@ idle_run(const struct options *o, struct report *r)
         w.clients[i].topic = (uint32_t) i;
     }
 
-    pss = processes_pss(&o->servers);
-    slab = kernel_slab();
+    /* who holds many may have asked for more at once than is to be had */
+    w.retry = o->hold;
     start = clock_ns();
 
     if (crowd_connect(&w, 0, o->n, IDLE_CONNECT_S) != 0) {
@@ -35,20 +47,23 @@ idle_run(const struct options *o, struct report *r)
         return -1;
     }
 
+    w.retry = false;
     report_add(r, "connections", o->n);
     report_add(r, "connects_per_s", o->n * 1e9 / (double) (clock_ns() - start));
-    crowd_rest(&w, IDLE_SETTLE_S);
 
-    report_add(r, "bytes_per_connection",
-               ((double) processes_pss(&o->servers) - (double) pss) / o->n);
-    report_add(r, "kernel_bytes_both_ends",
-               ((double) kernel_slab() - (double) slab) / o->n);
+    if (o->hold) {
+        printf("ready %zu\n", w.n_ready);
+        fflush(stdout);
 
-    cpu = processes_cpu_ns(&o->servers);
-    crowd_rest(&w, o->seconds);
-    report_add(r, "idle_cpu_percent",
-               (double) (processes_cpu_ns(&o->servers) - cpu) / o->seconds
-                   / 1e7);
+        while (!idle_released()) {
+            crowd_rest(&w, IDLE_TURN_S);
+        }
+
+        printf("left %zu\n", w.n_ready);
+        fflush(stdout);
+    } else {
+        crowd_rest(&w, o->seconds);
+    }
 
     if (w.n_ready != o->n) {
         broken("%zu of %u connections are left", w.n_ready, o->n);

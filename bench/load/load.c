@@ -34,7 +34,8 @@ static const char usage[] =
     "         clients that leave and come back, a second of all\n"
     "deaf     -n senders (1) to one client who reads nothing\n"
     "resync   -n clients (1) who read all of their inbox, again and again\n"
-    "idle     -n connections (1000) that do nothing, held -t seconds\n"
+    "idle     -n connections (1000) that do nothing, held -t seconds; with -H\n"
+    "         until stdin ends, with what became of them on stdout\n"
     "storm    -n clients (1000) come back at once, each after -b messages\n"
     "disk     DIRECTORY: appends and syncs 512 bytes, 1000 times\n"
     "\n"
@@ -156,6 +157,9 @@ set_option(struct options *o, int option, const char *value)
     case 'D':
         o->store = value;
         break;
+    case 'H':
+        o->hold = true;
+        break;
     case 'j':
         o->json = value;
         break;
@@ -272,7 +276,7 @@ main(int argc, char **argv)
     set_address(&o, "127.0.0.1:8080");
 
     while ((option = getopt(argc - 1, argv + 1,
-                            "a:b:c:d:D:j:k:K:l:m:n:p:q:r:t:u:w:W:x:"))
+                            "a:b:c:d:D:Hj:k:K:l:m:n:p:q:r:t:u:w:W:x:"))
            != -1) {
         set_option(&o, option, optarg);
     }

@@ -6,6 +6,7 @@
 #define LOAD_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -35,6 +36,7 @@ struct options {
     double warmup_s; /* at the begin, not counted        */
     unsigned text_len;
     unsigned in_flight; /* connections being opened at once */
+    bool hold;          /* idle: until stdin ends */
     unsigned backlog;   /* storm: messages missed by each   */
     double churn;       /* mixed: clients that leave and return a second */
     pid_t victim;       /* storm: killed to start it, or 0  */
