@@ -179,6 +179,10 @@ check_activity(struct check *c, struct str value)
         check_defect(c, CHECK_VALUE, "damaged");
     }
 
+    if (c->at.kind == KEY_ONLINE && c->at.first == KEY_NOBODY) {
+        return;
+    }
+
     if (check_user(c, c->at.first) == NULL) {
         check_defect(c, CHECK_USER, "a time of nobody");
     }

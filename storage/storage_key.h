@@ -18,7 +18,8 @@
  *   'N' user(8) other(8)               contact, as the user has it
  *   'P' user(8)                        profile
  *   'A' user(8)                        when he was last active
- *   'O' user(8)                        mark of one who is online
+ *   'O' user(8)                        mark of one who is online; user 0: of
+ *                                      nobody, a fence before deleted ones
  *   'H' user(8)                        account
  *   'J' user(8) jti                    until when an ended login is kept
  *   'S' text 0 user(8)                 a user id or name, folded
@@ -51,6 +52,9 @@
 
 /* The part of an invite that only it has; before it stands the group's. */
 #define KEY_SECRET_LEN 32
+
+/* Of ONLINE, the user of the fence. */
+#define KEY_NOBODY 0u
 
 #define KEY_DAY_S  86400u
 #define KEY_SLOT_S 600u

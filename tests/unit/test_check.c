@@ -615,6 +615,19 @@ a_member_who_is_nobody(void **state)
 
 
 static void
+a_fence_before_the_marks(void **state)
+{
+    struct key k;
+
+    (void) state;
+    key_online(&k, KEY_NOBODY);
+    record_put_u64(&value, 0);
+    put(&k);
+    assert_int_equal(run_check(), 0);
+}
+
+
+static void
 a_direct_channel_of_others(void **state)
 {
     (void) state;
@@ -1344,6 +1357,7 @@ main(void)
         CHECK_TEST(a_membership_without_member),
         CHECK_TEST(a_member_twice),
         CHECK_TEST(a_member_who_is_nobody),
+        CHECK_TEST(a_fence_before_the_marks),
         CHECK_TEST(a_direct_channel_of_others),
         CHECK_TEST(a_direct_channel_with_another_id),
         CHECK_TEST(who_has_written_stands_in_the_channel),

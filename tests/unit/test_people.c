@@ -542,6 +542,46 @@ the_users_of_a_worker_that_is_gone_are_away(void **state)
 }
 
 
+/* So that the loads of users do not go over the marks that are deleted. */
+static void
+before_deleted_marks_stands_a_fence(void **state)
+{
+    struct storage_op start = {.type = STORAGE_PRESENCE_START, .limit = 0};
+    struct storage_op leave = {.type = STORAGE_UNSUBSCRIBE};
+    const struct engine_ops *ops = &engine_leveldb;
+    const char *error = NULL;
+    struct engine *engine;
+    struct engine_iter *i;
+    struct key key;
+
+    (void) state;
+    call(&start);
+    leave.number = subscribe("bob");
+    run_for(1200);
+    call(&leave);
+    run_for(2400);
+    close_storage();
+
+    engine = ops->open(strchr(address, ':') + 1, false, &error);
+    assert_non_null(engine);
+    i = ops->iter_open(engine);
+    key_online(&key, KEY_NOBODY);
+    ops->iter_seek(i, key_str(&key));
+    assert_true(ops->iter_valid(i));
+    assert_true(str_eq(ops->iter_key(i), key_str(&key)));
+    key_online(&key, leave.number);
+    ops->iter_seek(i, key_str(&key));
+    assert_true(!ops->iter_valid(i)
+                || ops->iter_key(i).data[0] != (char) KEY_ONLINE);
+    ops->iter_close(i);
+    ops->close(engine);
+
+    open_storage();
+    call(&start);
+    assert_false(is_online(presence(STORAGE_PRESENCE_GET, "bob", "bob")));
+}
+
+
 static void
 expect_fold(struct str text, size_t max, const char *folded)
 {
@@ -590,6 +630,8 @@ main(void)
         ON_BOTH(going_is_told_after_the_timeout_and_coming_back_not_at_all),
         ON_BOTH(a_shorter_timeout_counts_for_those_who_are_away),
         ON_BOTH(the_users_of_a_worker_that_is_gone_are_away),
+        cmocka_unit_test_setup_teardown(before_deleted_marks_stands_a_fence,
+                                        setup_leveldb, teardown),
     };
 
     return RUN_WORLDS("people", tests);
