@@ -51,7 +51,7 @@ TEST_ENV     = CHAT_OBJS=$(O) CHAT_NGINX=$(NGINX_BIN)
 
 .PHONY: all module chatd chatctl run token test asan valgrind soak lint format fuzz mutate \
         install clean help deps check-deps nginx-asan tests-built web web-modules \
-        bench bench-quick bench-full bench-idle bench-storm bench-http bench-mixed bench-flat bench-fair \
+        bench bench-quick bench-full bench-idle bench-half bench-storm bench-http bench-mixed bench-flat bench-fair \
         bench-scale bench-plots bench-capacity bench-built
 .DELETE_ON_ERROR:
 
@@ -69,8 +69,8 @@ help:
 	@echo 'make soak                SECONDS=600, half of them for the crash test, half for the model test'
 	@echo 'make fuzz                libFuzzer on every decoder; FUZZ_SECONDS=30'
 	@echo 'make bench               compares with a bare program, nchan and ejabberd; also bench-quick,'
-	@echo '                         bench-full, bench-idle, bench-storm, bench-http, bench-mixed, bench-flat,'
-	@echo '                         bench-fair, bench-scale; then bench-plots and bench-capacity; BENCH=options'
+	@echo '                         bench-full, bench-half, bench-idle, bench-storm, bench-http, bench-mixed,'
+	@echo '                         bench-flat, bench-fair, bench-scale; then bench-plots and bench-capacity; BENCH=options'
 	@echo 'make mutate              breaks the code in ten ways; each has to be noticed'
 	@echo 'make lint                clang-tidy, cppcheck, format and include checks, gcc and clang'
 	@echo 'make format              clang-format on our side of the code'
@@ -282,13 +282,14 @@ bench-quick: MODE := quick
 bench: MODE := standard
 bench-full: MODE := full
 bench-idle: MODE := idle
+bench-half: MODE := half
 bench-storm: MODE := storm
 bench-http: MODE := http
 bench-mixed: MODE := mixed
 bench-flat: MODE := flat
 bench-fair: MODE := fair
 bench-scale: MODE := scale
-bench bench-quick bench-full bench-idle bench-storm bench-http bench-mixed bench-flat bench-fair bench-scale: \
+bench bench-quick bench-full bench-idle bench-half bench-storm bench-http bench-mixed bench-flat bench-fair bench-scale: \
                 $(O)/deps-build $(O)/deps-run
 	@$(MAKE) --no-print-directory -j$$(nproc) bench-built
 	@$(TEST_ENV) bench/run $(MODE) $(BENCH)

@@ -1,5 +1,6 @@
 """The servers that bench/run compares, each on loopback in a directory of its own."""
 
+import datetime
 import glob
 import os
 import re
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OBJS = os.path.abspath(os.environ.get('CHAT_OBJS', ROOT + '/objs'))
@@ -33,6 +35,24 @@ def read_pid(path):
         with open(path) as f:
             return int(f.read())
     except (OSError, ValueError):
+        return 0
+
+
+def tree(pid):
+    """A process and its descendants; nothing when it is gone."""
+    try:
+        with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+            return [pid] + [p for child in f.read().split() for p in tree(int(child))]
+    except OSError:
+        return []
+
+
+def cpu_s(pid):
+    """What a process has used, and what its children that are gone had."""
+    try:
+        with open('/proc/%d/stat' % pid) as f:
+            return sum(map(int, f.read().rpartition(')')[2].split()[11:15])) / os.sysconf('SC_CLK_TCK')
+    except OSError:
         return 0
 
 
@@ -134,13 +154,14 @@ class Chat(Nginx):
 
     def http(self):
         self.key = self.dir + '/key'
-        with open(self.key, 'w') as f:
-            f.write(os.urandom(32).hex())
+        if not os.path.exists(self.key):  # a second start has the same
+            with open(self.key, 'w') as f:
+                f.write(os.urandom(32).hex())
         return ['chat_workers auto;', 'chat_program %s/chatd;' % OBJS, 'chat_run_dir %s/run;' % self.dir,
                 'chat_store leveldb:%s/store;' % self.dir, 'chat_jwt_key %s;' % self.key,
                 'chat_presence_timeout 1s;',
                 'server {', 'listen 127.0.0.1:%d reuseport backlog=4096;' % self.port,
-                'location = /ws { chat_websocket; }', '}']
+                'location = /ws { chat_websocket; }', 'location = /metrics { chat_metrics; }', '}']
 
     def ready(self):
         if not super().ready():
@@ -155,6 +176,39 @@ class Chat(Nginx):
     def options(self):
         return super().options() + ['-k', self.key]
 
+    def longest_commit_us(self):
+        """Of the last minute or two."""
+        with urllib.request.urlopen('http://127.0.0.1:%d/metrics' % self.port, timeout=10) as answer:
+            found = re.search(r'^chat_pool_commit_stall_us\{process="store"\} (\d+)', answer.read().decode(), re.M)
+        return int(found.group(1)) if found else 0
+
+    def waits(self):
+        """(cause, seconds) of each time that LevelDB let a commit wait, by its own log.  Not in it: commits slowed
+        down by a millisecond while there are 8 files of level 0."""
+        ends = {'Current memtable full': r'Level-0 table #\d+: \d+ bytes', 'Too many L0 files': r'compacted to'}
+        found, begun = [], {}
+        with open(self.dir + '/store/LOG') as f:
+            for line in f:
+                at = re.match(r'(\S+) \d+ (.*)', line)
+                if not at:
+                    continue
+                now = datetime.datetime.strptime(at.group(1), '%Y/%m/%d-%H:%M:%S.%f').timestamp()
+                for cause, end in ends.items():
+                    if cause in begun and re.match(end, at.group(2)):
+                        found.append((cause, now - begun.pop(cause)))
+                    elif at.group(2).startswith(cause):
+                        begun.setdefault(cause, now)
+        return found
+
+    def kill(self):
+        """All of it at once; start() brings it back."""
+        for pid in [p for root in self.pids() for p in tree(root)]:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def cpu_s(self):
+        return sum(cpu_s(p) for root in self.pids() for p in tree(root))
+
     def stop(self, keep):
         pool = read_pid(self.dir + '/run/chatd.pid')
         super().stop(True)
@@ -163,6 +217,14 @@ class Chat(Nginx):
             time.sleep(0.1)
         if not keep:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class ChatStorm(Chat):
+    """As many worker processes as their descriptors ask for."""
+
+    def workers(self):
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        return max(super().workers(), -(-self.connections * 11 // (10 * (files - 512))))
 
 
 class ChatHttp(Chat):

@@ -20,11 +20,12 @@
 #define CROWD_PID_MASK    0x3ffffu
 
 #define CROWD_BACKOFF_NS 50000000u
+#define CROWD_STUCK_NS   3000000000u
 #define CROWD_TURN_NS    10000000u
 
 /* what an idle server may use in a fifth of a second */
 #define CROWD_IDLE_NS 20000000u
-#define CROWD_QUIET_S 10
+#define CROWD_QUIET_S 30
 
 #define CROWD_REFUSALS_TOLD 3
 
@@ -160,12 +161,48 @@ crowd_return(struct crowd *w, size_t i)
 }
 
 
+/* ejabberd now and then loses the first stanza of a connection. */
+static void
+crowd_reopen_stuck(struct crowd *w, size_t first, size_t n)
+{
+    for (size_t i = first; i < first + n; i++) {
+        struct client *c = &w->clients[i];
+
+        if (!c->ready && c->conn.state != CONN_CLOSED) {
+            conn_close(&w->loop, &c->conn);
+            w->n_opening--;
+            crowd_enqueue(w, i);
+        }
+    }
+}
+
+
+/* How far the first is who is missing. */
+static void
+crowd_tell_late(const struct crowd *w, size_t first, size_t n, size_t missing,
+                double seconds)
+{
+    size_t i = first;
+
+    while (i + 1 < first + n && w->clients[i].ready) {
+        i++;
+    }
+
+    fprintf(stderr,
+            "load: %zu of %zu not connected in %.0f s; client %zu: state %d, "
+            "step %u of its login\n",
+            missing, n, seconds, i, (int) w->clients[i].conn.state,
+            w->clients[i].step);
+}
+
+
 int
 crowd_connect(struct crowd *w, size_t first, size_t n, double seconds)
 {
     uint64_t end = clock_ns() + (uint64_t) (seconds * 1e9);
     uint64_t refused = w->n_refused;
-    size_t wanted = w->n_ready + n;
+    uint64_t stuck = clock_ns() + CROWD_STUCK_NS;
+    size_t wanted = w->n_ready + n, was_ready = w->n_ready;
 
     for (size_t i = first; i < first + n; i++) {
         crowd_enqueue(w, i);
@@ -173,13 +210,21 @@ crowd_connect(struct crowd *w, size_t first, size_t n, double seconds)
 
     while (w->n_ready < wanted) {
         if (w->loop.now_ns > end) {
-            fprintf(stderr, "load: %zu of %zu connected in %.0f s\n",
-                    w->n_ready, wanted, seconds);
+            crowd_tell_late(w, first, n, wanted - w->n_ready, seconds);
             return -1;
         }
 
         if (w->n_refused > refused && !w->retry) {
             return -1;
+        }
+
+        if (w->n_ready != was_ready) {
+            was_ready = w->n_ready;
+            stuck = w->loop.now_ns + CROWD_STUCK_NS;
+
+        } else if (w->loop.now_ns > stuck && w->o->dialect->login != NULL) {
+            crowd_reopen_stuck(w, first, n);
+            stuck = w->loop.now_ns + CROWD_STUCK_NS;
         }
 
         if (crowd_open_queued(w) != 0) {

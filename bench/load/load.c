@@ -50,7 +50,8 @@ static const char usage[] =
     "(0.5)\n"
     "-l BYTES         of a text (128)\n"
     "-c N             connections being opened at once (256)\n"
-    "-K PID           storm: killed, instead of clients closing\n"
+    "-B               storm: says `connected` and `stored`, and goes on at a "
+    "line\n"
     "-u PREFIX        of user names (u)\n"
     "-j FILE          the figures as JSON\n";
 
@@ -145,6 +146,9 @@ set_option(struct options *o, int option, const char *value)
     case 'a':
         set_address(o, value);
         break;
+    case 'B':
+        o->stops = true;
+        break;
     case 'b':
         o->backlog = (unsigned) number(value, 1, 10000);
         break;
@@ -168,9 +172,6 @@ set_option(struct options *o, int option, const char *value)
         if (o->key.data == NULL) {
             exit(2);
         }
-        break;
-    case 'K':
-        o->victim = (pid_t) number(value, 2, INT32_MAX);
         break;
     case 'l':
         o->text_len = (unsigned) number(value, DIALECT_TEXT_MIN, 100000);
@@ -276,7 +277,7 @@ main(int argc, char **argv)
     set_address(&o, "127.0.0.1:8080");
 
     while ((option = getopt(argc - 1, argv + 1,
-                            "a:b:c:d:D:Hj:k:K:l:m:n:p:q:r:t:u:w:W:x:"))
+                            "a:b:Bc:d:D:Hj:k:l:m:n:p:q:r:t:u:w:W:x:"))
            != -1) {
         set_option(&o, option, optarg);
     }

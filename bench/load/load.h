@@ -39,7 +39,7 @@ struct options {
     bool hold;          /* idle: until stdin ends */
     unsigned backlog;   /* storm: messages missed by each   */
     double churn;       /* mixed: clients that leave and return a second */
-    pid_t victim;       /* storm: killed to start it, or 0  */
+    bool stops;         /* storm: waits for a line twice */
 };
 
 /* Each fills the report; 0, or -1 when it could not be carried out. */

@@ -1,13 +1,15 @@
 /*
  * All clients lose their connection, miss messages, and come back at once
  * with their cursors.  Measured is the time until each has all it missed;
- * the crowd checks that it comes gapless.
+ * the crowd checks that it comes gapless, and here it is counted.  With -B
+ * whoever started this kills the server in between: see storm_stop.
  */
 
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crowd.h"
 #include "histogram.h"
@@ -15,7 +17,6 @@
 
 #define STORM_CONNECT_S 120
 #define STORM_SYNC_S    120
-#define STORM_BREAK_S   5
 #define STORM_SENDERS   16
 #define STORM_WINDOW    64
 
@@ -24,6 +25,7 @@ struct storm {
     const struct options *o;
     bool back; /* the storm is on */
     size_t n_synced;
+    uint64_t n_missed; /* messages told to those who are back */
     uint64_t start_ns;
     uint64_t to_send, next, acked;
     size_t done; /* as size_t for crowd_wait */
@@ -74,6 +76,8 @@ storm_note(struct client *c, const struct note *n, void *data)
         return;
     }
 
+    s->n_missed += s->back && n->kind == NOTE_MESSAGE;
+
     /* a client is in sync once; live messages do not count again */
     if (s->back && c->inbox_id >= c->newest && c->newest != 0) {
         c->newest = 0;
@@ -83,26 +87,53 @@ storm_note(struct client *c, const struct note *n, void *data)
 }
 
 
-/* Every receiver loses its connection. */
-static void
+/*
+ * With -B: says how far it is, and turns the loop until a line comes.  By
+ * then the server may have been killed, and may be up again.
+ */
+static int
+storm_stop(struct storm *s, const char *how_far)
+{
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    char line[16];
+
+    if (!s->o->stops) {
+        return 0;
+    }
+
+    printf("%s\n", how_far);
+    fflush(stdout);
+
+    while (poll(&in, 1, 0) == 0) {
+        loop_turn(&s->crowd.loop, clock_ns() + 10000000u);
+    }
+
+    if (read(STDIN_FILENO, line, sizeof(line)) <= 0) {
+        fprintf(stderr, "load: nobody says go on\n");
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/* Every receiver loses its connection, and stays away. */
+static int
 storm_break(struct storm *s)
 {
-    uint64_t end = clock_ns() + STORM_BREAK_S * 1000000000ull;
+    s->crowd.retry = s->o->stops;
 
-    if (s->o->victim != 0) {
-        s->crowd.retry = true;
-        kill(s->o->victim, SIGKILL);
+    if (storm_stop(s, "connected") != 0) {
+        return -1;
+    }
 
-        /* those of other processes stay and are closed below */
-        while (s->crowd.n_ready == s->o->n && clock_ns() < end) {
-            loop_turn(&s->crowd.loop, clock_ns() + 10000000u);
-        }
-
+    if (s->o->stops) {
         crowd_rest(&s->crowd, 0.2);
         s->crowd.queue_len = 0;
     }
 
     crowd_disconnect(&s->crowd, 0, s->o->n);
+    return 0;
 }
 
 
@@ -136,6 +167,10 @@ storm_return(struct storm *s, struct report *r)
 {
     uint64_t cpu = processes_cpu_ns(&s->o->servers);
 
+    if (storm_stop(s, "stored") != 0) {
+        return -1;
+    }
+
     for (size_t i = 0; i < s->o->n; i++) {
         s->crowd.clients[i].after = (int64_t) s->crowd.clients[i].inbox_id;
     }
@@ -153,6 +188,12 @@ storm_return(struct storm *s, struct report *r)
 
     if (crowd_wait(&s->crowd, &s->n_synced, s->o->n, STORM_SYNC_S) != 0) {
         broken("%zu of %u clients came back in sync", s->n_synced, s->o->n);
+    }
+
+    if (s->n_missed != s->to_send) {
+        broken("%llu of %llu missed messages came",
+               (unsigned long long) s->n_missed,
+               (unsigned long long) s->to_send);
     }
 
     report_add(r, "all_in_sync_s", (double) (clock_ns() - s->start_ns) / 1e9);
@@ -181,12 +222,9 @@ storm_run(const struct options *o, struct report *r)
         s->crowd.note = storm_note;
         s->crowd.data = s;
 
-        if (crowd_connect(&s->crowd, 0, o->n, STORM_CONNECT_S) == 0) {
-            storm_break(s);
-
-            if (storm_backlog(s) == 0) {
-                status = storm_return(s, r);
-            }
+        if (crowd_connect(&s->crowd, 0, o->n, STORM_CONNECT_S) == 0
+            && storm_break(s) == 0 && storm_backlog(s) == 0) {
+            status = storm_return(s, r);
         }
 
         crowd_close(&s->crowd);
