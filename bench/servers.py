@@ -219,6 +219,15 @@ class Chat(Nginx):
             shutil.rmtree(self.dir, ignore_errors=True)
 
 
+class ChatMixed(Chat):
+    """Pings those who are silent so often."""
+
+    heartbeat_s = 30
+
+    def http(self):
+        return super().http()[:-1] + ['chat_heartbeat %ds;' % self.heartbeat_s, '}']
+
+
 class ChatStorm(Chat):
     """As many worker processes as their descriptors ask for."""
 
