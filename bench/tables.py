@@ -35,8 +35,8 @@ def table(head, rows):
 def spread(rounds, figure):
     """median (lowest - highest)"""
     values = [f[figure] for f in rounds if figure in f]
-    if not values:
-        return ''
+    if len(values) < 2:
+        return ''.join(map(number, values))
     return '%s (%s - %s)' % tuple(number(v) for v in (statistics.median(values), min(values), max(values)))
 
 
