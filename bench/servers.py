@@ -219,23 +219,6 @@ class Chat(Nginx):
             shutil.rmtree(self.dir, ignore_errors=True)
 
 
-class ChatMixed(Chat):
-    """Pings those who are silent so often."""
-
-    heartbeat_s = 30
-
-    def http(self):
-        return super().http()[:-1] + ['chat_heartbeat %ds;' % self.heartbeat_s, '}']
-
-
-class ChatStorm(Chat):
-    """As many worker processes as their descriptors ask for."""
-
-    def workers(self):
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        return max(super().workers(), -(-self.connections * 11 // (10 * (files - 512))))
-
-
 class ChatHttp(Chat):
     """One worker process of nginx, which holds all the clients."""
 
@@ -257,6 +240,10 @@ class ChatIdle(Chat):
     def http(self):
         lines = super().http()
         return lines[:-1] + ['chat_heartbeat %ds;' % self.heartbeat_s, '}']
+
+
+class ChatMixed(ChatIdle):
+    heartbeat_s = 30
 
 
 class ChatTls(ChatIdle):
