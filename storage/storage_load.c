@@ -6,6 +6,9 @@
 
 #include "log.h"
 
+/* Members whose markers are asked for one by one. */
+#define LOAD_POINTS 4
+
 static int load_user_newest(struct load_user *l, const struct reader *r,
                             struct engine_iter *i);
 static int load_user_devices(struct load_user *l, const struct reader *r,
@@ -20,12 +23,18 @@ static int load_user_contacts(struct load_user *l, const struct reader *r,
                               struct engine_iter *i);
 static int load_user_device(struct load_user *l, const struct key_parts *key,
                             const struct record_device *value);
-static int load_channel_counters(struct load_channel *l, const struct reader *r,
-                                 struct engine_iter *i);
-static int load_channel_markers(struct load_channel *l, const struct reader *r,
-                                struct engine_iter *i);
-static int load_channel_invites(struct load_channel *l, const struct reader *r,
-                                struct engine_iter *i);
+static int load_channel_newest(struct load_channel *l, const struct reader *r);
+static int load_channel_message(struct load_channel *l, const struct reader *r,
+                                uint64_t id);
+static int load_channel_last(struct load_channel *l, const struct reader *r);
+static void load_channel_damaged(const struct load_channel *l);
+static int load_channel_events(struct load_channel *l, const struct reader *r);
+static int load_channel_markers(struct load_channel *l, const struct reader *r);
+static int load_channel_marker_range(struct load_channel *l,
+                                     const struct reader *r);
+static int load_channel_invites(struct load_channel *l, const struct reader *r);
+static int load_channel_invite(struct load_channel *l, struct str key,
+                               struct str value);
 
 
 int
@@ -362,7 +371,6 @@ int
 load_channel_run(struct read_job *job, const struct reader *r)
 {
     struct load_channel *l = (struct load_channel *) job;
-    struct engine_iter *i;
     struct key key;
     int rc;
 
@@ -386,76 +394,207 @@ load_channel_run(struct read_job *job, const struct reader *r)
     l->id_len = (uint8_t) l->record.id.len;
     memcpy(l->id, l->record.id.data, l->record.id.len);
 
-    i = r->ops->iter_open(r->engine);
-    if (i == NULL) {
-        return -1;
-    }
-
-    rc = load_channel_counters(l, r, i);
+    rc = load_channel_markers(l, r);
     if (rc == 0) {
-        rc = load_channel_markers(l, r, i);
+        rc = load_channel_newest(l, r);
+    }
+    if (rc == 0) {
+        rc = load_channel_events(l, r);
     }
     if (rc == 0 && l->record.kind == RECORD_GROUP) {
-        rc = load_channel_invites(l, r, i);
+        rc = load_channel_invites(l, r);
     }
 
-    r->ops->iter_close(i);
     l->found = rc == 0;
     return rc;
 }
 
 
+/*
+ * Who sends has his marker at his message, so that the highest of the markers
+ * mostly is the newest id, and two Gets tell: one finds a message, the other
+ * is told by the Bloom filters that there is none behind it.  An iterator
+ * would read a block of every level.
+ */
 static int
-load_channel_counters(struct load_channel *l, const struct reader *r,
-                      struct engine_iter *i)
+load_channel_newest(struct load_channel *l, const struct reader *r)
 {
+    uint64_t newest = 0;
+    uint32_t n;
+    int rc;
+
+    for (n = 0; n < l->record.n_members; n++) {
+        if (l->markers[n].delivered > newest) {
+            newest = l->markers[n].delivered;
+        }
+    }
+
+    rc = load_channel_message(l, r, newest + 1);
+
+    if (rc == 0 && newest != 0) {
+        rc = load_channel_message(l, r, newest);
+
+        if (rc == 0) {
+            return load_channel_last(l, r);
+        }
+
+        return rc < 0 ? -1 : 0;
+    }
+
+    return rc <= 0 ? rc : load_channel_last(l, r);
+}
+
+
+/* Takes it for the newest one: 1, 0 there is none of that id, -1. */
+static int
+load_channel_message(struct load_channel *l, const struct reader *r,
+                     uint64_t id)
+{
+    struct record_message message;
+    struct buf value = {0};
+    struct key key;
+    int rc;
+
+    key_message(&key, l->number, id);
+    rc = r->ops->get(r->engine, key_str(&key), &value);
+
+    if (rc == 1 && record_get_message(buf_str(&value), &message) != 0) {
+        load_channel_damaged(l);
+        rc = -1;
+    }
+
+    if (rc == 1) {
+        l->newest = id;
+        l->sent_at = message.sent_at;
+    }
+
+    buf_clear(&value);
+    return rc;
+}
+
+
+/* After a crash markers may be behind. */
+static int
+load_channel_last(struct load_channel *l, const struct reader *r)
+{
+    struct engine_iter *i = r->ops->iter_open(r->engine);
     struct key prefix;
     struct key_parts parts;
     struct record_message message;
     int rc;
 
+    if (i == NULL) {
+        return -1;
+    }
+
+    l->newest = 0;
     key_prefix_number(&prefix, KEY_MESSAGE, l->number);
     rc = load_last(r, i, &prefix);
 
     if (rc == 1) {
         if (key_parse(r->ops->iter_key(i), &parts) != 0
             || record_get_message(r->ops->iter_value(i), &message) != 0) {
-            log_error("store: the newest message of channel %llu is damaged",
-                      (unsigned long long) l->number);
-            return -1;
-        }
+            load_channel_damaged(l);
+            rc = -1;
 
-        l->newest = parts.second;
-        l->sent_at = message.sent_at;
+        } else {
+            l->newest = parts.second;
+            l->sent_at = message.sent_at;
+        }
     }
 
-    if (rc < 0) {
+    r->ops->iter_close(i);
+    return rc < 0 ? -1 : 0;
+}
+
+
+static void
+load_channel_damaged(const struct load_channel *l)
+{
+    log_error("store: the newest message of channel %llu is damaged",
+              (unsigned long long) l->number);
+}
+
+
+/* Most channels have no events, which a filter tells. */
+static int
+load_channel_events(struct load_channel *l, const struct reader *r)
+{
+    struct engine_iter *i;
+    struct buf value = {0};
+    struct key_parts parts;
+    struct key key;
+    int rc;
+
+    key_event(&key, l->number, 1);
+    rc = r->ops->get(r->engine, key_str(&key), &value);
+    buf_clear(&value);
+
+    if (rc <= 0) {
+        return rc;
+    }
+
+    i = r->ops->iter_open(r->engine);
+    if (i == NULL) {
         return -1;
     }
 
-    key_prefix_number(&prefix, KEY_EVENT, l->number);
-    rc = load_last(r, i, &prefix);
+    key_prefix_number(&key, KEY_EVENT, l->number);
+    rc = load_last(r, i, &key);
 
     if (rc == 1) {
-        if (key_parse(r->ops->iter_key(i), &parts) != 0) {
-            return -1;
-        }
-
+        rc = key_parse(r->ops->iter_key(i), &parts);
         l->newest_event = parts.second;
     }
 
+    r->ops->iter_close(i);
+    return rc;
+}
+
+
+static int
+load_channel_markers(struct load_channel *l, const struct reader *r)
+{
+    struct buf value = {0};
+    struct key key;
+    uint32_t n;
+    int rc = 0;
+
+    memset(l->markers, 0, l->record.n_members * sizeof(l->markers[0]));
+
+    if (l->record.n_members > LOAD_POINTS) {
+        return load_channel_marker_range(l, r);
+    }
+
+    for (n = 0; n < l->record.n_members && rc >= 0; n++) {
+        key_markers(&key, l->number, l->record.members[n].user);
+        value.len = 0;
+        rc = r->ops->get(r->engine, key_str(&key), &value);
+
+        if (rc == 1
+            && record_get_markers(buf_str(&value), &l->markers[n]) != 0) {
+            rc = -1;
+        }
+    }
+
+    buf_clear(&value);
     return rc < 0 ? -1 : 0;
 }
 
 
 static int
-load_channel_markers(struct load_channel *l, const struct reader *r,
-                     struct engine_iter *i)
+load_channel_marker_range(struct load_channel *l, const struct reader *r)
 {
+    struct engine_iter *i = r->ops->iter_open(r->engine);
     struct key prefix;
     struct key_parts parts;
     struct record_markers value;
     uint32_t n;
+    int rc = 0;
+
+    if (i == NULL) {
+        return -1;
+    }
 
     key_prefix_number(&prefix, KEY_MARKERS, l->number);
 
@@ -464,7 +603,8 @@ load_channel_markers(struct load_channel *l, const struct reader *r,
          r->ops->iter_next(i)) {
         if (key_parse(r->ops->iter_key(i), &parts) != 0
             || record_get_markers(r->ops->iter_value(i), &value) != 0) {
-            return -1;
+            rc = -1;
+            break;
         }
 
         for (n = 0; n < l->record.n_members; n++) {
@@ -475,50 +615,75 @@ load_channel_markers(struct load_channel *l, const struct reader *r,
         }
     }
 
-    return r->ops->iter_error(i);
+    if (rc == 0) {
+        rc = r->ops->iter_error(i);
+    }
+
+    r->ops->iter_close(i);
+    return rc;
+}
+
+
+static int
+load_channel_invites(struct load_channel *l, const struct reader *r)
+{
+    struct engine_iter *i = r->ops->iter_open(r->engine);
+    struct key prefix;
+    int rc = 0;
+
+    if (i == NULL) {
+        return -1;
+    }
+
+    key_prefix_number(&prefix, KEY_INVITE, l->number);
+
+    for (r->ops->iter_seek(i, key_str(&prefix));
+         rc == 0 && r->ops->iter_valid(i)
+         && key_has_prefix(r->ops->iter_key(i), &prefix)
+         && l->n_invites < STATE_INVITES_MAX;
+         r->ops->iter_next(i)) {
+        rc =
+            load_channel_invite(l, r->ops->iter_key(i), r->ops->iter_value(i));
+    }
+
+    if (rc == 0) {
+        rc = r->ops->iter_error(i);
+    }
+
+    r->ops->iter_close(i);
+    return rc;
 }
 
 
 /* Few groups have any: memory grows one by one. */
 static int
-load_channel_invites(struct load_channel *l, const struct reader *r,
-                     struct engine_iter *i)
+load_channel_invite(struct load_channel *l, struct str key, struct str value)
 {
-    struct key prefix;
+    struct record_invite record;
     struct key_parts parts;
-    struct record_invite value;
     struct invite *v;
 
-    key_prefix_number(&prefix, KEY_INVITE, l->number);
-
-    for (r->ops->iter_seek(i, key_str(&prefix));
-         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix)
-         && l->n_invites < STATE_INVITES_MAX;
-         r->ops->iter_next(i)) {
-        if (key_parse(r->ops->iter_key(i), &parts) != 0
-            || parts.name.len != KEY_SECRET_LEN
-            || record_get_invite(r->ops->iter_value(i), &value) != 0) {
-            return -1;
-        }
-
-        v = realloc(l->invites, (l->n_invites + 1) * sizeof(*v));
-        if (v == NULL) {
-            return -1;
-        }
-
-        l->invites = v;
-        v += l->n_invites++;
-        *v = (struct invite){.created_at = value.created_at,
-                             .expires_at = value.expires_at,
-                             .max_uses = value.max_uses,
-                             .uses = value.uses,
-                             .revoked = value.revoked,
-                             .creator_len = (uint8_t) value.creator.len};
-        memcpy(v->creator, value.creator.data, value.creator.len);
-        memcpy(v->secret, parts.name.data, KEY_SECRET_LEN);
+    if (key_parse(key, &parts) != 0 || parts.name.len != KEY_SECRET_LEN
+        || record_get_invite(value, &record) != 0) {
+        return -1;
     }
 
-    return r->ops->iter_error(i);
+    v = realloc(l->invites, (l->n_invites + 1) * sizeof(*v));
+    if (v == NULL) {
+        return -1;
+    }
+
+    l->invites = v;
+    v += l->n_invites++;
+    *v = (struct invite){.created_at = record.created_at,
+                         .expires_at = record.expires_at,
+                         .max_uses = record.max_uses,
+                         .uses = record.uses,
+                         .revoked = record.revoked,
+                         .creator_len = (uint8_t) record.creator.len};
+    memcpy(v->creator, record.creator.data, record.creator.len);
+    memcpy(v->secret, parts.name.data, KEY_SECRET_LEN);
+    return 0;
 }
 
 
