@@ -48,10 +48,12 @@ struct load_channel {
     uint8_t id_len;
     char id[STORAGE_CHANNEL_MAX];
     struct buf value; /* the record; channel points into it */
-    struct record_channel record;
-    struct record_markers markers[STORAGE_MEMBERS_MAX];
     uint32_t n_invites;
     struct invite *invites; /* heap, owned, no larger than needed */
+
+    /* From here on not set before it is read: mostly two of a hundred. */
+    struct record_channel record;
+    struct record_markers markers[STORAGE_MEMBERS_MAX];
 };
 
 int load_user_run(struct read_job *job, const struct reader *r);

@@ -11,6 +11,9 @@
 #define READERS_THREADS 3
 #define READERS_QUEUE   (1u << 18)
 
+/* Short jobs that a thread takes at a time: a wake costs more than they do. */
+#define READERS_TAKE 16
+
 struct readers {
     const struct engine_ops *ops;
     struct wake *ended_wake;
@@ -31,8 +34,10 @@ struct readers {
 };
 
 static void reader_thread(void *data);
-static void reader_ended(struct readers *p, struct read_job *j);
-static void reader_run(struct readers *p, struct read_job *j);
+static struct read_job *reader_take(struct readers *p);
+static void reader_ended(struct readers *p, struct read_job *list,
+                         struct read_job **last);
+static struct read_job **reader_run(struct readers *p, struct read_job *list);
 
 
 struct readers *
@@ -138,10 +143,15 @@ readers_submit(struct readers *p, struct read_job *j)
         *p->todo_last = j;
         p->todo_last = &j->next;
         p->n_todo++;
-        uv_cond_signal(&p->wake);
+
+        /* Behind the first: who takes that one wakes another for the rest. */
+        if (p->todo == j || !j->brief) {
+            uv_cond_signal(&p->wake);
+        }
 
     } else {
-        reader_ended(p, j);
+        j->next = NULL;
+        reader_ended(p, j, &j->next);
     }
 
     uv_mutex_unlock(&p->lock);
@@ -185,7 +195,7 @@ static void
 reader_thread(void *data)
 {
     struct readers *p = data;
-    struct read_job *j;
+    struct read_job *j, **last;
 
     uv_mutex_lock(&p->lock);
 
@@ -198,33 +208,56 @@ reader_thread(void *data)
             break;
         }
 
-        j = p->todo;
-        p->todo = j->next;
-        p->n_todo--;
+        j = reader_take(p);
 
-        if (p->todo == NULL) {
-            p->todo_last = &p->todo;
+        if (p->todo != NULL) {
+            uv_cond_signal(&p->wake);
         }
 
         uv_mutex_unlock(&p->lock);
-        reader_run(p, j);
+        last = reader_run(p, j);
         uv_mutex_lock(&p->lock);
 
-        reader_ended(p, j);
+        reader_ended(p, j, last);
     }
 
     uv_mutex_unlock(&p->lock);
 }
 
 
+/* One job that may take long, or a few that do not, as a list. */
+static struct read_job *
+reader_take(struct readers *p)
+{
+    struct read_job *first = p->todo, **last = &p->todo;
+    unsigned n = 0;
+
+    do {
+        last = &(*last)->next;
+        n++;
+    } while (first->brief && *last != NULL && (*last)->brief
+             && n < READERS_TAKE);
+
+    p->todo = *last;
+    *last = NULL;
+    p->n_todo -= n;
+
+    if (p->todo == NULL) {
+        p->todo_last = &p->todo;
+    }
+
+    return first;
+}
+
+
+/* last: where the list ends. */
 static void
-reader_ended(struct readers *p, struct read_job *j)
+reader_ended(struct readers *p, struct read_job *list, struct read_job **last)
 {
     bool first = p->ended == NULL;
 
-    j->next = NULL;
-    *p->ended_last = j;
-    p->ended_last = &j->next;
+    *p->ended_last = list;
+    p->ended_last = last;
 
     if (first) {
         wake_send(p->ended_wake);
@@ -232,13 +265,21 @@ reader_ended(struct readers *p, struct read_job *j)
 }
 
 
-static void
-reader_run(struct readers *p, struct read_job *j)
+/* Returns where the list ends. */
+static struct read_job **
+reader_run(struct readers *p, struct read_job *list)
 {
     struct reader r = {p->ops, NULL, p};
+    struct read_job *j, **last = &list;
 
     uv_rwlock_rdlock(&p->engine_lock);
     r.engine = p->engine;
-    j->status = r.engine == NULL ? -1 : j->run(j, &r);
+
+    for (j = list; j != NULL; j = j->next) {
+        j->status = r.engine == NULL ? -1 : j->run(j, &r);
+        last = &j->next;
+    }
+
     uv_rwlock_rdunlock(&p->engine_lock);
+    return last;
 }

@@ -33,6 +33,9 @@ struct read_job {
     void (*done)(struct embedded *e, struct read_job *j);
 
     int status;
+
+    /* It reads a few records: may wait behind others of the kind. */
+    bool brief;
 };
 
 /* NULL: out of memory or threads.  wake is sent when a job has ended. */

@@ -2,6 +2,7 @@
 
 #include "storage_state.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "log.h"
@@ -26,6 +27,7 @@ static int channel_fill(struct embedded *e, struct channel *ch,
 static void channel_settle(struct embedded *e, struct channel *ch,
                            enum object_state state);
 static enum step channel_members_step(struct embedded *e, struct request *r);
+static enum object_state channel_members_state(const struct channel *ch);
 static void lru_init(struct lru *head);
 
 
@@ -276,14 +278,17 @@ channel_count(struct embedded *e, struct channel *ch)
 static void
 channel_load(struct embedded *e, struct channel *ch)
 {
-    struct load_channel *l = calloc(1, sizeof(*l));
+    struct load_channel *l = malloc(sizeof(*l));
 
     if (l == NULL) {
         channel_settle(e, ch, OBJECT_FAILED);
         return;
     }
 
+    memset(l, 0, offsetof(struct load_channel, record));
+
     l->job.run = load_channel_run;
+    l->job.brief = true;
     l->job.done = channel_load_done;
     l->channel = ch;
     l->epoch = e->epoch;
@@ -441,6 +446,11 @@ channel_fill(struct embedded *e, struct channel *ch, struct load_channel *l)
         ch->in_ids = true;
     }
 
+    if (channel_members_state(ch) == OBJECT_READY) {
+        channel_settle(e, ch, OBJECT_READY);
+        return 0;
+    }
+
     /* It is ready when its members are; pins keep it until then. */
     r = request_create(e, &op, NULL, NULL);
     if (r == NULL) {
@@ -458,7 +468,6 @@ static enum step
 channel_members_step(struct embedded *e, struct request *r)
 {
     struct channel *ch = r->pin_channel;
-    enum object_state state = OBJECT_READY;
     uint32_t n;
 
     for (n = 0; n < ch->n_members; n++) {
@@ -468,14 +477,26 @@ channel_members_step(struct embedded *e, struct request *r)
             request_wait(&u->waiters, r);
             return STEP_WAIT;
         }
+    }
 
-        if (u->state != OBJECT_READY) {
+    channel_settle(e, ch, channel_members_state(ch));
+    return request_answer(e, r, STORAGE_OK);
+}
+
+
+static enum object_state
+channel_members_state(const struct channel *ch)
+{
+    enum object_state state = OBJECT_READY;
+    uint32_t n;
+
+    for (n = 0; n < ch->n_members; n++) {
+        if (ch->members[n].user->state != OBJECT_READY) {
             state = OBJECT_FAILED;
         }
     }
 
-    channel_settle(e, ch, state);
-    return request_answer(e, r, STORAGE_OK);
+    return state;
 }
 
 

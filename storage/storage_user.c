@@ -266,6 +266,7 @@ user_load(struct embedded *e, struct user *u)
     }
 
     l->job.run = load_user_run;
+    l->job.brief = true;
     l->job.done = user_load_done;
     l->user = u;
     l->epoch = e->epoch;
