@@ -64,6 +64,18 @@ def wait(condition, what, seconds=15):
         time.sleep(0.05)
 
 
+def cpu_seconds(pid):
+    """Of a process and its descendants that live."""
+    try:
+        with open('/proc/%d/stat' % pid) as f:
+            fields = f.read().rpartition(')')[2].split()
+        with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+            children = f.read().split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK') + sum(cpu_seconds(int(c)) for c in children)
+
+
 class Server:
     """A server in its own directory.  dialect and options are for the load generator."""
 
@@ -94,6 +106,18 @@ class Server:
 
     def pids(self):
         return [self.process.pid]
+
+    def rest(self):
+        """Waits until its processes do nothing worth counting."""
+        before = [-1.0]
+
+        def rests():
+            time.sleep(0.5)
+            now = sum(map(cpu_seconds, self.pids()))
+            used, before[0] = now - before[0], now
+            return used < 0.02
+
+        wait(rests, 'rest of %s' % self.name, 300)
 
     def options(self):
         return ['-a', '127.0.0.1:%d' % self.port, '-d', self.dialect, '-p', ','.join(map(str, self.pids()))]

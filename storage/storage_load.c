@@ -6,62 +6,69 @@
 
 #include "log.h"
 
-/* Members whose markers are asked for one by one. */
-#define LOAD_POINTS 4
-
 static int load_user_newest(struct load_user *l, const struct reader *r,
                             struct engine_iter *i);
 static int load_user_devices(struct load_user *l, const struct reader *r,
                              struct engine_iter *i);
 static int load_user_removals(struct load_user *l, const struct reader *r,
                               struct engine_iter *i);
-static int load_user_profile(struct load_user *l, const struct reader *r);
-static int load_user_account(struct load_user *l, const struct reader *r);
+static int load_user_profile(struct load_user *l, const struct reader *r,
+                             struct engine_iter *i);
+static int load_user_account(struct load_user *l, const struct reader *r,
+                             struct engine_iter *i);
 static int load_user_endings(struct load_user *l, const struct reader *r,
                              struct engine_iter *i);
 static int load_user_contacts(struct load_user *l, const struct reader *r,
                               struct engine_iter *i);
 static int load_user_device(struct load_user *l, const struct key_parts *key,
                             const struct record_device *value);
-static int load_channel_newest(struct load_channel *l, const struct reader *r);
+static int load_channel_markers(struct load_channel *l, const struct reader *r,
+                                struct engine_iter *i);
+static int load_channel_newest(struct load_channel *l, const struct reader *r,
+                               struct engine_iter *i);
 static int load_channel_message(struct load_channel *l, const struct reader *r,
-                                uint64_t id);
-static int load_channel_last(struct load_channel *l, const struct reader *r);
-static void load_channel_damaged(const struct load_channel *l);
-static int load_channel_events(struct load_channel *l, const struct reader *r);
-static int load_channel_markers(struct load_channel *l, const struct reader *r);
-static int load_channel_marker_range(struct load_channel *l,
-                                     const struct reader *r);
-static int load_channel_invites(struct load_channel *l, const struct reader *r);
+                                struct engine_iter *i);
+static int load_channel_events(struct load_channel *l, const struct reader *r,
+                               struct engine_iter *i);
+static int load_channel_invites(struct load_channel *l, const struct reader *r,
+                                struct engine_iter *i);
 static int load_channel_invite(struct load_channel *l, struct str key,
                                struct str value);
+static int load_seek(const struct reader *r, struct engine_iter *i,
+                     const struct key *key);
+static int load_seek_number(const struct reader *r, struct engine_iter *i,
+                            const struct key *key, uint64_t *v);
+static int load_copy(const struct reader *r, struct engine_iter *i,
+                     const struct key *key, struct buf *value);
 
 
 int
 load_user_run(struct read_job *job, const struct reader *r)
 {
     struct load_user *l = (struct load_user *) job;
-    struct buf value = {0};
+    struct engine_iter *i = reader_iter(r);
     struct record_user record;
-    struct engine_iter *i;
     struct key key;
     int rc;
 
+    if (i == NULL) {
+        return -1;
+    }
+
     if (l->number == 0) {
         key_user_name(&key, (struct str){l->name, l->name_len});
-        rc = load_number(r, &key, &l->number);
+        rc = load_seek_number(r, i, &key, &l->number);
         if (rc <= 0) {
             return rc;
         }
     }
 
     key_user(&key, l->number);
-    rc = r->ops->get(r->engine, key_str(&key), &value);
+    rc = load_seek(r, i, &key);
 
-    if (rc != 1 || record_get_user(buf_str(&value), &record) != 0) {
+    if (rc != 1 || record_get_user(r->ops->iter_value(i), &record) != 0) {
         log_error("store: user %llu has no good record",
                   (unsigned long long) l->number);
-        buf_clear(&value);
         return -1;
     }
 
@@ -69,12 +76,6 @@ load_user_run(struct read_job *job, const struct reader *r)
     l->created_at = record.created_at;
     l->name_len = (uint8_t) record.name.len;
     memcpy(l->name, record.name.data, record.name.len);
-    buf_clear(&value);
-
-    i = r->ops->iter_open(r->engine);
-    if (i == NULL) {
-        return -1;
-    }
 
     rc = load_user_newest(l, r, i);
     if (rc == 0) {
@@ -90,13 +91,12 @@ load_user_run(struct read_job *job, const struct reader *r)
         rc = load_user_endings(l, r, i);
     }
     if (rc == 0) {
-        rc = load_user_profile(l, r);
+        rc = load_user_profile(l, r, i);
     }
     if (rc == 0) {
-        rc = load_user_account(l, r);
+        rc = load_user_account(l, r, i);
     }
 
-    r->ops->iter_close(i);
     l->found = rc == 0;
     return rc;
 }
@@ -225,7 +225,8 @@ load_user_removals(struct load_user *l, const struct reader *r,
 
 
 static int
-load_user_profile(struct load_user *l, const struct reader *r)
+load_user_profile(struct load_user *l, const struct reader *r,
+                  struct engine_iter *i)
 {
     struct record_profile profile;
     struct key key;
@@ -233,12 +234,12 @@ load_user_profile(struct load_user *l, const struct reader *r)
 
     key_active(&key, l->number);
 
-    if (load_number(r, &key, &l->active_at) < 0) {
+    if (load_seek_number(r, i, &key, &l->active_at) < 0) {
         return -1;
     }
 
     key_profile(&key, l->number);
-    rc = r->ops->get(r->engine, key_str(&key), &l->profile);
+    rc = load_copy(r, i, &key, &l->profile);
 
     if (rc == 1 && record_get_profile(buf_str(&l->profile), &profile) != 0) {
         log_error("store: the profile of user %llu is damaged",
@@ -251,14 +252,15 @@ load_user_profile(struct load_user *l, const struct reader *r)
 
 
 static int
-load_user_account(struct load_user *l, const struct reader *r)
+load_user_account(struct load_user *l, const struct reader *r,
+                  struct engine_iter *i)
 {
     struct record_account account;
     struct key key;
     int rc;
 
     key_account(&key, l->number);
-    rc = r->ops->get(r->engine, key_str(&key), &l->account);
+    rc = load_copy(r, i, &key, &l->account);
 
     if (rc == 1 && record_get_account(buf_str(&l->account), &account) != 0) {
         log_error("store: the account of user %llu is damaged",
@@ -371,19 +373,24 @@ int
 load_channel_run(struct read_job *job, const struct reader *r)
 {
     struct load_channel *l = (struct load_channel *) job;
+    struct engine_iter *i = reader_iter(r);
     struct key key;
     int rc;
 
+    if (i == NULL) {
+        return -1;
+    }
+
     if (l->number == 0) {
         key_channel_name(&key, (struct str){l->id, l->id_len});
-        rc = load_number(r, &key, &l->number);
+        rc = load_seek_number(r, i, &key, &l->number);
         if (rc <= 0) {
             return rc;
         }
     }
 
     key_channel(&key, l->number);
-    rc = r->ops->get(r->engine, key_str(&key), &l->value);
+    rc = load_copy(r, i, &key, &l->value);
 
     if (rc != 1 || record_get_channel(buf_str(&l->value), &l->record) != 0) {
         log_error("store: channel %llu has no good record",
@@ -394,15 +401,15 @@ load_channel_run(struct read_job *job, const struct reader *r)
     l->id_len = (uint8_t) l->record.id.len;
     memcpy(l->id, l->record.id.data, l->record.id.len);
 
-    rc = load_channel_markers(l, r);
+    rc = load_channel_markers(l, r, i);
     if (rc == 0) {
-        rc = load_channel_newest(l, r);
+        rc = load_channel_newest(l, r, i);
     }
     if (rc == 0) {
-        rc = load_channel_events(l, r);
+        rc = load_channel_events(l, r, i);
     }
     if (rc == 0 && l->record.kind == RECORD_GROUP) {
-        rc = load_channel_invites(l, r);
+        rc = load_channel_invites(l, r, i);
     }
 
     l->found = rc == 0;
@@ -410,192 +417,16 @@ load_channel_run(struct read_job *job, const struct reader *r)
 }
 
 
-/*
- * Who sends has his marker at his message, so that the highest of the markers
- * mostly is the newest id, and two Gets tell: one finds a message, the other
- * is told by the Bloom filters that there is none behind it.  An iterator
- * would read a block of every level.
- */
 static int
-load_channel_newest(struct load_channel *l, const struct reader *r)
+load_channel_markers(struct load_channel *l, const struct reader *r,
+                     struct engine_iter *i)
 {
-    uint64_t newest = 0;
-    uint32_t n;
-    int rc;
-
-    for (n = 0; n < l->record.n_members; n++) {
-        if (l->markers[n].delivered > newest) {
-            newest = l->markers[n].delivered;
-        }
-    }
-
-    rc = load_channel_message(l, r, newest + 1);
-
-    if (rc == 0 && newest != 0) {
-        rc = load_channel_message(l, r, newest);
-
-        if (rc == 0) {
-            return load_channel_last(l, r);
-        }
-
-        return rc < 0 ? -1 : 0;
-    }
-
-    return rc <= 0 ? rc : load_channel_last(l, r);
-}
-
-
-/* Takes it for the newest one: 1, 0 there is none of that id, -1. */
-static int
-load_channel_message(struct load_channel *l, const struct reader *r,
-                     uint64_t id)
-{
-    struct record_message message;
-    struct buf value = {0};
-    struct key key;
-    int rc;
-
-    key_message(&key, l->number, id);
-    rc = r->ops->get(r->engine, key_str(&key), &value);
-
-    if (rc == 1 && record_get_message(buf_str(&value), &message) != 0) {
-        load_channel_damaged(l);
-        rc = -1;
-    }
-
-    if (rc == 1) {
-        l->newest = id;
-        l->sent_at = message.sent_at;
-    }
-
-    buf_clear(&value);
-    return rc;
-}
-
-
-/* After a crash markers may be behind. */
-static int
-load_channel_last(struct load_channel *l, const struct reader *r)
-{
-    struct engine_iter *i = r->ops->iter_open(r->engine);
-    struct key prefix;
-    struct key_parts parts;
-    struct record_message message;
-    int rc;
-
-    if (i == NULL) {
-        return -1;
-    }
-
-    l->newest = 0;
-    key_prefix_number(&prefix, KEY_MESSAGE, l->number);
-    rc = load_last(r, i, &prefix);
-
-    if (rc == 1) {
-        if (key_parse(r->ops->iter_key(i), &parts) != 0
-            || record_get_message(r->ops->iter_value(i), &message) != 0) {
-            load_channel_damaged(l);
-            rc = -1;
-
-        } else {
-            l->newest = parts.second;
-            l->sent_at = message.sent_at;
-        }
-    }
-
-    r->ops->iter_close(i);
-    return rc < 0 ? -1 : 0;
-}
-
-
-static void
-load_channel_damaged(const struct load_channel *l)
-{
-    log_error("store: the newest message of channel %llu is damaged",
-              (unsigned long long) l->number);
-}
-
-
-/* Most channels have no events, which a filter tells. */
-static int
-load_channel_events(struct load_channel *l, const struct reader *r)
-{
-    struct engine_iter *i;
-    struct buf value = {0};
-    struct key_parts parts;
-    struct key key;
-    int rc;
-
-    key_event(&key, l->number, 1);
-    rc = r->ops->get(r->engine, key_str(&key), &value);
-    buf_clear(&value);
-
-    if (rc <= 0) {
-        return rc;
-    }
-
-    i = r->ops->iter_open(r->engine);
-    if (i == NULL) {
-        return -1;
-    }
-
-    key_prefix_number(&key, KEY_EVENT, l->number);
-    rc = load_last(r, i, &key);
-
-    if (rc == 1) {
-        rc = key_parse(r->ops->iter_key(i), &parts);
-        l->newest_event = parts.second;
-    }
-
-    r->ops->iter_close(i);
-    return rc;
-}
-
-
-static int
-load_channel_markers(struct load_channel *l, const struct reader *r)
-{
-    struct buf value = {0};
-    struct key key;
-    uint32_t n;
-    int rc = 0;
-
-    memset(l->markers, 0, l->record.n_members * sizeof(l->markers[0]));
-
-    if (l->record.n_members > LOAD_POINTS) {
-        return load_channel_marker_range(l, r);
-    }
-
-    for (n = 0; n < l->record.n_members && rc >= 0; n++) {
-        key_markers(&key, l->number, l->record.members[n].user);
-        value.len = 0;
-        rc = r->ops->get(r->engine, key_str(&key), &value);
-
-        if (rc == 1
-            && record_get_markers(buf_str(&value), &l->markers[n]) != 0) {
-            rc = -1;
-        }
-    }
-
-    buf_clear(&value);
-    return rc < 0 ? -1 : 0;
-}
-
-
-static int
-load_channel_marker_range(struct load_channel *l, const struct reader *r)
-{
-    struct engine_iter *i = r->ops->iter_open(r->engine);
     struct key prefix;
     struct key_parts parts;
     struct record_markers value;
     uint32_t n;
-    int rc = 0;
 
-    if (i == NULL) {
-        return -1;
-    }
-
+    memset(l->markers, 0, l->record.n_members * sizeof(l->markers[0]));
     key_prefix_number(&prefix, KEY_MARKERS, l->number);
 
     for (r->ops->iter_seek(i, key_str(&prefix));
@@ -603,8 +434,7 @@ load_channel_marker_range(struct load_channel *l, const struct reader *r)
          r->ops->iter_next(i)) {
         if (key_parse(r->ops->iter_key(i), &parts) != 0
             || record_get_markers(r->ops->iter_value(i), &value) != 0) {
-            rc = -1;
-            break;
+            return -1;
         }
 
         for (n = 0; n < l->record.n_members; n++) {
@@ -615,25 +445,112 @@ load_channel_marker_range(struct load_channel *l, const struct reader *r)
         }
     }
 
-    if (rc == 0) {
-        rc = r->ops->iter_error(i);
+    return r->ops->iter_error(i);
+}
+
+
+/*
+ * Who sends has his marker at his message: the highest of the markers mostly
+ * is the newest id.  To find it and nothing behind it costs one seek; to look
+ * for the last of a range costs three, for an iterator that turns round seeks
+ * once more in each level.
+ */
+static int
+load_channel_newest(struct load_channel *l, const struct reader *r,
+                    struct engine_iter *i)
+{
+    uint64_t newest = 1;
+    struct key key, prefix;
+    uint32_t n;
+    int rc;
+
+    for (n = 0; n < l->record.n_members; n++) {
+        if (l->markers[n].delivered > newest) {
+            newest = l->markers[n].delivered;
+        }
     }
 
-    r->ops->iter_close(i);
+    key_prefix_number(&prefix, KEY_MESSAGE, l->number);
+    key_message(&key, l->number, newest);
+    rc = load_seek(r, i, &key);
+
+    if (rc == 1) {
+        if (load_channel_message(l, r, i) != 0) {
+            return -1;
+        }
+
+        r->ops->iter_next(i);
+
+        if (!r->ops->iter_valid(i)
+            || !key_has_prefix(r->ops->iter_key(i), &prefix)) {
+            return r->ops->iter_error(i);
+        }
+
+    } else if (rc < 0 || newest == 1) {
+        return rc;
+    }
+
+    /* after a crash markers may be behind */
+    rc = load_last(r, i, &prefix);
+    return rc == 1 ? load_channel_message(l, r, i) : rc;
+}
+
+
+/* Takes the message where the iterator stands for the newest. */
+static int
+load_channel_message(struct load_channel *l, const struct reader *r,
+                     struct engine_iter *i)
+{
+    struct record_message message;
+    struct key_parts parts;
+
+    if (key_parse(r->ops->iter_key(i), &parts) != 0
+        || record_get_message(r->ops->iter_value(i), &message) != 0) {
+        log_error("store: the newest message of channel %llu is damaged",
+                  (unsigned long long) l->number);
+        return -1;
+    }
+
+    l->newest = parts.second;
+    l->sent_at = message.sent_at;
+    return 0;
+}
+
+
+/* Most channels have none: then one seek tells. */
+static int
+load_channel_events(struct load_channel *l, const struct reader *r,
+                    struct engine_iter *i)
+{
+    struct key prefix;
+    struct key_parts parts;
+    int rc;
+
+    key_prefix_number(&prefix, KEY_EVENT, l->number);
+    r->ops->iter_seek(i, key_str(&prefix));
+
+    if (!r->ops->iter_valid(i)
+        || !key_has_prefix(r->ops->iter_key(i), &prefix)) {
+        return r->ops->iter_error(i);
+    }
+
+    rc = load_last(r, i, &prefix);
+
+    if (rc == 1) {
+        rc = key_parse(r->ops->iter_key(i), &parts);
+        l->newest_event = parts.second;
+    }
+
     return rc;
 }
 
 
 static int
-load_channel_invites(struct load_channel *l, const struct reader *r)
+load_channel_invites(struct load_channel *l, const struct reader *r,
+                     struct engine_iter *i)
 {
-    struct engine_iter *i = r->ops->iter_open(r->engine);
     struct key prefix;
     int rc = 0;
-
-    if (i == NULL) {
-        return -1;
-    }
 
     key_prefix_number(&prefix, KEY_INVITE, l->number);
 
@@ -646,12 +563,7 @@ load_channel_invites(struct load_channel *l, const struct reader *r)
             load_channel_invite(l, r->ops->iter_key(i), r->ops->iter_value(i));
     }
 
-    if (rc == 0) {
-        rc = r->ops->iter_error(i);
-    }
-
-    r->ops->iter_close(i);
-    return rc;
+    return rc == 0 ? r->ops->iter_error(i) : rc;
 }
 
 
@@ -684,6 +596,55 @@ load_channel_invite(struct load_channel *l, struct str key, struct str value)
     memcpy(v->creator, record.creator.data, record.creator.len);
     memcpy(v->secret, parts.name.data, KEY_SECRET_LEN);
     return 0;
+}
+
+
+/*
+ * 1 and the iterator stands on the key; 0; -1.  LevelDB counts each Get that
+ * passes by a table, though a filter tells that the key is not in it, and soon
+ * compacts that table: where Gets are many each table that was just written is
+ * merged into the next level by itself.  Seeks it does not count.
+ */
+static int
+load_seek(const struct reader *r, struct engine_iter *i, const struct key *key)
+{
+    r->ops->iter_seek(i, key_str(key));
+
+    if (r->ops->iter_valid(i)) {
+        return str_eq(r->ops->iter_key(i), key_str(key));
+    }
+
+    return r->ops->iter_error(i);
+}
+
+
+static int
+load_seek_number(const struct reader *r, struct engine_iter *i,
+                 const struct key *key, uint64_t *v)
+{
+    int rc = load_seek(r, i, key);
+
+    if (rc == 1 && record_get_u64(r->ops->iter_value(i), v) != 0) {
+        log_error("store: a number's record is damaged");
+        rc = -1;
+    }
+
+    return rc;
+}
+
+
+static int
+load_copy(const struct reader *r, struct engine_iter *i, const struct key *key,
+          struct buf *value)
+{
+    int rc = load_seek(r, i, key);
+
+    if (rc == 1) {
+        buf_put_str(value, r->ops->iter_value(i));
+        rc = buf_failed(value) ? -1 : 1;
+    }
+
+    return rc;
 }
 
 

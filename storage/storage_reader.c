@@ -191,6 +191,17 @@ readers_hurry(const struct readers *p)
 }
 
 
+struct engine_iter *
+reader_iter(const struct reader *r)
+{
+    if (*r->iter == NULL) {
+        *r->iter = r->ops->iter_open(r->engine);
+    }
+
+    return *r->iter;
+}
+
+
 static void
 reader_thread(void *data)
 {
@@ -269,7 +280,8 @@ reader_ended(struct readers *p, struct read_job *list, struct read_job **last)
 static struct read_job **
 reader_run(struct readers *p, struct read_job *list)
 {
-    struct reader r = {p->ops, NULL, p};
+    struct engine_iter *iter = NULL;
+    struct reader r = {p->ops, NULL, p, &iter};
     struct read_job *j, **last = &list;
 
     uv_rwlock_rdlock(&p->engine_lock);
@@ -278,6 +290,12 @@ reader_run(struct readers *p, struct read_job *list)
     for (j = list; j != NULL; j = j->next) {
         j->status = r.engine == NULL ? -1 : j->run(j, &r);
         last = &j->next;
+
+        /* What has met an error may go on telling it. */
+        if (iter != NULL && (j->status != 0 || j->next == NULL)) {
+            r.ops->iter_close(iter);
+            iter = NULL;
+        }
     }
 
     uv_rwlock_rdunlock(&p->engine_lock);

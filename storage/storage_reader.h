@@ -19,6 +19,7 @@ struct reader {
     const struct engine_ops *ops;
     struct engine *engine;
     struct readers *pool;
+    struct engine_iter **iter; /* for reader_iter(); NULL: none yet */
 };
 
 /* Embedded at the start of each kind of job. */
@@ -57,6 +58,12 @@ struct read_job *readers_take(struct readers *p);
  * looks at the one before; long jobs are told through readers_hurry().
  */
 void readers_set_engine(struct readers *p, struct engine *engine);
+
+/*
+ * An iterator that brief jobs run together share: opened after the last of
+ * them was submitted, closed behind them.  NULL: out of memory.
+ */
+struct engine_iter *reader_iter(const struct reader *r);
 
 /* A long job asks now and then and gives up (-1) when true. */
 bool readers_hurry(const struct readers *p);
