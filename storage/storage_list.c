@@ -345,7 +345,7 @@ list_row_markers(struct list *l, const struct reader *r, uint64_t channel,
     }
 
     key_markers(&key, channel, l->user);
-    rc = r->ops->get(r->engine, key_str(&key), &value);
+    rc = load_copy(r, &key, &value);
 
     if (rc == 1) {
         rc = record_get_markers(buf_str(&value), m);
@@ -365,7 +365,7 @@ list_created_at(const struct reader *r, uint64_t channel, uint64_t *at)
     int rc;
 
     key_channel(&key, channel);
-    rc = r->ops->get(r->engine, key_str(&key), &value);
+    rc = load_copy(r, &key, &value);
 
     if (rc == 1 && record_get_channel(buf_str(&value), &record) == 0) {
         *at = record.created_at;
@@ -426,7 +426,7 @@ list_channel(struct list *l, const struct reader *r, const struct list_row *row)
     int rc;
 
     key_channel(&key, row->channel);
-    rc = r->ops->get(r->engine, key_str(&key), &value);
+    rc = load_copy(r, &key, &value);
 
     if (rc == 1 && record_get_channel(buf_str(&value), &record) == 0) {
         view = (struct channel_view){record.kind, record.id, record.name,
@@ -475,7 +475,7 @@ list_members(struct list *l, const struct reader *r,
             key_user(&key, channel->members[n].user);
             buf_reset(&value, value.cap);
 
-            if (r->ops->get(r->engine, key_str(&key), &value) != 1
+            if (load_copy(r, &key, &value) != 1
                 || record_get_user(buf_str(&value), &record) != 0) {
                 buf_clear(&value);
                 return -1;
@@ -512,7 +512,7 @@ list_last_message(struct list *l, const struct reader *r,
     }
 
     key_message(&key, row->channel, row->newest);
-    rc = r->ops->get(r->engine, key_str(&key), &value);
+    rc = load_copy(r, &key, &value);
 
     if (rc == 1 && record_get_message(buf_str(&value), &message) == 0) {
         text_put_shown(&l->json, &message);

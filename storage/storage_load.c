@@ -38,8 +38,6 @@ static int load_seek(const struct reader *r, struct engine_iter *i,
                      const struct key *key);
 static int load_seek_number(const struct reader *r, struct engine_iter *i,
                             const struct key *key, uint64_t *v);
-static int load_copy(const struct reader *r, struct engine_iter *i,
-                     const struct key *key, struct buf *value);
 
 
 int
@@ -239,7 +237,7 @@ load_user_profile(struct load_user *l, const struct reader *r,
     }
 
     key_profile(&key, l->number);
-    rc = load_copy(r, i, &key, &l->profile);
+    rc = load_copy(r, &key, &l->profile);
 
     if (rc == 1 && record_get_profile(buf_str(&l->profile), &profile) != 0) {
         log_error("store: the profile of user %llu is damaged",
@@ -260,7 +258,7 @@ load_user_account(struct load_user *l, const struct reader *r,
     int rc;
 
     key_account(&key, l->number);
-    rc = load_copy(r, i, &key, &l->account);
+    rc = load_copy(r, &key, &l->account);
 
     if (rc == 1 && record_get_account(buf_str(&l->account), &account) != 0) {
         log_error("store: the account of user %llu is damaged",
@@ -390,7 +388,7 @@ load_channel_run(struct read_job *job, const struct reader *r)
     }
 
     key_channel(&key, l->number);
-    rc = load_copy(r, i, &key, &l->value);
+    rc = load_copy(r, &key, &l->value);
 
     if (rc != 1 || record_get_channel(buf_str(&l->value), &l->record) != 0) {
         log_error("store: channel %llu has no good record",
@@ -599,12 +597,7 @@ load_channel_invite(struct load_channel *l, struct str key, struct str value)
 }
 
 
-/*
- * 1 and the iterator stands on the key; 0; -1.  LevelDB counts each Get that
- * passes by a table, though a filter tells that the key is not in it, and soon
- * compacts that table: where Gets are many each table that was just written is
- * merged into the next level by itself.  Seeks it does not count.
- */
+/* 1 and the iterator stands on the key; 0; -1. */
 static int
 load_seek(const struct reader *r, struct engine_iter *i, const struct key *key)
 {
@@ -633,11 +626,11 @@ load_seek_number(const struct reader *r, struct engine_iter *i,
 }
 
 
-static int
-load_copy(const struct reader *r, struct engine_iter *i, const struct key *key,
-          struct buf *value)
+int
+load_copy(const struct reader *r, const struct key *key, struct buf *value)
 {
-    int rc = load_seek(r, i, key);
+    struct engine_iter *i = reader_iter(r);
+    int rc = i == NULL ? -1 : load_seek(r, i, key);
 
     if (rc == 1) {
         buf_put_str(value, r->ops->iter_value(i));

@@ -66,6 +66,15 @@ int load_channel_run(struct read_job *job, const struct reader *r);
 int load_last(const struct reader *r, struct engine_iter *i,
               const struct key *prefix);
 
+/*
+ * The value of a key appended to *value: 1, 0 absent, -1.  What is read much
+ * is read so, in the shared iterator, and not by a Get: LevelDB counts each
+ * Get that passes by a table, also when a filter tells that the key is not in
+ * it, and after some hundreds compacts the table.  Where Gets are many it so
+ * merges each table that was just written into the next level by itself.
+ */
+int load_copy(const struct reader *r, const struct key *key, struct buf *value);
+
 /* The value of a key decoded as a number: 1, 0 absent, -1. */
 int load_number(const struct reader *r, const struct key *key, uint64_t *v);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "storage_load.h"
 
 struct message_load {
     struct read_job job;
@@ -214,6 +215,7 @@ message_load(struct embedded *e, struct message *m)
 
     m->state = OBJECT_LOADING;
     l->job.run = message_load_run;
+    l->job.brief = true;
     l->job.done = message_load_done;
     l->message = m;
     l->epoch = e->epoch;
@@ -231,7 +233,7 @@ message_load_run(struct read_job *job, const struct reader *r)
 
     key_message(&key, l->key[0], l->key[1]);
 
-    if (r->ops->get(r->engine, key_str(&key), &l->value) != 1
+    if (load_copy(r, &key, &l->value) != 1
         || record_get_message(buf_str(&l->value), &record) != 0) {
         log_error("store: message %llu of channel %llu is damaged",
                   (unsigned long long) l->key[1],
