@@ -5,9 +5,14 @@
 
 #include "storage_channel.h"
 
+#include <stdlib.h>
+
 #include "storage_gather.h"
+#include "storage_load.h"
 #include "storage_marker.h"
 #include "storage_outcome.h"
+
+static void channel_events_done(struct embedded *e, struct read_job *job);
 
 
 enum entry
@@ -61,6 +66,58 @@ channel_member_of(const struct channel *ch, const struct user *u)
     }
 
     return channel_member(ch, u);
+}
+
+
+enum step
+channel_await_events(struct embedded *e, struct request *r)
+{
+    struct channel *ch = r->channel;
+    struct load_events *l;
+
+    switch (ch->events) {
+    case EVENTS_LOADING:
+        return STEP_WAIT;
+    case EVENTS_KNOWN:
+        return STEP_DONE;
+    case EVENTS_FAILED:
+        ch->events = EVENTS_UNKNOWN;
+        return STEP_DONE;
+    default:
+        break;
+    }
+
+    l = calloc(1, sizeof(*l));
+    if (l == NULL) {
+        return STEP_DONE;
+    }
+
+    l->job.run = load_events_run;
+    l->job.done = channel_events_done;
+    l->job.brief = true;
+    l->channel = ch;
+    l->epoch = e->epoch;
+    l->number = ch->number;
+    ch->events = EVENTS_LOADING;
+    readers_submit(e->readers, &l->job);
+    return STEP_WAIT;
+}
+
+
+/* The request that waits keeps the channel in memory. */
+static void
+channel_events_done(struct embedded *e, struct read_job *job)
+{
+    struct load_events *l = (struct load_events *) job;
+    struct channel *ch = l->channel;
+
+    if (l->epoch == e->epoch) {
+        ch->events = job->status == 0 ? EVENTS_KNOWN : EVENTS_FAILED;
+        ch->newest_event = l->newest;
+        request_wake(e, ch->first);
+    }
+
+    free(l);
 }
 
 

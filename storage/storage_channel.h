@@ -41,6 +41,13 @@ enum step group_changed(struct embedded *e, struct request *r,
 struct member *channel_member_of(const struct channel *ch,
                                  const struct user *u);
 
+/*
+ * For the step of a request in the channel's queue: newest_event is known when
+ * STEP_DONE, unless ch->events still is not EVENTS_KNOWN: it cannot be read.
+ * With STEP_WAIT the request waits for it.
+ */
+enum step channel_await_events(struct embedded *e, struct request *r);
+
 /* A new member, in memory and in the commit; knows all that was said. */
 struct member *channel_add(struct embedded *e, struct channel *ch,
                            struct user *u, enum storage_role role);

@@ -44,7 +44,7 @@ struct load_channel {
     uint64_t number; /* asked for; 0: by id */
     uint64_t newest;
     uint64_t sent_at;
-    uint64_t newest_event;
+    uint64_t newest_event; /* of a group */
     uint8_t id_len;
     char id[STORAGE_CHANNEL_MAX];
     struct buf value; /* the record; channel points into it */
@@ -56,8 +56,18 @@ struct load_channel {
     struct record_markers markers[STORAGE_MEMBERS_MAX];
 };
 
+/* The newest event of a channel that was loaded without. */
+struct load_events {
+    struct read_job job;
+    struct channel *channel;
+    uint64_t epoch;
+    uint64_t number;
+    uint64_t newest;
+};
+
 int load_user_run(struct read_job *job, const struct reader *r);
 int load_channel_run(struct read_job *job, const struct reader *r);
+int load_events_run(struct read_job *job, const struct reader *r);
 
 /*
  * Seeks the last key that begins with prefix.  1 and the iterator stands on
@@ -65,6 +75,14 @@ int load_channel_run(struct read_job *job, const struct reader *r);
  */
 int load_last(const struct reader *r, struct engine_iter *i,
               const struct key *prefix);
+
+/* 1 and the iterator stands on the key; 0: there is none; -1: error. */
+int load_seek(const struct reader *r, struct engine_iter *i,
+              const struct key *key);
+
+/* The value there decoded as a number: 1, 0 absent, -1. */
+int load_seek_number(const struct reader *r, struct engine_iter *i,
+                     const struct key *key, uint64_t *v);
 
 /*
  * The value of a key appended to *value: 1, 0 absent, -1.  What is read much

@@ -262,6 +262,14 @@ react(struct embedded *e, struct request *r, struct revise *v)
     enum react_change change;
     struct key key;
 
+    if (channel_await_events(e, r) == STEP_WAIT) {
+        return STEP_WAIT;
+    }
+
+    if (r->channel->events != EVENTS_KNOWN) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    }
+
     change = react_build(&built, v, r->op.name, r->op.number != 0);
 
     if (buf_failed(&built)) {

@@ -406,7 +406,11 @@ channel_fill(struct embedded *e, struct channel *ch, struct load_channel *l)
     ch->newest = l->newest;
     ch->published = l->newest;
     ch->sent_at = l->sent_at;
-    ch->newest_event = l->newest_event;
+
+    if (ch->kind == RECORD_GROUP) {
+        ch->newest_event = l->newest_event;
+        ch->events = EVENTS_KNOWN;
+    }
 
     if (!ch->in_ids) {
         ch->id_len = l->id_len;
@@ -530,6 +534,7 @@ channel_make(struct embedded *e, struct channel *ch,
 
     ch->in_numbers = true;
     ch->state = OBJECT_READY;
+    ch->events = EVENTS_KNOWN;
     ch->kind = (uint8_t) kind;
     ch->created_at = now;
     e->next_channel++;

@@ -115,6 +115,14 @@ struct member {
     bool receipt_due;
 };
 
+/* Only reactions and groups need to know of events. */
+enum events_state {
+    EVENTS_UNKNOWN,
+    EVENTS_LOADING,
+    EVENTS_KNOWN,
+    EVENTS_FAILED, /* the next one tries again */
+};
+
 struct channel {
     struct map_entry by_id, by_number;
     struct lru lru;
@@ -122,10 +130,10 @@ struct channel {
     struct channel *dirty_next, *writing_next;
     struct channel *receipt_next;
     uint64_t number;
-    uint64_t newest;    /* message id, sequenced */
-    uint64_t published; /* message id, told      */
-    uint64_t sent_at;   /* of the newest         */
-    uint64_t newest_event;
+    uint64_t newest;       /* message id, sequenced */
+    uint64_t published;    /* message id, told      */
+    uint64_t sent_at;      /* of the newest         */
+    uint64_t newest_event; /* when that is known   */
     uint64_t created_at;
     struct member *members;
     struct str name, avatar; /* on the heap; NULL: none */
@@ -135,8 +143,9 @@ struct channel {
     uint32_t pins;
     size_t bytes; /* as counted in the cache */
     uint8_t state;
-    uint8_t kind; /* enum record_channel_kind */
-    bool dirty;   /* a member's markers are */
+    uint8_t kind;   /* enum record_channel_kind */
+    uint8_t events; /* enum events_state: KNOWN of a group that is READY */
+    bool dirty;     /* a member's markers are */
     bool wrote_known;
     bool receipts_due;
     bool in_ids, in_numbers;
