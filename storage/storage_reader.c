@@ -282,7 +282,7 @@ reader_run(struct readers *p, struct read_job *list)
 {
     struct engine_iter *iter = NULL;
     struct reader r = {p->ops, NULL, p, &iter};
-    struct read_job *j, **last = &list;
+    struct read_job *j, **last = &list->next;
 
     uv_rwlock_rdlock(&p->engine_lock);
     r.engine = p->engine;
