@@ -169,6 +169,7 @@ class Nginx(Server):
 
 class Chat(Nginx):
     name = 'chat'
+    cache = '128m'   # which is the default
 
     def workers(self):
         return self.spread(os.cpu_count())
@@ -182,7 +183,7 @@ class Chat(Nginx):
             with open(self.key, 'w') as f:
                 f.write(os.urandom(32).hex())
         return ['chat_workers auto;', 'chat_program %s/chatd;' % OBJS, 'chat_run_dir %s/run;' % self.dir,
-                'chat_store leveldb:%s/store;' % self.dir, 'chat_jwt_key %s;' % self.key,
+                'chat_store leveldb:%s/store cache=%s;' % (self.dir, self.cache), 'chat_jwt_key %s;' % self.key,
                 'chat_presence_timeout 1s;',
                 'server {', 'listen 127.0.0.1:%d reuseport backlog=4096;' % self.port,
                 'location = /ws { chat_websocket; }', 'location = /metrics { chat_metrics; }', '}']

@@ -14,6 +14,9 @@
 
 #define NGX_CHAT_WORKERS_MAX   64
 
+#define NGX_CHAT_CACHE_MIN     (1024 * 1024)
+#define NGX_CHAT_CACHE_MAX     ((off_t) 1 << 40)
+
 #define NGX_CHAT_DEFLATE_LEVEL 3
 #define NGX_CHAT_DEFLATE_MIN   256
 #define NGX_CHAT_DEFLATE_LEAST 64
@@ -103,7 +106,7 @@ ngx_chat_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_chat_main_conf_t *cmcf = conf;
 
-    ngx_str_t  *value, path;
+    ngx_str_t  *value, path, cache;
 
     if (cmcf->store.data) {
         return "is duplicate";
@@ -134,7 +137,28 @@ ngx_chat_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     cmcf->store.len = ngx_sprintf(cmcf->store.data, "leveldb:%V%Z", &path)
                       - cmcf->store.data - 1;
 
-    return NGX_CONF_OK;
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "cache=", 6) == 0) {
+        cache.data = value[2].data + 6;
+        cache.len = value[2].len - 6;
+
+        cmcf->store_cache = ngx_parse_offset(&cache);
+
+        if (cmcf->store_cache >= NGX_CHAT_CACHE_MIN
+            && cmcf->store_cache <= NGX_CHAT_CACHE_MAX)
+        {
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" of \"chat_store\": write "
+                       "\"cache=SIZE\", from 1m to 1024g", &value[2]);
+
+    return NGX_CONF_ERROR;
 }
 
 

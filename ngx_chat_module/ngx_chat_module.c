@@ -23,6 +23,8 @@
 
 #define NGX_CHAT_RUN_DIR_MAX   84
 
+#define NGX_CHAT_STORE_CACHE   (128 * 1024 * 1024)
+
 
 static char *ngx_chat_check_loc(ngx_conf_t *cf, ngx_chat_loc_conf_t *conf);
 
@@ -64,7 +66,7 @@ static ngx_command_t  ngx_chat_commands[] = {
       NULL },
 
     { ngx_string("chat_store"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_chat_conf_store,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -276,6 +278,7 @@ ngx_chat_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    cmcf->store_cache = NGX_CHAT_STORE_CACHE;
     cmcf->drain_time = NGX_CONF_UNSET_MSEC;
     cmcf->presence_timeout = NGX_CONF_UNSET_MSEC;
 

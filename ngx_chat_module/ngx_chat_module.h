@@ -36,6 +36,7 @@ typedef struct {
     ngx_str_t                  socket_dir;   /* DIR */
     ngx_str_t                  run_dir;      /* chat_run_dir, or DIR */
     ngx_str_t                  store;        /* leveldb:PATH */
+    off_t                      store_cache;  /* bytes */
     ngx_str_t                  program;      /* chat_program */
     ngx_str_t                  redis;        /* chat_redis, as in settings */
     ngx_msec_t                 drain_time;

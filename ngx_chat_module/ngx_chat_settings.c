@@ -220,9 +220,9 @@ ngx_chat_settings_write(ngx_cycle_t *cycle, ngx_chat_main_conf_t *cmcf,
 
     p = ngx_snprintf(buf, NGX_CHAT_SETTINGS_MAX,
                      "generation %ui\nworkers %ui\nstore %V\nowner %P\n"
-                     "presence_timeout %M\n",
+                     "presence_timeout %M\ncache %O\n",
                      cmcf->generation, cmcf->workers, &cmcf->store, owner,
-                     (cmcf->presence_timeout + 999) / 1000);
+                     (cmcf->presence_timeout + 999) / 1000, cmcf->store_cache);
 
     if (cmcf->redis.len) {
         p = ngx_slprintf(p, buf + NGX_CHAT_SETTINGS_MAX, "redis %V\n",

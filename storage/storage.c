@@ -140,6 +140,15 @@ storage_sequence(const struct storage *s)
 }
 
 
+void
+storage_set_cache(struct storage *s, uint64_t bytes)
+{
+    if (s->backend->cache != NULL) {
+        s->backend->cache(s->b, bytes);
+    }
+}
+
+
 bool
 storage_online(struct storage *s, uint64_t number)
 {

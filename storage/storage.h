@@ -42,6 +42,7 @@ struct storage;
 #define STORAGE_EMOJI_MAX     32    /* bytes of a reaction             */
 #define STORAGE_REACTIONS_MAX 20    /* different ones of a message     */
 #define STORAGE_REVISIONS_MAX 10000 /* edits of a message              */
+#define STORAGE_CACHE_BYTES   (128ull << 20)
 #define STORAGE_MUTE_FOREVER  UINT64_MAX
 #define STORAGE_DEVICE_CHARS  64      /* code points of a device's name  */
 #define STORAGE_INVITE_LEN    48      /* bytes of an invite: hex digits  */
@@ -403,6 +404,7 @@ struct storage_handlers {
 struct storage_stats {
     uint64_t commits, commit_messages, commit_failures, commit_stall_us;
     uint64_t reopens, waiting;
+    uint64_t cache_bytes, cache_misses; /* of channels and users */
 
     /* of the store role, by way of the stub; 0 elsewhere */
     uint64_t starts, lost, queue_bytes;
@@ -436,6 +438,12 @@ void storage_stats(const struct storage *s, struct storage_stats *out);
 
 /* The last committed global sequence number. */
 uint64_t storage_sequence(const struct storage *s);
+
+/*
+ * Embedded only: how many bytes of channels and users that nothing is asked
+ * of are kept in memory (STORAGE_CACHE_BYTES before the first call).
+ */
+void storage_set_cache(struct storage *s, uint64_t bytes);
 
 /* Embedded only: is the user of that number online at this machine? */
 bool storage_online(struct storage *s, uint64_t number);

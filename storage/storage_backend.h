@@ -20,6 +20,7 @@ struct storage_backend {
     void (*stats)(const void *b, struct storage_stats *out);
     uint64_t (*sequence)(const void *b);
     bool (*online)(void *b, uint64_t number); /* NULL: not known */
+    void (*cache)(void *b, uint64_t bytes);   /* NULL: it has none */
 };
 
 /*

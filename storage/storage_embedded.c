@@ -74,6 +74,7 @@ embedded_stats(const void *b, struct storage_stats *out)
     *out = e->stats;
     out->commit_stall_us =
         e->stall_us[0] > e->stall_us[1] ? e->stall_us[0] : e->stall_us[1];
+    out->cache_bytes = e->cached;
     out->waiting = e->collecting->n_results;
 
     if (e->committing != NULL) {
@@ -98,6 +99,16 @@ embedded_online(void *b, uint64_t number)
 }
 
 
+/* What is above a smaller bound goes with the next operations. */
+static void
+embedded_cache(void *b, uint64_t bytes)
+{
+    struct embedded *e = b;
+
+    e->cache_max = bytes > SIZE_MAX ? SIZE_MAX : (size_t) bytes;
+}
+
+
 const struct storage_backend storage_backend_leveldb = {
     .scheme = "leveldb",
     .open = embedded_open_leveldb,
@@ -106,6 +117,7 @@ const struct storage_backend storage_backend_leveldb = {
     .stats = embedded_stats,
     .sequence = embedded_sequence,
     .online = embedded_online,
+    .cache = embedded_cache,
 };
 
 const struct storage_backend storage_backend_memory = {
@@ -116,6 +128,7 @@ const struct storage_backend storage_backend_memory = {
     .stats = embedded_stats,
     .sequence = embedded_sequence,
     .online = embedded_online,
+    .cache = embedded_cache,
 };
 
 
@@ -138,7 +151,7 @@ embedded_open(struct uv_loop_s *loop, const char *path,
     e->runnable.last = &e->runnable.first;
     e->open_last = &e->open;
     e->reopen_delay_ms = EMBEDDED_REOPEN_DELAY_MS;
-    e->cache_max = STATE_CACHE_MAX;
+    e->cache_max = STORAGE_CACHE_BYTES;
     state_init(e);
     messages_init(e);
     erase_due(e);

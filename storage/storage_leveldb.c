@@ -25,7 +25,7 @@
 #include "log.h"
 
 #define ENGINE_CACHE_BYTES  ((size_t) 64 << 20)
-#define ENGINE_BUFFER_BYTES ((size_t) 32 << 20)
+#define ENGINE_BUFFER_BYTES ((size_t) 64 << 20)
 #define ENGINE_FILE_BYTES   ((size_t) 8 << 20)
 #define ENGINE_BLOOM_BITS   10
 #define ENGINE_OPEN_FILES   1000

@@ -142,6 +142,8 @@ on_stats(struct remote *m, struct chat_wire_reader *r)
         .commit_stall_us = v[CHAT_WIRE_COUNTER_commit_stall_us],
         .reopens = v[CHAT_WIRE_COUNTER_reopens],
         .waiting = v[CHAT_WIRE_COUNTER_waiting],
+        .cache_bytes = v[CHAT_WIRE_COUNTER_cache_bytes],
+        .cache_misses = v[CHAT_WIRE_COUNTER_cache_misses],
         .starts = v[CHAT_WIRE_COUNTER_starts],
         .lost = v[CHAT_WIRE_COUNTER_lost],
         .queue_bytes = v[CHAT_WIRE_COUNTER_queue_bytes],

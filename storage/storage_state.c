@@ -14,7 +14,7 @@
  * an inbox: see storage_user.c for what then happens.
  */
 
-static struct channel *channel_create(struct embedded *e);
+static struct channel *channel_create(struct embedded *e, size_t id_room);
 static void channel_free(struct embedded *e, struct channel *ch);
 static void channel_load(struct embedded *e, struct channel *ch);
 static void channel_load_done(struct embedded *e, struct read_job *job);
@@ -170,7 +170,7 @@ channel_by_id(struct embedded *e, struct str id)
 struct channel *
 channel_new(struct embedded *e, struct str id)
 {
-    struct channel *ch = channel_create(e);
+    struct channel *ch = channel_create(e, id.len);
 
     if (ch == NULL) {
         return NULL;
@@ -201,7 +201,7 @@ channel_by_number(struct embedded *e, uint64_t number)
         return map_container(entry, struct channel, by_number);
     }
 
-    ch = channel_create(e);
+    ch = channel_create(e, STORAGE_CHANNEL_MAX);
     if (ch == NULL) {
         return NULL;
     }
@@ -219,15 +219,25 @@ channel_by_number(struct embedded *e, uint64_t number)
 }
 
 
-static struct channel *
-channel_create(struct embedded *e)
+static size_t
+channel_size(size_t id_room)
 {
-    struct channel *ch = calloc(1, sizeof(*ch));
+    size_t size = offsetof(struct channel, id) + id_room;
+
+    return size < sizeof(struct channel) ? sizeof(struct channel) : size;
+}
+
+
+static struct channel *
+channel_create(struct embedded *e, size_t id_room)
+{
+    struct channel *ch = calloc(1, channel_size(id_room));
 
     if (ch == NULL) {
         return NULL;
     }
 
+    ch->id_room = (uint8_t) id_room;
     ch->last = &ch->first;
     lru_push(&e->channels, &ch->lru);
     channel_count(e, ch);
@@ -266,7 +276,8 @@ channel_free(struct embedded *e, struct channel *ch)
 void
 channel_count(struct embedded *e, struct channel *ch)
 {
-    size_t bytes = sizeof(*ch) + ch->members_cap * sizeof(struct member)
+    size_t bytes = channel_size(ch->id_room)
+                   + ch->members_cap * sizeof(struct member)
                    + ch->invites_cap * sizeof(struct invite) + ch->name.len
                    + ch->avatar.len;
 
@@ -287,6 +298,7 @@ channel_load(struct embedded *e, struct channel *ch)
 
     memset(l, 0, offsetof(struct load_channel, record));
 
+    e->stats.cache_misses++;
     l->job.run = load_channel_run;
     l->job.brief = true;
     l->job.done = channel_load_done;

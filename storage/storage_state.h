@@ -10,8 +10,6 @@
 
 #include "storage_embedded.h"
 
-#define STATE_CACHE_MAX ((size_t) 128 << 20)
-
 /* Devices whose cursors a user keeps; the one longest silent makes room. */
 #define STATE_DEVICES_MAX 64
 
@@ -149,8 +147,9 @@ struct channel {
     bool wrote_known;
     bool receipts_due;
     bool in_ids, in_numbers;
+    uint8_t id_room; /* as long as the id, unless the number came first */
     uint8_t id_len;
-    char id[STORAGE_CHANNEL_MAX];
+    char id[];
 };
 
 /* Invites of a group that are remembered: the good ones, and those that

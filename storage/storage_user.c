@@ -265,6 +265,7 @@ user_load(struct embedded *e, struct user *u)
         return;
     }
 
+    e->stats.cache_misses++;
     l->job.run = load_user_run;
     l->job.brief = true;
     l->job.done = user_load_done;

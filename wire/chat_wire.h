@@ -146,7 +146,9 @@ enum chat_wire_level {
     X(redis_users, gauge, "users online at other machines")                    \
     X(turn_us, gauge, "longest turn of the loop of the last minute in us")     \
     X(turn_cpu_us, gauge,                                                      \
-      "most processor time of one turn of the loop of the last minute in us")
+      "most processor time of one turn of the loop of the last minute in us")  \
+    X(cache_bytes, gauge, "bytes of channels and users in memory")             \
+    X(cache_misses, counter, "channels and users looked up on the disk")
 
 enum chat_wire_counter {
 #define CHAT_WIRE_COUNTER(name, kind, help) CHAT_WIRE_COUNTER_##name,

@@ -3,7 +3,8 @@
  * both ways.  Embedded by child.c (the parent's end) and role.c (the role's);
  * the end of the socket is the end of the role.
  *
- *   to the role      settings GENERATION HASH    they changed
+ *   to the role      settings GENERATION HASH PRESENCE_TIMEOUT CACHE
+ *                                               they changed
  *                    reopen                      the log file
  *                    notice LEVEL TEXT           for nginx's error log
  *   to the parent    links N                     open nginx links

@@ -408,6 +408,8 @@ store_stats(struct front *f, uint64_t *v)
     v[CHAT_WIRE_COUNTER_reopens] = s.reopens;
     v[CHAT_WIRE_COUNTER_lost] = s.lost;
     v[CHAT_WIRE_COUNTER_waiting] = s.waiting;
+    v[CHAT_WIRE_COUNTER_cache_bytes] = s.cache_bytes;
+    v[CHAT_WIRE_COUNTER_cache_misses] = s.cache_misses;
 }
 
 /* Worker 0 speaks for the store too. */

@@ -18,12 +18,13 @@
 
 static const char usage[] =
     "usage: chatd -d RUN_DIR [-n N|auto] [-s leveldb:PATH] [-l LOGFILE|-]\n"
-    "             [-r REDIS] [-e SECONDS] [-p SECONDS] [-v]\n"
+    "             [-m MIB] [-r REDIS] [-e SECONDS] [-p SECONDS] [-v]\n"
     "       chatd check DIR\n"
     "\n"
     "  -d RUN_DIR  directory of the sockets, the lock, the settings\n"
     "  -n N        workers; auto: one for four cores (default)\n"
     "  -s STORE    where messages are kept (default leveldb:RUN_DIR/store)\n"
+    "  -m MIB      of channels and users that are kept in memory (128)\n"
     "  -r REDIS    presence through Redis, with other machines, one argument:\n"
     "              'HOST:PORT|unix:PATH [password_file=PATH] [db=N]'\n"
     "  -l LOGFILE  - for stderr (default RUN_DIR/chatd.log)\n"
@@ -31,7 +32,7 @@ static const char usage[] =
     "  -p SECONDS  users stay online after their last sign of life (60)\n"
     "  -v          log debug lines\n"
     "\n"
-    "RUN_DIR/settings, which nginx writes, goes before -n, -s, -r and -p.\n"
+    "RUN_DIR/settings, which nginx writes, goes before -n, -s, -m, -r and -p.\n"
     "`chatd check` verifies a store that no process has open.\n";
 
 static int
@@ -59,7 +60,9 @@ parse_internal(struct options *o, int option, const char *value)
         role->type = strcmp(value, "store") == 0 ? ROLE_STORE : ROLE_WORKER;
         return 0;
     }
-    if (get_number(value, option == 'g' ? UINT64_MAX : UINT_MAX, &n) != 0) {
+    if (get_number(value,
+                   option == 'g' || option == 'C' ? UINT64_MAX : UINT_MAX, &n)
+        != 0) {
         return -1;
     }
     switch (option) {
@@ -80,6 +83,9 @@ parse_internal(struct options *o, int option, const char *value)
         break;
     case 'P':
         role->settings.presence_timeout_s = (unsigned) n;
+        break;
+    case 'C':
+        role->settings.cache_bytes = n;
         break;
     }
     return 0;
@@ -116,6 +122,12 @@ parse_option(struct options *o, int option, const char *value)
         o->presence_timeout_s = (unsigned) n;
         o->presence_given = true;
         return 0;
+    case 'm':
+        if (get_number(value, SETTINGS_CACHE_MAX >> 20, &n) != 0 || n == 0) {
+            return -1;
+        }
+        o->cache_bytes = n << 20;
+        return 0;
     case 'e':
         if (get_number(value, INT_MAX / 1000, &n) != 0) {
             return -1;
@@ -145,6 +157,7 @@ finish_role(struct options *o)
     s->hash = given.hash;
     s->n_workers = given.n_workers;
     s->presence_timeout_s = given.presence_timeout_s;
+    s->cache_bytes = given.cache_bytes;
     o->role.run_dir = o->run_dir;
     o->role.log_path = strcmp(o->log_path, "-") == 0 ? NULL : o->log_path;
     return 0;
@@ -182,7 +195,7 @@ parse(struct options *o, int argc, char **argv, const char *allowed)
 int
 options_parse(struct options *o, int argc, char **argv)
 {
-    return parse(o, argc, argv, "d:n:s:r:l:e:p:vh");
+    return parse(o, argc, argv, "d:n:s:m:r:l:e:p:vh");
 }
 
 int
@@ -195,7 +208,7 @@ options_parse_env(struct options *o, char *text)
     while (argc < OPTIONS_ARGS_MAX && (arg = strsep(&text, "\n")) != NULL) {
         argv[argc++] = arg;
     }
-    if (parse(o, argc, argv, "d:n:s:r:l:e:p:vR:i:c:g:H:N:P:") != 0) {
+    if (parse(o, argc, argv, "d:n:s:m:r:l:e:p:vR:i:c:g:H:N:P:C:") != 0) {
         return -1;
     }
     return o->is_role ? finish_role(o) : 0;
@@ -243,6 +256,9 @@ options_format(const struct options *o, char *to, size_t size)
     if (o->presence_given) {
         put_number(&b, "-p", o->presence_timeout_s);
     }
+    if (o->cache_bytes != 0) {
+        put_number(&b, "-m", o->cache_bytes >> 20);
+    }
     if (o->verbose) {
         buf_put_lit(&b, "-v\n");
     }
@@ -254,6 +270,7 @@ options_format(const struct options *o, char *to, size_t size)
         put_number(&b, "-H", role->settings.hash);
         put_number(&b, "-N", role->settings.n_workers);
         put_number(&b, "-P", role->settings.presence_timeout_s);
+        put_number(&b, "-C", role->settings.cache_bytes);
     }
     put_string(&b, "-d", o->run_dir);
 

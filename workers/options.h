@@ -21,6 +21,7 @@ struct options {
     unsigned end_after_s;
     bool presence_given; /* likewise where there is no settings file */
     unsigned presence_timeout_s;
+    uint64_t cache_bytes; /* likewise; 0: as settings.h has it */
     const char *run_dir;
     const char *log_path; /* NULL: RUN_DIR/chatd.log; "-": stderr        */
     unsigned workers;     /* where there is no settings file             */

@@ -158,9 +158,10 @@ send_settings(struct child *c, void *data)
     const struct settings *s = data;
 
     if (c->state == CHILD_RUNNING) {
-        control_send(&c->control, "settings %llu %lu %u",
+        control_send(&c->control, "settings %llu %lu %u %llu",
                      (unsigned long long) s->generation,
-                     (unsigned long) s->hash, s->presence_timeout_s);
+                     (unsigned long) s->hash, s->presence_timeout_s,
+                     (unsigned long long) s->cache_bytes);
     }
 }
 
@@ -225,8 +226,10 @@ reload(struct parent *p)
             return;
         }
         compare(s, &read);
-        if (read.presence_timeout_s != s->presence_timeout_s) {
+        if (read.presence_timeout_s != s->presence_timeout_s
+            || read.cache_bytes != s->cache_bytes) {
             s->presence_timeout_s = read.presence_timeout_s;
+            s->cache_bytes = read.cache_bytes;
             for_each_child(p, send_settings, s);
         }
         return;
@@ -236,6 +239,7 @@ reload(struct parent *p)
     s->hash = read.hash;
     s->owner = read.owner;
     s->presence_timeout_s = read.presence_timeout_s;
+    s->cache_bytes = read.cache_bytes;
     log_info("settings of generation %llu are in force",
              (unsigned long long) s->generation);
     for_each_child(p, send_settings, s);
@@ -446,6 +450,9 @@ read_settings(struct parent *p)
     }
     if (o->presence_given) {
         p->settings.presence_timeout_s = o->presence_timeout_s;
+    }
+    if (o->cache_bytes != 0) {
+        p->settings.cache_bytes = o->cache_bytes;
     }
     return 0;
 }

@@ -78,16 +78,17 @@ on_reopen(uv_signal_t *handle, int number)
 static void
 on_line(char *line, void *data)
 {
-    uint64_t generation;
+    uint64_t generation, cache;
     uint32_t hash;
     unsigned level, presence;
     int at = 0;
 
     (void) data;
-    if (sscanf(line, "settings %" SCNu64 " %" SCNu32 " %u", &generation, &hash,
-               &presence)
-        == 3) {
+    if (sscanf(line, "settings %" SCNu64 " %" SCNu32 " %u %" SCNu64,
+               &generation, &hash, &presence, &cache)
+        == 4) {
         role.settings.presence_timeout_s = presence;
+        role.settings.cache_bytes = cache;
         role.settings.generation = generation;
         role.settings.hash = hash;
         if (role.handlers.settings_changed != NULL) {

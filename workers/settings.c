@@ -54,6 +54,7 @@ settings_init(struct settings *s, unsigned workers, const char *store)
     }
     memset(s, 0, sizeof(*s));
     s->presence_timeout_s = SETTINGS_PRESENCE_S;
+    s->cache_bytes = SETTINGS_CACHE_BYTES;
     s->workers = workers;
     memcpy(s->store, store, len + 1);
     finish(s);
@@ -116,6 +117,9 @@ parse_line(struct settings *s, const char *key, const char *value)
     } else if (strcmp(key, "presence_timeout") == 0) {
         status = parse_number(value, SETTINGS_PRESENCE_MAX, &n);
         s->presence_timeout_s = (unsigned) n;
+    } else if (strcmp(key, "cache") == 0) {
+        status = parse_number(value, SETTINGS_CACHE_MAX, &n);
+        s->cache_bytes = n;
     } else if (strcmp(key, "redis") == 0) {
         status = settings_set_redis(s, value);
     } else if (strcmp(key, "store") == 0) {
@@ -132,7 +136,8 @@ parse_line(struct settings *s, const char *key, const char *value)
 int
 settings_parse(struct settings *s, const char *text, size_t len)
 {
-    struct settings read = {.presence_timeout_s = SETTINGS_PRESENCE_S};
+    struct settings read = {.presence_timeout_s = SETTINGS_PRESENCE_S,
+                            .cache_bytes = SETTINGS_CACHE_BYTES};
     char copy[SETTINGS_FILE_MAX + 1];
     char *rest = copy;
     char *line;

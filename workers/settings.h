@@ -11,10 +11,13 @@
 #include <stdint.h>
 
 #include "redis_config.h"
+#include "storage.h"
 
 #define SETTINGS_STORE_MAX    1024
 #define SETTINGS_PRESENCE_S   60 /* where nothing is said */
 #define SETTINGS_PRESENCE_MAX 86400
+#define SETTINGS_CACHE_BYTES  STORAGE_CACHE_BYTES /* likewise */
+#define SETTINGS_CACHE_MAX    (1ull << 50)
 
 struct settings {
     uint64_t generation; /* rises with each nginx.conf that was loaded      */
@@ -22,6 +25,7 @@ struct settings {
     unsigned workers;    /* as written: 0 is auto                           */
     unsigned n_workers;  /* in the pool: 1 ... CHAT_WIRE_WORKERS_MAX        */
     unsigned presence_timeout_s; /* online after the last sign of life      */
+    uint64_t cache_bytes;        /* of the store's channels and users       */
     long owner; /* process id of the nginx master, 0: unknown      */
     char store[SETTINGS_STORE_MAX]; /* an address for storage_open          */
     char redis[REDIS_CONFIG_MAX];   /* as in redis_config.h; empty: none    */

@@ -292,6 +292,8 @@ gather_stats(const struct store *s, uint64_t *v)
     v[CHAT_WIRE_COUNTER_commit_stall_us] = stats.commit_stall_us;
     v[CHAT_WIRE_COUNTER_reopens] = stats.reopens;
     v[CHAT_WIRE_COUNTER_waiting] = stats.waiting;
+    v[CHAT_WIRE_COUNTER_cache_bytes] = stats.cache_bytes;
+    v[CHAT_WIRE_COUNTER_cache_misses] = stats.cache_misses;
     v[CHAT_WIRE_COUNTER_lost] = s->n_lost;
     store_presence_stats(&s->presence, v);
     for (p = TAILQ_FIRST(&s->peers); p != NULL;
@@ -616,6 +618,7 @@ on_settings(const struct settings *settings, void *data)
     struct store *s = data;
 
     if (!s->closing) {
+        storage_set_cache(s->storage, settings->cache_bytes);
         start_presence(s, settings);
     }
     log_info("settings were reloaded: store and number of workers stay until "
@@ -640,6 +643,7 @@ open_storage(struct store *s)
         return -1;
     }
     s->presence.storage = s->storage;
+    storage_set_cache(s->storage, s->config->settings.cache_bytes);
     start_presence(s, &s->config->settings);
     return 0;
 }

@@ -58,7 +58,7 @@ def _():
     s = PoolServer(chat_workers=3)
     pid = s.answers()
     equal(s.written(), {'generation': '1', 'workers': '3', 'store': 'leveldb:' + s.store,
-                        'owner': str(s.nginx.pid), 'presence_timeout': '60'})
+                        'owner': str(s.nginx.pid), 'presence_timeout': '60', 'cache': str(128 << 20)})
     equal(oct(os.stat(s.run_dir).st_mode & 0o777), oct(0o750))
     with open('/proc/%d/status' % pid) as f:
         status = f.read()

@@ -154,7 +154,7 @@ class Server:
 
     def __init__(self, pool='nginx', chat_workers=2, workers=2, http='', server='', ws='', rpc='', api='', main='',
                  events='', preload=None, pool_env=None, pool_options=(), tls=False, directory=None, port=None,
-                 start=True, allow=None, run_dir=None, wait=True, store=None, daemon=False):
+                 start=True, allow=None, run_dir=None, wait=True, store=None, store_options='', daemon=False):
         self.dir = directory or tempfile.mkdtemp(prefix='chat-')
         self.own_dir = directory is None
         os.chmod(self.dir, 0o755)
@@ -171,7 +171,7 @@ class Server:
         self.nginx = None
         self.pool = None
         self.settings = dict(pool=pool, chat_workers=chat_workers, workers=workers, http=http, server=server,
-                             ws=ws, rpc=rpc, api=api, main=main, events=events, daemon=daemon)
+                             ws=ws, rpc=rpc, api=api, main=main, events=events, daemon=daemon, store_options=store_options)
         if not os.path.exists(self.key_file):
             with open(self.key_file, 'wb') as f:
                 f.write(self.key + b'\n')
@@ -207,7 +207,7 @@ class Server:
                   for n in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi')]
         if s['pool'] == 'nginx':
             lines += ['chat_workers %s;' % s['chat_workers'], 'chat_program %s;' % self.chatd_path(),
-                      'chat_run_dir %s;' % self.run_dir, 'chat_store leveldb:%s;' % self.store]
+                      'chat_run_dir %s;' % self.run_dir, 'chat_store leveldb:%s %s;' % (self.store, s['store_options'])]
         else:
             lines.append('chat_workers unix:%s;' % self.run_dir)
         lines += ['chat_jwt_key %s;' % self.key_file, s['http'], 'server {', 'listen 127.0.0.1:%d;' % self.port]

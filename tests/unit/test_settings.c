@@ -95,6 +95,8 @@ test_malformed_changes_nothing(void **state)
         "store x:\ngeneration 18446744073709551616\n",
         "store x:\ngeneration +1\n",
         "store x:\nowner me\n",
+        "store x:\ncache 1m\n",
+        "store x:\ncache 1125899906842625\n",
     };
     struct settings s = {.generation = 5};
 
@@ -173,6 +175,7 @@ test_options_travel(void **state)
     given.role.settings.generation = UINT64_MAX;
     given.role.settings.hash = UINT32_MAX;
     given.role.settings.n_workers = 7;
+    given.role.settings.cache_bytes = SETTINGS_CACHE_MAX;
     assert_int_equal(options_format(&given, text, sizeof(text)), 0);
     assert_int_equal(options_parse_env(&got, text), 0);
     assert_true(got.is_role);
@@ -186,6 +189,33 @@ test_options_travel(void **state)
     assert_true(got.role.settings.generation == UINT64_MAX);
     assert_true(got.role.settings.hash == UINT32_MAX);
     assert_int_equal(got.role.settings.n_workers, 7);
+    assert_true(got.role.settings.cache_bytes == SETTINGS_CACHE_MAX);
+}
+
+static void
+test_cache(void **state)
+{
+    char *argv[] = {"chatd", "-d", "/r", "-m", "64", NULL};
+    struct settings s = {0};
+    struct options o;
+    char text[512];
+
+    (void) state;
+    assert_int_equal(parse(&s, "store x:\ncache 1048576\n"), 0);
+    assert_true(s.cache_bytes == 1 << 20);
+    assert_int_equal(parse(&s, "store x:\n"), 0);
+    assert_true(s.cache_bytes == SETTINGS_CACHE_BYTES);
+    assert_int_equal(settings_init(&s, 1, "x:"), 0);
+    assert_true(s.cache_bytes == SETTINGS_CACHE_BYTES);
+
+    assert_int_equal(options_parse(&o, 5, argv), 0);
+    assert_true(o.cache_bytes == 64 << 20);
+    assert_int_equal(options_format(&o, text, sizeof(text)), 0);
+    assert_non_null(strstr(text, "-m\n64\n"));
+    argv[4] = "0";
+    assert_int_equal(options_parse(&o, 5, argv), -1);
+    argv[4] = "1073741825";
+    assert_int_equal(options_parse(&o, 5, argv), -1);
 }
 
 static void
@@ -242,6 +272,7 @@ main(void)
         cmocka_unit_test(test_long_values_are_refused),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_options_travel),
+        cmocka_unit_test(test_cache),
         cmocka_unit_test(test_redis),
         cmocka_unit_test(test_options_that_cannot_travel),
     };
