@@ -310,7 +310,7 @@ lint: $(O)/deps-build $(O)/deps-test $(O)/deps-lint web-modules
 
 format:
 	clang-format -i $(wildcard wire/*.[ch] common/*.[ch] storage/*.[ch] workers/*.[ch] ctl/*.[ch] \
-	   bench/*.c bench/load/*.[ch] tests/unit/test_*.c tests/lib/*.c tests/preload/*.c tests/process/*.c fuzz/*.c)
+	   bench/*.c bench/load/*.[ch] tests/unit/*.[ch] tests/lib/*.c tests/preload/*.c tests/process/*.c fuzz/*.c)
 
 install: all
 	install -d $(DESTDIR)$(MODULES_DIR) $(DESTDIR)$(SBIN_DIR)

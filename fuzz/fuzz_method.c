@@ -22,6 +22,8 @@
 #include "storage.h"
 #include "worker.h"
 
+#include "../tests/unit/front_unused.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define HANDLE 1
@@ -39,6 +41,12 @@ check(int condition)
     if (!condition) {
         abort();
     }
+}
+
+static void
+unexpected(void)
+{
+    abort();
 }
 
 void
@@ -67,13 +75,6 @@ storage_op_changes(enum storage_op_type type)
     return type != STORAGE_HISTORY;
 }
 
-struct str
-storage_event_sync_head(enum storage_event_method method)
-{
-    (void) method;
-    return STR("{\"method\":\"m\",\"params\":{\"inbox_id\":");
-}
-
 uint64_t
 worker_now_ms(void)
 {
@@ -92,18 +93,6 @@ front_ready(struct session_link *link, uint64_t handle, uint64_t inbox_id,
 }
 
 void
-front_refuse(struct session_link *link, uint64_t id, unsigned status,
-             unsigned retry_after, struct str reason, struct str detail)
-{
-    (void) link;
-    (void) id;
-    (void) status;
-    (void) retry_after;
-    (void) reason;
-    (void) detail;
-}
-
-void
 front_end(struct session_link *link, uint64_t handle, unsigned code,
           struct str reason)
 {
@@ -111,38 +100,6 @@ front_end(struct session_link *link, uint64_t handle, unsigned code,
     (void) handle;
     (void) code;
     (void) reason;
-}
-
-void
-front_push(struct session_link *link, uint64_t handle, uint64_t inbox_id)
-{
-    (void) link;
-    (void) handle;
-    (void) inbox_id;
-}
-
-void
-front_push_end(struct front *f, const struct storage_event *e)
-{
-    (void) f;
-    (void) e;
-}
-
-void
-front_page(struct session_link *link, uint64_t handle,
-           const struct storage_entry *entries, uint32_t n)
-{
-    (void) link;
-    (void) handle;
-    (void) entries;
-    (void) n;
-}
-
-bool
-front_full(struct session_link *link)
-{
-    (void) link;
-    return false;
 }
 
 void
@@ -178,20 +135,6 @@ front_reply_nothing(struct session_link *link, uint64_t number, uint64_t handle)
     (void) number;
     (void) handle;
     n_replies++;
-}
-
-void
-front_request_begin(struct session_link *link, struct request *r)
-{
-    (void) link;
-    (void) r;
-}
-
-void
-front_request_end(struct session_link *link, struct request *r)
-{
-    (void) link;
-    (void) r;
 }
 
 uint64_t

@@ -164,32 +164,33 @@ of_twins_at_once_one_wins(void **state)
     struct storage_op op, connect = {.type = STORAGE_SUBSCRIBE,
                                      .flags = STORAGE_CONNECT,
                                      .user = STR("FRANK")};
-    struct answer a[5], other;
+    struct answer *a[5], *other;
     unsigned won = 0;
 
     (void) state;
 
     for (unsigned i = 0; i < 5; i++) {
         op = sign_up_op(names[i]);
-        submit(&op, &a[i]);
+        a[i] = submit(&op);
     }
 
     for (unsigned i = 0; i < 5; i++) {
-        finish(&a[i]);
-        won += a[i].status == STORAGE_OK;
-        assert_true(a[i].status == STORAGE_OK || a[i].status == STORAGE_TAKEN);
+        wait_for(a[i]);
+        won += a[i]->status == STORAGE_OK;
+        assert_true(a[i]->status == STORAGE_OK
+                    || a[i]->status == STORAGE_TAKEN);
     }
 
     assert_int_equal(won, 1);
 
     /* one who connects while the disk is looked at is seen all the same */
     op = sign_up_op("frank");
-    submit(&op, &a[0]);
-    submit(&connect, &other);
-    finish(&a[0]);
-    finish(&other);
-    assert_int_equal(other.status, STORAGE_OK);
-    assert_int_equal(a[0].status, STORAGE_TAKEN);
+    a[0] = submit(&op);
+    other = submit(&connect);
+    wait_for(a[0]);
+    wait_for(other);
+    assert_int_equal(other->status, STORAGE_OK);
+    assert_int_equal(a[0]->status, STORAGE_TAKEN);
 }
 
 

@@ -3,8 +3,6 @@
  * through storage.h, on each embedded back end.
  */
 
-#define ANSWER_MAX (2u << 20)
-
 #include "storage_world.h"
 
 #define TOLD_MAX (8u << 20)
@@ -189,18 +187,6 @@ wait_told(const char *text, unsigned n)
 }
 
 
-static void
-run_for(unsigned ms)
-{
-    uint64_t until = uv_hrtime() + ms * 1000000ull;
-
-    while (uv_hrtime() < until) {
-        uv_run(&loop, UV_RUN_NOWAIT);
-        usleep(1000);
-    }
-}
-
-
 static enum storage_status
 sign_up(const char *user)
 {
@@ -288,8 +274,7 @@ a_deleted_user_is_told_and_barred_for_good(void **state)
         assert_non_null(strstr(shown, "\"last_active_at\":null"));
         assert_non_null(strstr(shown, "\"devices\":[]"));
         assert_non_null(strstr(shown, "\"account\":false"));
-        close_storage();
-        open_storage();
+        reopen();
     }
 }
 
@@ -333,8 +318,7 @@ nobody_finds_or_reaches_a_deleted_user(void **state)
                          STORAGE_OK);
         run_for(200);
         assert_int_equal(call(&add)->status, STORAGE_NO_USER);
-        close_storage();
-        open_storage();
+        reopen();
         subscribe("bob");
     }
 
@@ -432,8 +416,7 @@ erasing_deletes_all_he_sent_and_goes_on_after_an_end(void **state)
     assert_true(count_told("2:3:,\"message\"") < 301);
 
     /* a round at most is done again */
-    close_storage();
-    open_storage();
+    reopen();
     subscribe("bob");
 
     while (count_messages(group, "alice", true) < 300) {
@@ -508,8 +491,7 @@ a_disabled_user_is_barred_until_he_is_enabled(void **state)
     assert_string_equal(told, "2:15:account_disabled;");
     bar("bob", true);
     assert_string_equal(told, "2:15:account_disabled;");
-    close_storage();
-    open_storage();
+    reopen();
     assert_int_equal(with(STORAGE_TOUCH, "bob", NULL)->status,
                      STORAGE_DISABLED);
     assert_int_equal(delete_account("bob", 0)->status, STORAGE_DISABLED);

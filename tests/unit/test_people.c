@@ -4,7 +4,6 @@
  */
 
 #include "fold.h"
-#include "storage_engine.h"
 #include "storage_key.h"
 #include "storage_world.h"
 
@@ -62,18 +61,6 @@ presence(enum storage_op_type type, const char *user, const char *of)
         .type = type, .user = s(user), .users = users, .n_users = 1};
 
     return call(&op);
-}
-
-
-static void
-run_for(unsigned ms)
-{
-    uint64_t until = uv_hrtime() + ms * 1000000ull;
-
-    while (uv_hrtime() < until) {
-        uv_run(&loop, UV_RUN_NOWAIT);
-        usleep(1000);
-    }
 }
 
 
@@ -155,8 +142,7 @@ a_block_lies_over_what_is_there_and_tells_one_side(void **state)
     expect_contact(with(STORAGE_ACCEPT_CONTACT, "bob", "alice"), "alice",
                    "friend");
 
-    close_storage();
-    open_storage();
+    reopen();
     assert_int_equal(call(&send)->status, STORAGE_BLOCKED);
     expect_contact(with(STORAGE_UNBLOCK_CONTACT, "alice", "bob"), "bob",
                    "friend");
@@ -245,7 +231,7 @@ drop_index(unsigned n)
 {
     const struct engine_ops *ops = &engine_leveldb;
     const char *error = NULL;
-    struct engine *engine = ops->open(strchr(address, ':') + 1, false, &error);
+    struct engine *engine = ops->open(path(), false, &error);
     struct engine_batch *batch = ops->batch_create();
     char name[16];
     struct key key;
@@ -321,11 +307,10 @@ who_is_not_in_the_index_is_put_there(void **state)
     assert_true(is_found("user0300"));
 
     /* once: what goes now does not come back */
-    close_storage();
-    open_storage();
+    reopen();
     assert_true(is_found("user0001"));
     close_storage();
-    assert_int_equal(storage_check(strchr(address, ':') + 1), 0);
+    assert_int_equal(storage_check(path()), 0);
     open_storage();
 }
 
@@ -349,8 +334,7 @@ a_removed_device_ends_older_tokens(void **state)
                      STORAGE_OK);
     assert_int_equal(call(&touch)->status, STORAGE_TOKEN_ENDED);
 
-    close_storage();
-    open_storage();
+    reopen();
     assert_string_equal(with(STORAGE_LIST_DEVICES, "alice", NULL)->json,
                         "{\"devices\":[]}");
     assert_int_equal(call(&touch)->status, STORAGE_TOKEN_ENDED);
@@ -481,8 +465,7 @@ going_is_told_after_the_timeout_and_coming_back_not_at_all(void **state)
     assert_true(is_online(presence(STORAGE_PRESENCE_GET, "alice", "bob")));
 
     /* a restart begins the timeout anew, and tells nobody */
-    close_storage();
-    open_storage();
+    reopen();
     call(&first);
     subscribe("alice");
     assert_true(is_online(presence(STORAGE_PRESENCE_GET, "alice", "bob")));
@@ -562,7 +545,7 @@ before_deleted_marks_stands_a_fence(void **state)
     run_for(2400);
     close_storage();
 
-    engine = ops->open(strchr(address, ':') + 1, false, &error);
+    engine = ops->open(path(), false, &error);
     assert_non_null(engine);
     i = ops->iter_open(engine);
     key_online(&key, KEY_NOBODY);
@@ -622,16 +605,14 @@ main(void)
         ON_BOTH(a_repeat_gets_the_first_answer),
         ON_BOTH(contact_pages_go_on_where_they_ended),
         ON_BOTH(profiles_are_found_by_their_folds),
-        cmocka_unit_test_setup_teardown(who_is_not_in_the_index_is_put_there,
-                                        setup_leveldb, teardown),
+        ON(who_is_not_in_the_index_is_put_there, leveldb),
         ON_BOTH(a_removed_device_ends_older_tokens),
         ON_BOTH(a_device_has_the_name_it_is_given),
         ON_BOTH(only_those_who_may_see_presence),
         ON_BOTH(going_is_told_after_the_timeout_and_coming_back_not_at_all),
         ON_BOTH(a_shorter_timeout_counts_for_those_who_are_away),
         ON_BOTH(the_users_of_a_worker_that_is_gone_are_away),
-        cmocka_unit_test_setup_teardown(before_deleted_marks_stands_a_fence,
-                                        setup_leveldb, teardown),
+        ON(before_deleted_marks_stands_a_fence, leveldb),
     };
 
     return RUN_WORLDS("people", tests);

@@ -1,6 +1,6 @@
 /*
  * HTTP resources: from method, path, query and body to the operation, and the
- * answers.  Storage and front are scripted, as in test_method.c.
+ * answers.  Storage and front are scripted, as in method_world.h.
  */
 
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <uv.h>
 
 #include "call.h"
-#include "front.h"
+#include "front_unused.h"
 #include "json.h"
 #include "login.h"
 #include "rate.h"
@@ -43,6 +43,12 @@ static void
 keep(char *to, size_t size, struct str s)
 {
     snprintf(to, size, "%.*s", (int) s.len, s.data == NULL ? "" : s.data);
+}
+
+static void
+unexpected(void)
+{
+    fail();
 }
 
 void
@@ -77,13 +83,6 @@ storage_op_changes(enum storage_op_type type)
     return type == STORAGE_SEND || type == STORAGE_REACT;
 }
 
-struct str
-storage_event_sync_head(enum storage_event_method method)
-{
-    (void) method;
-    return STR("{\"method\":\"m\",\"params\":{\"inbox_id\":");
-}
-
 uint64_t
 worker_now_ms(void)
 {
@@ -99,49 +98,11 @@ front_ready(struct session_link *l, uint64_t handle, uint64_t inbox_id,
 }
 
 void
-front_refuse(struct session_link *l, uint64_t id, unsigned status,
-             unsigned retry_after, struct str reason, struct str detail)
-{
-    (void) l, (void) id, (void) status, (void) retry_after, (void) reason,
-        (void) detail;
-    fail();
-}
-
-void
 front_end(struct session_link *l, uint64_t handle, unsigned code,
           struct str reason)
 {
     (void) l, (void) handle, (void) code, (void) reason;
     fail();
-}
-
-void
-front_push(struct session_link *l, uint64_t handle, uint64_t inbox_id)
-{
-    (void) l, (void) handle, (void) inbox_id;
-    fail();
-}
-
-void
-front_push_end(struct front *f, const struct storage_event *e)
-{
-    (void) f, (void) e;
-    fail();
-}
-
-void
-front_page(struct session_link *l, uint64_t handle,
-           const struct storage_entry *entries, uint32_t n)
-{
-    (void) l, (void) handle, (void) entries, (void) n;
-    fail();
-}
-
-bool
-front_full(struct session_link *l)
-{
-    (void) l;
-    return false;
 }
 
 void
@@ -197,18 +158,6 @@ front_instance(struct session_link *l)
 {
     (void) l;
     return 1;
-}
-
-void
-front_request_begin(struct session_link *l, struct request *r)
-{
-    (void) l, (void) r;
-}
-
-void
-front_request_end(struct session_link *l, struct request *r)
-{
-    (void) l, (void) r;
 }
 
 static int

@@ -5,7 +5,6 @@
 
 #include "storage_world.h"
 
-#include "storage_engine.h"
 #include "storage_key.h"
 #include "storage_record.h"
 
@@ -82,7 +81,7 @@ static struct engine *
 engine(void)
 {
     const char *error = NULL;
-    struct engine *e = ops->open(address + strlen("leveldb:"), false, &error);
+    struct engine *e = ops->open(path(), false, &error);
 
     assert_non_null(e);
     return e;
@@ -233,7 +232,7 @@ reactions_in_a_direct_channel_go_on_where_they_ended(void **state)
 static void
 one_damaged_channel_among_many_fails_alone(void **state)
 {
-    static struct answer answers[20];
+    struct answer *a[20];
     struct key key;
     char to[20][8];
 
@@ -247,17 +246,18 @@ one_damaged_channel_among_many_fails_alone(void **state)
     close_storage();
     key_channel(&key, 8);
     put(&key, s("damaged"));
+    damaged = true;
     open_storage();
 
     for (unsigned n = 0; n < 20; n++) {
         struct storage_op op = send_op("alice", to[n]);
 
-        submit(&op, &answers[n]);
+        a[n] = submit(&op);
     }
 
     for (unsigned n = 0; n < 20; n++) {
-        finish(&answers[n]);
-        assert_int_equal(answers[n].status,
+        wait_for(a[n]);
+        assert_int_equal(a[n]->status,
                          n == 7 ? STORAGE_UNAVAILABLE : STORAGE_OK);
     }
 }
@@ -266,12 +266,12 @@ one_damaged_channel_among_many_fails_alone(void **state)
 static unsigned
 compactions(void)
 {
-    char line[1024], path[200];
+    char line[1024], file[200];
     unsigned n = 0;
     FILE *f;
 
-    snprintf(path, sizeof(path), "%s/LOG", address + strlen("leveldb:"));
-    f = fopen(path, "r");
+    snprintf(file, sizeof(file), "%s/LOG", path());
+    f = fopen(file, "r");
     assert_non_null(f);
 
     while (fgets(line, sizeof(line), f) != NULL) {
@@ -305,8 +305,7 @@ loading_and_listing_make_leveldb_compact_nothing(void **state)
         reopen();
     }
 
-    close_storage();
-    open_storage();
+    reopen();
 
     for (unsigned n = 0; n < COLD; n++) {
         snprintf(to, sizeof(to), "b%u", n);
@@ -320,20 +319,17 @@ loading_and_listing_make_leveldb_compact_nothing(void **state)
 }
 
 
-#define ON_DISK(f) cmocka_unit_test_setup_teardown(f, setup_leveldb, teardown)
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_DISK(the_newest_message_is_found_behind_markers_that_are_behind),
-        ON_DISK(markers_beyond_the_newest_message_mislead_nobody),
-        ON_DISK(a_channel_without_messages_begins_at_one),
-        ON_DISK(reactions_in_a_direct_channel_go_on_where_they_ended),
-        ON_DISK(one_damaged_channel_among_many_fails_alone),
-        ON_DISK(loading_and_listing_make_leveldb_compact_nothing),
+        ON(the_newest_message_is_found_behind_markers_that_are_behind, leveldb),
+        ON(markers_beyond_the_newest_message_mislead_nobody, leveldb),
+        ON(a_channel_without_messages_begins_at_one, leveldb),
+        ON(reactions_in_a_direct_channel_go_on_where_they_ended, leveldb),
+        ON(one_damaged_channel_among_many_fails_alone, leveldb),
+        ON(loading_and_listing_make_leveldb_compact_nothing, leveldb),
     };
 
-    (void) setup_memory;
     return RUN_WORLDS("load", tests);
 }

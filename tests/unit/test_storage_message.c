@@ -7,49 +7,14 @@
 #define _GNU_SOURCE /* memmem */
 
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-#include <uv.h>
-
-#include "storage.h"
-#include "storage_engine.h"
-#include "storage_key.h"
-#include "storage_memory.h"
+#include "storage_world.h"
 
 #define CHANNEL "d.ann~bob"
 #define OUT     262144
 
-struct answer {
-    bool done;
-    enum storage_status status;
-    bool duplicate;
-    uint64_t inbox_id;
-    char json[OUT];
-};
-
-static uv_loop_t loop;
-static struct storage *storage;
-static char address[256];
-static unsigned number;
-static bool closed;
 static char events[OUT]; /* "METHOD:targets:first inbox id:tail\n" each */
 static unsigned n_events;
-static struct answer answers[64]; /* used in turn */
-static unsigned n_answers;
-
-
-static struct str
-s(const char *text)
-{
-    return (struct str){text, text == NULL ? 0 : strlen(text)};
-}
 
 
 static void
@@ -66,143 +31,10 @@ on_event(const struct storage_event *e, void *data)
 
 
 static void
-on_lost(void *data)
+forget_told(void)
 {
-    (void) data;
-}
-
-
-static void
-on_closed(void *data)
-{
-    (void) data;
-    closed = true;
-}
-
-
-static void
-on_done(const struct storage_result *r, void *data)
-{
-    struct answer *a = data;
-    size_t at = 0;
-
-    a->done = true;
-    a->status = r->status;
-    a->duplicate = r->duplicate;
-    a->inbox_id = r->inbox_id;
-    snprintf(a->json, OUT, "%.*s", (int) r->json.len,
-             r->json.data == NULL ? "" : r->json.data);
-
-    for (uint32_t i = 0; i < r->n_entries; i++) {
-        at += (size_t) snprintf(
-            a->json + at, OUT - at, "%u:%u:%.*s\n",
-            (unsigned) r->entries[i].inbox_id, r->entries[i].method,
-            (int) r->entries[i].tail.len, r->entries[i].tail.data);
-    }
-}
-
-
-static void
-start(void)
-{
-    struct storage_handlers handlers = {.event = on_event, .lost = on_lost};
-    const char *error = NULL;
-
-    storage = storage_open(&loop, address, &handlers, &error);
-    assert_non_null(storage);
-}
-
-
-static void
-stop(void)
-{
-    closed = false;
-    storage_close(storage, on_closed, NULL);
-
-    while (!closed) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-}
-
-
-static int
-setup_at(const char *scheme, const char *path)
-{
-    uv_loop_init(&loop);
-    snprintf(address, sizeof(address), "%s:%s%u", scheme, path, ++number);
     events[0] = '\0';
-    n_events = n_answers = 0;
-    start();
-    return 0;
-}
-
-
-static int
-setup_memory(void **state)
-{
-    (void) state;
-    return setup_at("memory", "m");
-}
-
-
-static int
-setup_leveldb(void **state)
-{
-    char path[100];
-
-    (void) state;
-    snprintf(path, sizeof(path), "/tmp/test_storage_message.%d.",
-             (int) getpid());
-    return setup_at("leveldb", path);
-}
-
-
-static const char *
-path(void)
-{
-    return strchr(address, ':') + 1;
-}
-
-
-static int
-teardown(void **state)
-{
-    char command[300];
-
-    (void) state;
-    stop();
-    assert_int_equal(uv_run(&loop, UV_RUN_NOWAIT), 0);
-    assert_int_equal(uv_loop_close(&loop), 0);
-
-    if (address[0] == 'm') {
-        return 0;
-    }
-
-    assert_int_equal(storage_check(path()), 0);
-    snprintf(command, sizeof(command), "rm -rf '%s'", path());
-    return system(command);
-}
-
-
-static struct answer *
-submit(const struct storage_op *op)
-{
-    struct answer *a = &answers[n_answers++ % 64];
-
-    a->done = false;
-    storage_submit(storage, op, on_done, a);
-    return a;
-}
-
-
-static const struct answer *
-wait_for(const struct answer *a)
-{
-    while (!a->done) {
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-
-    return a;
+    n_events = 0;
 }
 
 
@@ -259,7 +91,7 @@ edit(const char *user, const char *channel, uint64_t id, const char *json)
 {
     struct storage_op op = op_edit(user, channel, id, json);
 
-    return wait_for(submit(&op));
+    return call(&op);
 }
 
 
@@ -271,7 +103,7 @@ static const struct answer *delete (const char *user, const char *channel,
                             .channel = s(channel),
                             .message_id = id};
 
-    return wait_for(submit(&op));
+    return call(&op);
 }
 
 
@@ -286,7 +118,7 @@ react(const char *user, const char *channel, uint64_t id, const char *emoji,
                             .name = s(emoji),
                             .number = remove};
 
-    return wait_for(submit(&op));
+    return call(&op);
 }
 
 
@@ -296,7 +128,7 @@ on_channel(enum storage_op_type type, const char *user, const char *channel)
     struct storage_op op = {
         .type = type, .user = s(user), .channel = s(channel)};
 
-    return wait_for(submit(&op));
+    return call(&op);
 }
 
 
@@ -307,7 +139,7 @@ get(const char *user, const char *channel, uint64_t id)
                             .user = s(user),
                             .channel = s(channel),
                             .message_id = id};
-    const struct answer *a = wait_for(submit(&op));
+    const struct answer *a = call(&op);
 
     assert_int_equal(a->status, STORAGE_OK);
     return a->json;
@@ -319,10 +151,10 @@ inbox(const char *user)
 {
     struct storage_op op = {
         .type = STORAGE_READ_INBOX, .user = s(user), .limit = 1000};
-    const struct answer *a = wait_for(submit(&op));
+    const struct answer *a = call(&op);
 
     assert_int_equal(a->status, STORAGE_OK);
-    return a->json;
+    return a->entries;
 }
 
 
@@ -332,7 +164,7 @@ subscribe(const char *user)
     struct storage_op op = {
         .type = STORAGE_SUBSCRIBE, .flags = STORAGE_CONNECT, .user = s(user)};
 
-    assert_int_equal(wait_for(submit(&op))->status, STORAGE_OK);
+    assert_int_equal(call(&op)->status, STORAGE_OK);
 }
 
 
@@ -347,29 +179,11 @@ make_group(void)
                             .name = s("club"),
                             .users = users,
                             .n_users = 2};
-    const struct answer *a = wait_for(submit(&op));
+    const struct answer *a = call(&op);
 
     assert_int_equal(
         sscanf(a->json, "{\"channel\":{\"channel\":\"%160[^\"]", id), 1);
     return id;
-}
-
-
-static void
-assert_in(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL) {
-        fail_msg("%s is not in %s", part, text);
-    }
-}
-
-
-static void
-assert_not_in(const char *text, const char *part)
-{
-    if (strstr(text, part) != NULL) {
-        fail_msg("%s is in %s", part, text);
-    }
 }
 
 
@@ -415,7 +229,7 @@ an_edit_is_told_and_shown(void **state)
 static void
 an_inbox_event_keeps_the_bytes_it_was_pushed_with(void **state)
 {
-    char pushed[OUT], *line, *save = NULL, *at = pushed;
+    char *line, *save = NULL, *at;
     const char *read;
 
     (void) state;
@@ -428,8 +242,7 @@ an_inbox_event_keeps_the_bytes_it_was_pushed_with(void **state)
     assert_int_equal(edit("ann", CHANNEL, 1, "\"three\"")->status, STORAGE_OK);
     assert_int_equal(n_events, 6);
 
-    stop();
-    start();
+    reopen();
     read = inbox("ann");
 
     for (at = events; (line = strtok_r(at, "\n", &save)) != NULL; at = NULL) {
@@ -562,7 +375,7 @@ a_deleted_message_is_shown_without_its_text(void **state)
     subscribe("bob");
     send_text("ann", "bob", "secret1");
     send_text("bob", "ann", "answer");
-    wait_for(submit(&op));
+    call(&op);
     react("bob", CHANNEL, 1, "+", false);
     a = delete ("ann", CHANNEL, 1);
     assert_int_equal(a->status, STORAGE_OK);
@@ -582,12 +395,11 @@ a_deleted_message_is_shown_without_its_text(void **state)
                       "secret");
 
         /* nor does the outcome of the edit know it */
-        a = wait_for(submit(&op));
+        a = call(&op);
         assert_true(a->duplicate);
         assert_in(a->json, "\"deleted_at\":");
         assert_not_in(a->json, "secret");
-        stop();
-        start();
+        reopen();
     }
 
     /* gone is gone: no event the second time */
@@ -657,8 +469,7 @@ reactions_count_one_a_user_and_emoji(void **state)
     (void) state;
     subscribe("ann");
     send_text("ann", "bob", "hi");
-    n_events = 0;
-    events[0] = '\0';
+    forget_told();
     react("bob", CHANNEL, 1, "\xf0\x9f\x91\x8d", false);
     assert_string_equal(events,
                         "4:1:2:,\"channel\":\"d.ann~bob\",\"message_id\":1,"
@@ -734,8 +545,7 @@ a_change_is_done_once(void **state)
 
     /* the first result, also when it was edited again since */
     assert_int_equal(edit("ann", CHANNEL, 1, "\"three\"")->status, STORAGE_OK);
-    stop();
-    start();
+    reopen();
     b = submit(&op);
     wait_for(b);
     assert_true(b->duplicate);
@@ -748,7 +558,7 @@ a_change_is_done_once(void **state)
                              .message_id = 1,
                              .name = s("+"),
                              .request_id = s("r1")};
-    wait_for(submit(&op));
+    call(&op);
     react("bob", CHANNEL, 1, "+", true);
     b = submit(&op);
     wait_for(b);
@@ -766,9 +576,9 @@ a_refused_change_leaves_its_id_free(void **state)
     (void) state;
     send_text("ann", "bob", "one");
     op.client_id = s("e1");
-    assert_int_equal(wait_for(submit(&op))->status, STORAGE_NO_MESSAGE);
+    assert_int_equal(call(&op)->status, STORAGE_NO_MESSAGE);
     send_text("ann", "bob", "two?");
-    a = wait_for(submit(&op));
+    a = call(&op);
     assert_int_equal(a->status, STORAGE_OK);
     assert_false(a->duplicate);
 }
@@ -800,11 +610,11 @@ a_failed_write_takes_the_change_back(void **state)
     react("ann", CHANNEL, 1, "+", false);
     op.client_id = s("e1");
     engine_memory_fail_writes(path(), 1);
-    assert_int_equal(wait_for(submit(&op))->status, STORAGE_UNAVAILABLE);
+    assert_int_equal(call(&op)->status, STORAGE_UNAVAILABLE);
 
     do {
         op.type = STORAGE_EDIT_MESSAGE;
-    } while (wait_for(submit(&op))->status == STORAGE_UNAVAILABLE);
+    } while (call(&op)->status == STORAGE_UNAVAILABLE);
 
     assert_in(get("bob", CHANNEL, 1), "\"text\":\"two\"");
     assert_in(get("bob", CHANNEL, 1), "\"reactions\"");
@@ -867,8 +677,7 @@ typing_is_told_to_the_others_now_and_then(void **state)
     subscribe("ann");
     subscribe("bob");
     subscribe("cy");
-    n_events = 0;
-    events[0] = '\0';
+    forget_told();
     assert_int_equal(on_channel(STORAGE_TYPING, "bob", group)->status,
                      STORAGE_OK);
     begin = uv_now(&loop);
@@ -900,7 +709,7 @@ mute(const char *user, uint64_t until)
                             .user = s(user),
                             .channel = s(CHANNEL),
                             .number = until};
-    const struct answer *a = wait_for(submit(&op));
+    const struct answer *a = call(&op);
 
     assert_int_equal(a->status, STORAGE_OK);
     return a->json;
@@ -915,8 +724,7 @@ muting_is_ones_own_and_is_kept(void **state)
     send_text("ann", "bob", "hi");
     assert_in(mute("ann", 1764000000123), "\"muted_until\":1764000000123}}");
 
-    stop();
-    start();
+    reopen();
     assert_in(on_channel(STORAGE_GET_CHANNEL, "ann", CHANNEL)->json,
               "\"muted_until\":1764000000123}}");
     assert_in(on_channel(STORAGE_LIST_CHANNELS, "ann", "")->json,
@@ -926,8 +734,7 @@ muting_is_ones_own_and_is_kept(void **state)
 
     /* what is written behind leaves it alone */
     send_text("ann", CHANNEL, "more");
-    stop();
-    start();
+    reopen();
     assert_in(on_channel(STORAGE_LIST_CHANNELS, "ann", "")->json,
               "\"muted_until\":1764000000123}]");
     assert_in(mute("ann", STORAGE_MUTE_FOREVER), "\"muted_until\":null}}");
@@ -936,13 +743,6 @@ muting_is_ones_own_and_is_kept(void **state)
     assert_in(mute("ann", 0), "\"muted_until\":0}}");
     assert_int_equal(n_events, 1);
 }
-
-
-#define ON(test, engine)                                                       \
-    {                                                                          \
-#test " (" #engine ")", test, setup_##engine, teardown, NULL           \
-    }
-#define ON_BOTH(test) ON(test, memory), ON(test, leveldb)
 
 
 int
@@ -969,5 +769,5 @@ main(void)
         ON_BOTH(muting_is_ones_own_and_is_kept),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_WORLDS("message", tests);
 }
