@@ -325,3 +325,73 @@ __DATA__
 [q{"chat_presence_timeout" directive must be at most "1d"}]
 --- no_error_log
 [alert]
+
+
+
+=== TEST 23: chat_store leveldb:/x cache=1023k is refused
+--- http_config
+# bare
+    chat_workers auto; chat_store leveldb:/x cache=1023k;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "cache=1023k" of "chat_store": write "cache=SIZE", from 1m to 1024g}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 24: chat_store leveldb:/x cache=1025g is refused
+--- http_config
+# bare
+    chat_workers auto; chat_store leveldb:/x cache=1025g;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "cache=1025g" of "chat_store": write "cache=SIZE", from 1m to 1024g}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 25: chat_store leveldb:/x cache= is refused
+--- http_config
+# bare
+    chat_workers auto; chat_store leveldb:/x cache=;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "cache=" of "chat_store": write "cache=SIZE", from 1m to 1024g}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 26: chat_store leveldb:/x cache=much is refused
+--- http_config
+# bare
+    chat_workers auto; chat_store leveldb:/x cache=much;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "cache=much" of "chat_store": write "cache=SIZE", from 1m to 1024g}]
+--- no_error_log
+[alert]
+
+
+
+=== TEST 27: chat_store leveldb:/x cach=64m is refused
+--- http_config
+# bare
+    chat_workers auto; chat_store leveldb:/x cach=64m;
+--- config
+
+--- must_die: 1
+--- error_log eval
+[q{invalid parameter "cach=64m" of "chat_store": write "cache=SIZE", from 1m to 1024g}]
+--- no_error_log
+[alert]
