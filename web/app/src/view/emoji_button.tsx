@@ -3,6 +3,7 @@
 import { lazy, Suspense } from 'preact/compat';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from './icon.tsx';
+import { Popup } from './popup.tsx';
 
 const EmojiPicker = lazy(() => import('./emoji_picker.tsx').then((m) => m.EmojiPicker));
 
@@ -55,26 +56,24 @@ export function EmojiButton({ label, onPick, quick, onOpen }: EmojiButtonProps) 
         <Icon name="emoji" />
       </button>
       {open && !whole && quick && (
-        <div class="quick-emoji" role="group" aria-label={label}>
+        <Popup key="quick" anchor={button} above class="quick-emoji" role="group" label={label}>
           {quick.map((emoji, i) => (
-            <button type="button" key={emoji} class="emoji" aria-label={`${label} ${emoji}`} ref={i === 0 ? focus : null} onClick={() => pick(emoji)}>
+            <button type="button" key={emoji} class="emoji" aria-label={`${label} ${emoji}`} data-first={i === 0 || undefined} onClick={() => pick(emoji)}>
               {emoji}
             </button>
           ))}
           <button type="button" class="icon-button" aria-label="More emoji" onClick={() => setWhole(true)}>
             <Icon name="plus" />
           </button>
-        </div>
+        </Popup>
       )}
       {open && whole && (
-        <Suspense fallback={null}>
-          <EmojiPicker onPick={pick} />
-        </Suspense>
+        <Popup key="whole" anchor={button} above>
+          <Suspense fallback={null}>
+            <EmojiPicker onPick={pick} />
+          </Suspense>
+        </Popup>
       )}
     </div>
   );
-}
-
-function focus(element: HTMLElement | null): void {
-  element?.focus();
 }

@@ -13,6 +13,7 @@ export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
         type="search"
         placeholder="Search emoji"
         aria-label="Search emoji"
+        data-first
         ref={focusOnce}
         value={query}
         onInput={(e) => setQuery(e.currentTarget.value)}

@@ -1,7 +1,8 @@
-// A button with a menu below it: arrows move, Escape and a click elsewhere close.
+// A button with a menu at it: arrows move, Escape and a click elsewhere close.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icon.tsx';
+import { Popup } from './popup.tsx';
 
 export interface MenuItem {
   label: string;
@@ -29,7 +30,6 @@ export function Menu({ label, icon = 'more', items, class: extra }: MenuProps) {
 
   useEffect(() => {
     if (!open) return;
-    root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
     const outside = (e: Event) => {
       if (!root.current?.contains(e.target as Node)) setOpen(false);
     };
@@ -52,12 +52,13 @@ export function Menu({ label, icon = 'more', items, class: extra }: MenuProps) {
         <Icon name={icon} />
       </button>
       {open && (
-        <div class="menu-list" role="menu" aria-label={label}>
-          {items.map((item) => (
+        <Popup anchor={button} class="menu-list" role="menu" label={label}>
+          {items.map((item, i) => (
             <button
               type="button"
               role="menuitem"
               key={item.label}
+              data-first={i === 0 || undefined}
               class={item.danger ? 'menu-item danger' : 'menu-item'}
               onClick={() => {
                 close(true);
@@ -68,7 +69,7 @@ export function Menu({ label, icon = 'more', items, class: extra }: MenuProps) {
               {item.label}
             </button>
           ))}
-        </div>
+        </Popup>
       )}
     </div>
   );

@@ -57,7 +57,7 @@ export const MessageRow = memo(({ message, previous, next, group, newFrom, obser
       aria-posinset={id}
       aria-setsize={-1}
       aria-label={labelOf(message)}
-      onPointerEnter={(e) => e.pointerType === 'mouse' && (active.value = id)}
+      onPointerEnter={(e) => e.pointerType === 'mouse' && !menuOpen(e.currentTarget) && (active.value = id)}
       onClick={() => (active.value = id)}
       onFocusCapture={() => (active.value = id)}
     >
@@ -93,6 +93,11 @@ export const MessageRow = memo(({ message, previous, next, group, newFrom, obser
     </div>
   );
 });
+
+/** The way to a menu may lead over other messages, which must not take it away. */
+function menuOpen(row: HTMLElement): boolean {
+  return !!row.closest('.history')?.querySelector('.actions [aria-expanded=true]');
+}
 
 function Face({ user }: { user: string }) {
   return (

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Device, launch, until } from './lib/device.mjs';
+import { Device, launch, PHONE, until } from './lib/device.mjs';
 import { Server } from './lib/server.mjs';
 
 let server, browser;
@@ -35,4 +35,44 @@ test('a long last message does not push time and count out of its row', async ()
     assert.ok(x + width <= row.x + row.width, `${part} ends at ${x + width}, the row at ${row.x + row.width}`);
   }
   await bea.close();
+});
+
+/** Whether all of it can be seen and pressed. */
+const whole = (device, selector) =>
+  device.find(selector).evaluate((element) => {
+    const { top, left, right, bottom } = element.getBoundingClientRect();
+    const corners = [[left + 9, top + 9], [right - 9, top + 9], [left + 9, bottom - 9], [right - 9, bottom - 9]];
+    const hidden = corners.filter(([x, y]) => !element.contains(document.elementFromPoint(x, y)));
+    return hidden.length === 0 && top >= 0 && left >= 0 && right <= innerWidth && bottom <= innerHeight;
+  });
+
+test('menus and emoji are seen whole, at the newest message and at one at the upper edge, wide and on a phone', async () => {
+  for (let i = 1; i <= 20; i++) await send(i % 2 ? 'cleo' : 'dora', i % 2 ? 'dora' : 'cleo', `line ${i}.`);
+  for (const [user, other, options] of [['dora', 'cleo'], ['cleo', 'dora', PHONE]]) {
+    const device = await enter(user, options);
+    await device.open(other);
+    await device.seeMessage('line 20.');
+    for (const edge of ['last', 'first']) {
+      const id = await device.find('.history').evaluate((history, last) => {
+        const { top } = history.getBoundingClientRect();
+        const shown = [...history.querySelectorAll('[role=article]')].filter((row) => row.getBoundingClientRect().top > top);
+        return shown.at(last ? -1 : 0).dataset.id;
+      }, edge === 'last');
+      const row = device.find(`[role=article][data-id="${id}"]`);
+      await row.locator('.bubble').click();
+      await row.getByRole('button', { name: 'More for this message' }).click();
+      assert.ok(await whole(device, '.menu-list'), `${user}: the menu of the ${edge}`);
+      await device.page.keyboard.press('Escape');
+      await row.getByRole('button', { name: 'React', exact: true }).click();
+      assert.ok(await whole(device, '.quick-emoji'), `${user}: the quick emoji of the ${edge}`);
+      await device.button('More emoji').click();
+      await device.see('.emoji-picker .emoji');
+      assert.ok(await whole(device, '.emoji-picker'), `${user}: the emoji of the ${edge}`);
+      await until(() => device.page.evaluate(() => document.activeElement.matches('.emoji-picker input')), 'the focus in the search');
+      await device.page.keyboard.press('Escape');
+      await device.gone('.emoji-picker');
+    }
+    device.clean();
+    await device.close();
+  }
 });
