@@ -28,6 +28,8 @@ export interface Note {
 }
 
 export const notes = signal<Note[]>([]);
+/** How many modal dialogs are open: what is outside of them can be neither pressed nor heard. */
+export const modals = signal(0);
 let nextNote = 1;
 
 /** A line that goes away by itself. */

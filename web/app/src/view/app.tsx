@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { ready, state } from '../model/chat.ts';
+import { modals } from '../model/ui.ts';
 import { Entrance } from './entrance.tsx';
 import { LiveRegion, Notes } from './notes.tsx';
 import { Shell } from './shell.tsx';
@@ -14,7 +15,7 @@ export function App() {
   return (
     <>
       {out ? <Entrance /> : user ? <Shell /> : null}
-      <Notes />
+      {modals.value === 0 && <Notes />}
       <LiveRegion />
     </>
   );

@@ -3,7 +3,9 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
+import { modals } from '../model/ui.ts';
 import { Icon } from './icon.tsx';
+import { Notes } from './notes.tsx';
 
 interface DialogProps {
   title: string;
@@ -19,9 +21,11 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
     const before = document.activeElement;
     const dialog = element.current!;
     dialog.showModal();
+    modals.value++;
     dialog.querySelector<HTMLElement>('[data-first]')?.focus();
     return () => {
       dialog.close();
+      modals.value--;
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
@@ -50,6 +54,7 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
         </header>
         <div class="dialog-body">{children}</div>
       </div>
+      <Notes />
     </dialog>
   );
 }

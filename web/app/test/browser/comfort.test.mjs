@@ -76,3 +76,21 @@ test('menus and emoji are seen whole, at the newest message and at one at the up
     await device.close();
   }
 });
+
+test('what goes wrong in a dialog is told above it, and can be dismissed', async () => {
+  const fay = await enter('fay');
+  await server.call('gil', 'contact.block', { user: 'fay' });
+  await fay.button('New group').click();
+  await fay.find('[name=group]').fill('No way');
+  await fay.find('dialog [aria-label="Find people"]').fill('gil');
+  await fay.find('dialog .person-row', { hasText: 'gil' }).click();
+  await fay.button('Make the group').click();
+  await fay.see('.note.bad', { hasText: 'cannot be reached' });
+  assert.ok(await whole(fay, '.note.bad'), 'above the veil');
+  assert.equal(await fay.find('.notes[role=status]').count(), 1);
+  await fay.button('Dismiss').click();
+  await fay.gone('.note');
+  assert.equal(await fay.find('[name=group]').inputValue(), 'No way');
+  await fay.page.keyboard.press('Escape');
+  await fay.close();
+});
