@@ -2,12 +2,10 @@
 
 import { ChatError } from '@chat/sdk';
 import { chat, me } from './chat.ts';
-import { forgetDrafts } from './drafts.ts';
 import { keepSiteToken, siteToken } from './site_token.ts';
 import { go } from './route.ts';
 
 export async function logout(): Promise<void> {
-  forgetDrafts();
   go({ section: 'chats' }, true);
   await chat.logout();
   if (siteToken()) {

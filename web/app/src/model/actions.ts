@@ -2,7 +2,7 @@
 
 import type { ChannelState, Message } from '@chat/sdk';
 import { chat, me } from './chat.ts';
-import { editing, replyTo } from './conversation.ts';
+import { editing, endEdit, replyTo } from './conversation.ts';
 import { attempt } from './errors.ts';
 import { tell } from './ui.ts';
 import { go } from './route.ts';
@@ -12,12 +12,13 @@ export function react(message: Message, emoji: string, remove = false): void {
 }
 
 export function startReply(message: Message): void {
-  editing.value = null;
+  endEdit();
   replyTo.value = message;
 }
 
 export function startEdit(message: Message): void {
   replyTo.value = null;
+  endEdit();
   editing.value = message;
 }
 

@@ -3,7 +3,7 @@
 import type { Message, Timeline } from '@chat/sdk';
 import { signal } from '@preact/signals';
 import { chat } from './chat.ts';
-import { moveDraft } from './drafts.ts';
+import { edits, moveDraft, replies } from './drafts.ts';
 
 export interface Open {
   /** the channel, or `to:USER` before there is one */
@@ -40,6 +40,8 @@ export function openConversation(where: { channel: string } | { to: string }): v
   ended = timeline.subscribe(() => timelineVersion.value++);
   const channel = 'channel' in where ? chat.channel(where.channel) : undefined;
   open.value = { key, timeline, newFrom: channel && channel.unread > 0 ? channel.read + 1 : 0 };
+  replyTo.value = replies.get(key) ?? null;
+  editing.value = edits.get(key)?.message ?? null;
 }
 
 /** The first message to somebody has made the channel: the conversation goes on in it, with what is being written. */
@@ -50,6 +52,8 @@ export function nowChannel(to: string, channel: string): void {
 }
 
 export function closeConversation(): void {
+  if (open.value && replyTo.value) replies.set(open.value.key, replyTo.value);
+  else if (open.value) replies.delete(open.value.key);
   ended?.();
   ended = undefined;
   open.value?.timeline.close();
@@ -58,6 +62,29 @@ export function closeConversation(): void {
   editing.value = null;
   active.value = 0;
   jump.value = null;
+}
+
+/** What the editor of a message shows: what one had changed it to already. */
+export function editedText(message: Message): string {
+  const begun = edits.get(message.channel);
+  return (begun?.message.message_id === message.message_id ? begun.text : message.text) ?? '';
+}
+
+export function keepEdit(message: Message, text: string): void {
+  edits.set(message.channel, { message, text });
+}
+
+/** Leaves the editor; what was typed in it is given up, or on its way. */
+export function endEdit(): void {
+  if (editing.value) edits.delete(editing.value.channel);
+  editing.value = null;
+}
+
+/** What could not be saved is not lost: the editor has it, now or when one is back. */
+export function editAgain(message: Message, text: string): void {
+  if (edits.has(message.channel)) return;
+  keepEdit(message, text);
+  if (open.value?.key === message.channel) editing.value = message;
 }
 
 export function jumpTo(id: number): void {

@@ -1,23 +1,42 @@
-// What was typed and not sent, a text for each conversation; it survives a reload.
+// What was typed and not sent: a text for each conversation, which outlives
+// the page and ends with the login; and the answers and edits that were begun.
+
+import type { Message } from '@chat/sdk';
+import { signal } from '@preact/signals';
+import { chat, me } from './chat.ts';
 
 const KEY = 'chat.draft.';
 const kept = new Map<string, string>();
 
+/** Counts what other tabs did to them. */
+export const draftsElsewhere = signal(0);
+
+/** What the next message of a conversation answers, while one is elsewhere. */
+export const replies = new Map<string, Message>();
+/** The edit that was begun in a conversation. */
+export const edits = new Map<string, { message: Message; text: string }>();
+
+// no user id has a space
+const prefixOf = (user: string) => `${KEY}${user} `;
+const keyOf = (channel: string) => prefixOf(me()) + channel;
+
 export function draftOf(channel: string): string {
-  const here = kept.get(channel);
+  const key = keyOf(channel);
+  const here = kept.get(key);
   if (here !== undefined) return here;
   try {
-    return sessionStorage.getItem(KEY + channel) ?? '';
+    return localStorage.getItem(key) ?? '';
   } catch {
     return '';
   }
 }
 
 export function keepDraft(channel: string, text: string): void {
-  kept.set(channel, text);
+  const key = keyOf(channel);
+  kept.set(key, text);
   try {
-    if (text) sessionStorage.setItem(KEY + channel, text.slice(0, 200_000));
-    else sessionStorage.removeItem(KEY + channel);
+    if (text) localStorage.setItem(key, text.slice(0, 200_000));
+    else localStorage.removeItem(key);
   } catch {
     // storage full: it stays in memory
   }
@@ -31,11 +50,25 @@ export function moveDraft(from: string, to: string): void {
   keepDraft(from, '');
 }
 
-export function forgetDrafts(): void {
-  kept.clear();
+function forget(user: string): void {
+  for (const map of [kept, replies, edits]) map.clear();
   try {
-    for (const key of Object.keys(sessionStorage)) if (key.startsWith(KEY)) sessionStorage.removeItem(key);
+    for (const key of Object.keys(localStorage)) if (key.startsWith(prefixOf(user))) localStorage.removeItem(key);
   } catch {
     // nothing was kept there
   }
 }
+
+addEventListener('storage', ({ key }) => {
+  if (!key?.startsWith(KEY)) return;
+  kept.delete(key);
+  draftsElsewhere.value++;
+});
+
+let user: string | null = null;
+
+// when all that is kept of a user goes, by whatever log-out, these go, too
+chat.on('state', (next) => {
+  if (user && next.user !== user) forget(user);
+  user = next.user;
+});

@@ -3,7 +3,7 @@
 import type { ChannelState, Message } from '@chat/sdk';
 import { isMuted } from '../model/actions.ts';
 import { channelOf, me, outbox, presenceOf, typingIn } from '../model/chat.ts';
-import { draftOf } from '../model/drafts.ts';
+import { draftOf, draftsElsewhere } from '../model/drafts.ts';
 import { avatarId, channelName, nameOf } from '../model/names.ts';
 import { openChannel } from '../model/route.ts';
 import { fullTime, listTime, serverNow } from '../text/time.ts';
@@ -64,6 +64,7 @@ function Preview({ channel, current }: { channel: ChannelState; current: boolean
   if (typing.length) return <span class="one-line grow typing">{typing.length === 1 && channel.kind === 'direct' ? 'typing…' : `${nameOf(typing[0]!)} is typing…`}</span>;
   const waiting = outbox.value.findLast((e) => e.channel === channel.channel);
   if (waiting) return <Line icon="clock" text={waiting.text} who="" />;
+  void draftsElsewhere.value;
   const draft = current ? '' : draftOf(channel.channel);
   if (draft) return <Line text={draft} who="Draft" draft />;
   const last = channel.last_message;

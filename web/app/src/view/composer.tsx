@@ -1,9 +1,9 @@
 // Where one writes: answer or edit above it, mentions and emoji beside it.
 
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { chat, limitOf, me, state } from '../model/chat.ts';
-import { editing, endWished, open, replyTo } from '../model/conversation.ts';
-import { draftOf, keepDraft } from '../model/drafts.ts';
+import { editAgain, editedText, editing, endEdit, endWished, keepEdit, open, replyTo } from '../model/conversation.ts';
+import { draftOf, draftsElsewhere, keepDraft } from '../model/drafts.ts';
 import { attempt } from '../model/errors.ts';
 import { settings } from '../model/settings.ts';
 import { countPoints } from '../text/points.ts';
@@ -31,19 +31,27 @@ export function Composer({ place, to, members, label }: ComposerProps) {
 
   // before anything more can be typed, which it would overwrite
   useLayoutEffect(() => {
-    setText(edited ? (edited.text ?? '') : draftOf(place));
+    setText(edited ? editedText(edited) : draftOf(place));
     // on a phone the focus brings the keyboard up: not before one wants to write
     if (edited || matchMedia('(pointer: fine)').matches) field.current?.focus();
   }, [place, edited?.message_id]);
   // with the quote: a key that is pressed once it is seen is for the field
+  const begun = useRef(replyTo.value);
   useLayoutEffect(() => {
-    if (replyTo.value) field.current?.focus();
+    if (replyTo.value && replyTo.value !== begun.current) field.current?.focus();
+    begun.current = null;
   }, [replyTo.value]);
+  // one writes in one tab at a time; the others have it, too
+  const elsewhere = draftsElsewhere.value;
+  useEffect(() => {
+    if (elsewhere && !edited && !document.hasFocus()) setText(draftOf(place));
+  }, [elsewhere]);
   useLayoutEffect(() => grow(field.current!), [text]);
 
   const write = (next: string) => {
     setText(next);
-    if (!edited) keepDraft(place, next);
+    if (edited) keepEdit(edited, next);
+    else keepDraft(place, next);
   };
   const insert = (piece: string, from: number, until: number) => {
     write(text.slice(0, from) + piece + text.slice(until));
@@ -61,11 +69,10 @@ export function Composer({ place, to, members, label }: ComposerProps) {
     if (!text.trim() || over > 0) return;
     if (edited) {
       const wanted = text;
-      editing.value = null;
+      endEdit();
       if (wanted === edited.text) return;
-      // what could not be saved is not lost: the editor opens with it again
       void attempt(() => chat.edit(edited.channel, edited.message_id, wanted)).then((done) => {
-        if (!done && !editing.value) editing.value = { ...edited, text: wanted };
+        if (!done) editAgain(edited, wanted);
       });
       return;
     }
@@ -83,7 +90,8 @@ export function Composer({ place, to, members, label }: ComposerProps) {
     } else if (e.key === 'Escape' && (edited || replyTo.value)) {
       e.preventDefault();
       e.stopPropagation();
-      editing.value = replyTo.value = null;
+      endEdit();
+      replyTo.value = null;
     } else if (e.key === 'ArrowUp' && text === '' && !edited) {
       e.preventDefault();
       if (!editLast()) focusLastMessage();

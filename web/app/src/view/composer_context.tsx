@@ -1,6 +1,6 @@
 // What the next message answers, or which one is being edited.
 
-import { editing, loadedMessage, replyTo } from '../model/conversation.ts';
+import { editing, endEdit, loadedMessage, replyTo } from '../model/conversation.ts';
 import { Icon } from './icon.tsx';
 import { QuoteText } from './quote.tsx';
 
@@ -22,7 +22,9 @@ export function ComposerContext() {
         class="icon-button"
         aria-label={edited ? 'Cancel editing' : 'Cancel reply'}
         onClick={() => {
-          editing.value = replyTo.value = null;
+          endEdit();
+          replyTo.value = null;
+          document.querySelector<HTMLElement>('.composer-field')?.focus();
         }}
       >
         <Icon name="close" />

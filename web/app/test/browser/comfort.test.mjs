@@ -94,3 +94,79 @@ test('what goes wrong in a dialog is told above it, and can be dismissed', async
   await fay.page.keyboard.press('Escape');
   await fay.close();
 });
+
+/** Another window of the same browser. */
+async function another(device) {
+  const page = await device.context.newPage();
+  const other = Object.assign(Object.create(Device.prototype), device, { page });
+  await page.goto(server.url);
+  return other;
+}
+
+test('a draft outlives the page; the answer and the edit that were begun wait for one’s return', async () => {
+  for (const user of ['hal', 'ian']) await send(user, 'jane', `from ${user}`);
+  let jane = await enter('jane');
+  await jane.open('hal');
+  await jane.find('.composer-field').fill('half a thought');
+  await jane.page.close();
+  jane = await another(jane);
+  await jane.see('.channel-row .draft');
+  await jane.open('hal');
+  await until(async () => (await jane.find('.composer-field').inputValue()) === 'half a thought', 'the draft');
+  await (await jane.seeMessage('from hal')).locator('.bubble').hover();
+  await jane.button('Reply').click();
+  await jane.open('ian');
+  await jane.gone('.composer-context');
+  await jane.send('to be improved');
+  await jane.see('.history [role=article]', { hasText: 'to be improved' });
+  await jane.page.keyboard.press('ArrowUp');
+  await jane.see('.composer-context', { hasText: 'Editing' });
+  await jane.find('.composer-field').fill('improved, nearly');
+  await jane.open('hal');
+  await jane.see('.composer-context', { hasText: 'from hal' });
+  assert.equal(await jane.find('.composer-field').inputValue(), 'half a thought');
+  await jane.open('ian');
+  await jane.see('.composer-context', { hasText: 'Editing' });
+  assert.equal(await jane.find('.composer-field').inputValue(), 'improved, nearly');
+  await jane.page.keyboard.press('Enter');
+  await jane.seeMessage('improved, nearly');
+  await jane.close();
+});
+
+test('an edit that is refused comes back to its own conversation, not to the one that is open then', async () => {
+  for (const user of ['kim', 'lea']) await send(user, 'mo', `from ${user}`);
+  const mo = await enter('mo');
+  await mo.open('kim');
+  await mo.send('as it was');
+  await mo.see('.history [role=article]', { hasText: 'as it was' });
+  await mo.page.keyboard.press('ArrowUp');
+  await mo.see('.composer-context', { hasText: 'Editing' });
+  await mo.find('.composer-field').fill('as it should be');
+  const { channel, message_id } = (await server.call('kim', 'channel.list', {})).channels[0].last_message;
+  await server.call('mo', 'message.delete', { channel, message_id });
+  // gone to another one before the refusal is here
+  await mo.page.evaluate(() => {
+    document.querySelector('.composer-field').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+    [...document.querySelectorAll('.channel-row')].find((row) => row.textContent.includes('from lea')).click();
+  });
+  await mo.see('.note.bad', { hasText: 'deleted' });
+  await mo.see('.conversation-head', { hasText: 'lea' });
+  assert.equal(await mo.find('.composer-context').count(), 0);
+  await mo.open('kim');
+  await mo.see('.composer-context', { hasText: 'Editing' });
+  assert.equal(await mo.find('.composer-field').inputValue(), 'as it should be');
+  await mo.close();
+});
+
+test('logged out from elsewhere, a device keeps no draft for the next one who uses it', async () => {
+  const nia = await enter('nia');
+  await send('oz', 'nia', 'between us');
+  await nia.open('oz');
+  await nia.find('.composer-field').fill('very private');
+  const drafts = () => nia.page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('chat.draft')).length);
+  await until(async () => (await drafts()) === 1, 'the draft to be kept');
+  await server.call('nia', 'device.remove', { device: 'nia-web' });
+  await nia.see('.entrance');
+  await until(async () => (await drafts()) === 0, 'the draft to go');
+  await nia.close();
+});
