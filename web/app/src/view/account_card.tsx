@@ -8,9 +8,11 @@ import { siteToken } from '../model/site_token.ts';
 import { openDialog } from '../model/ui.ts';
 import { Confirm } from './dialog.tsx';
 import { Icon } from './icon.tsx';
+import { useBusy } from './use_busy.ts';
 
 export function AccountCard() {
   const [asking, setAsking] = useState(false);
+  const [busy, run] = useBusy();
   const waiting = outbox.value.length;
   const leave = () => (waiting ? setAsking(true) : void attempt(logout));
   return (
@@ -22,8 +24,8 @@ export function AccountCard() {
             <Icon name="edit" /> Change the password
           </button>
         )}
-        <button type="button" class="row-button" onClick={() => void attempt(exportAccount)}>
-          <Icon name="download" /> Export my data
+        <button type="button" class="row-button" disabled={busy} onClick={() => void run(() => attempt(exportAccount))}>
+          <Icon name="download" /> {busy ? 'Exporting…' : 'Export my data'}
         </button>
         <button type="button" class="row-button" onClick={leave}>
           <Icon name="leave" /> Log out

@@ -6,6 +6,7 @@ import { chat, me } from '../model/chat.ts';
 import { wordsFor } from '../model/errors.ts';
 import { tell } from '../model/ui.ts';
 import { Dialog } from './dialog.tsx';
+import { useBusy } from './use_busy.ts';
 
 interface PasswordInputProps {
   label: string;
@@ -18,7 +19,9 @@ interface PasswordInputProps {
 function PasswordInput({ label, value, fresh, first, onChange }: PasswordInputProps) {
   return (
     <label class="field">
-      {label}
+      <span>
+        {label} {fresh && <span class="soft">(at least 8 characters)</span>}
+      </span>
       <input class="input" type="password" required autoComplete={fresh ? 'new-password' : 'current-password'}
         {...(first ? { 'data-first': true } : {})} value={value} onInput={(e) => onChange(e.currentTarget.value)} />
     </label>
@@ -29,8 +32,8 @@ export function DeleteAccount({ onClose }: { onClose: () => void }) {
   const [password, setPassword] = useState('');
   const [erase, setErase] = useState(false);
   const [problem, setProblem] = useState('');
-  const submit = async (e: Event) => {
-    e.preventDefault();
+  const [busy, run] = useBusy();
+  const submit = async () => {
     try {
       await deleteAccount(password, erase);
       onClose();
@@ -40,7 +43,13 @@ export function DeleteAccount({ onClose }: { onClose: () => void }) {
   };
   return (
     <Dialog title="Delete the account?" onClose={onClose}>
-      <form class="form" onSubmit={submit}>
+      <form
+        class="form"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void run(submit);
+        }}
+      >
         <p>
           Your profile, contacts and devices go for good, and nobody can take the name <bdi>@{me()}</bdi> again.
         </p>
@@ -56,7 +65,7 @@ export function DeleteAccount({ onClose }: { onClose: () => void }) {
           <button type="button" class="button" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" class="button danger" disabled={!password}>
+          <button type="submit" class="button danger" disabled={busy || !password}>
             Delete for good
           </button>
         </div>
@@ -69,8 +78,8 @@ export function ChangePassword({ onClose }: { onClose: () => void }) {
   const [old, setOld] = useState('');
   const [next, setNext] = useState('');
   const [problem, setProblem] = useState('');
-  const submit = async (e: Event) => {
-    e.preventDefault();
+  const [busy, run] = useBusy();
+  const submit = async () => {
     if (new TextEncoder().encode(next).length < 8) return setProblem('A password has at least 8 characters.');
     try {
       await chat.changePassword(old, next);
@@ -82,14 +91,20 @@ export function ChangePassword({ onClose }: { onClose: () => void }) {
   };
   return (
     <Dialog title="Change the password" onClose={onClose}>
-      <form class="form" onSubmit={submit}>
+      <form
+        class="form"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void run(submit);
+        }}
+      >
         <PasswordInput label="Password now" first value={old} onChange={setOld} />
         <PasswordInput label="New password" fresh value={next} onChange={setNext} />
         <p class="form-problem" role="alert">
           {problem}
         </p>
         <div class="dialog-actions">
-          <button type="submit" class="button primary" disabled={!old || !next}>
+          <button type="submit" class="button primary" disabled={busy || !old || !next}>
             Change
           </button>
         </div>

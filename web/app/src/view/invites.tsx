@@ -6,6 +6,7 @@ import { attempt } from '../model/errors.ts';
 import { createInvite, listInvites, revokeInvite, type Invite } from '../model/invites.ts';
 import { shortDate } from '../text/time.ts';
 import { Icon } from './icon.tsx';
+import { useBusy } from './use_busy.ts';
 
 const WEEK_S = 7 * 24 * 3600;
 
@@ -16,8 +17,9 @@ export function Invites({ channel }: { channel: string }) {
       // a server without invites, or no connection: nothing to show
     });
   useEffect(() => void load(), [channel]);
+  const [busy, run] = useBusy();
   if (!invites) return null;
-  const make = () => void attempt(() => createInvite(channel, WEEK_S)).then(load);
+  const make = () => void run(() => attempt(() => createInvite(channel, WEEK_S)).then(load));
   return (
     <section aria-label="Invite links">
       <h3 class="section-title">Invite links</h3>
@@ -41,7 +43,7 @@ export function Invites({ channel }: { channel: string }) {
           </li>
         ))}
       </ul>
-      <button type="button" class="person-row" onClick={make}>
+      <button type="button" class="person-row" disabled={busy} onClick={make}>
         <span class="round-icon">
           <Icon name="link" />
         </span>

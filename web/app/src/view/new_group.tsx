@@ -9,14 +9,15 @@ import { countPoints } from '../text/points.ts';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { PeopleResults, PersonRow } from './people_results.tsx';
+import { useBusy } from './use_busy.ts';
 
 export function NewGroup({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('');
   const [users, setUsers] = useState<string[]>([]);
   const points = countPoints(name.trim());
   const room = limitOf('group_members') - 1 - users.length;
-  const create = async (e: Event) => {
-    e.preventDefault();
+  const [busy, run] = useBusy();
+  const create = async () => {
     let made = '';
     const done = await attempt(async () => {
       made = (await chat.call('channel.create', { name: name.trim(), members: users })).channel.channel;
@@ -27,7 +28,13 @@ export function NewGroup({ onClose }: { onClose: () => void }) {
   };
   return (
     <Dialog title="New group" onClose={onClose}>
-      <form class="form" onSubmit={create}>
+      <form
+        class="form"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void run(create);
+        }}
+      >
         <label class="field">
           Name of the group
           <input class="input" data-first name="group" dir="auto" value={name} onInput={(e) => setName(e.currentTarget.value)} />
@@ -35,7 +42,7 @@ export function NewGroup({ onClose }: { onClose: () => void }) {
         {points > limitOf('name_chars') && <p class="form-problem">At most {limitOf('name_chars')} characters.</p>}
         <Chooser users={users} onChange={setUsers} room={room} leaveOut={[me()]} />
         <div class="dialog-actions">
-          <button type="submit" class="button primary" disabled={points === 0 || points > limitOf('name_chars') || room < 0}>
+          <button type="submit" class="button primary" disabled={busy || points === 0 || points > limitOf('name_chars') || room < 0}>
             Make the group
           </button>
         </div>
@@ -49,16 +56,22 @@ export function AddMembers({ channel: id, onClose }: { channel: string; onClose:
   const [users, setUsers] = useState<string[]>([]);
   const members = channel?.members.map((m) => m.user) ?? [];
   const room = limitOf('group_members') - members.length - users.length;
-  const add = async (e: Event) => {
-    e.preventDefault();
+  const [busy, run] = useBusy();
+  const add = async () => {
     if (await attempt(() => chat.call('channel.add', { channel: id, users }))) onClose();
   };
   return (
     <Dialog title="Add people" onClose={onClose}>
-      <form class="form" onSubmit={add}>
+      <form
+        class="form"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void run(add);
+        }}
+      >
         <Chooser users={users} onChange={setUsers} room={room} leaveOut={members} />
         <div class="dialog-actions">
-          <button type="submit" class="button primary" disabled={users.length === 0 || room < 0}>
+          <button type="submit" class="button primary" disabled={busy || users.length === 0 || room < 0}>
             Add
           </button>
         </div>

@@ -170,3 +170,17 @@ test('logged out from elsewhere, a device keeps no draft for the next one who us
   await until(async () => (await drafts()) === 0, 'the draft to go');
   await nia.close();
 });
+
+test('a button that is pressed twice in a hurry makes one group', async () => {
+  const pam = await enter('pam');
+  await pam.button('New group').click();
+  await pam.find('[name=group]').fill('Only one');
+  await pam.button('Make the group').evaluate((button) => {
+    button.click();
+    button.click();
+  });
+  await pam.see('.conversation-head', { hasText: 'Only one' });
+  const { channels } = await server.call('pam', 'channel.list', {});
+  assert.deepEqual(channels.map((c) => c.name), ['Only one']);
+  await pam.close();
+});
