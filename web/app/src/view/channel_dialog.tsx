@@ -74,12 +74,15 @@ function NameForm({ channel }: { channel: ChannelState }) {
     if (changed) void attempt(() => chat.call('channel.update', { channel: channel.channel, name: name.trim() }), 'Saved');
   };
   return (
-    <form class="name-form" onSubmit={save}>
-      <input class="input" aria-label="Name of the group" dir="auto" value={name} onInput={(e) => setName(e.currentTarget.value)} />
-      <button type="submit" class="button" disabled={!changed}>
-        Rename
-      </button>
-    </form>
+    <>
+      <form class="name-form" onSubmit={save}>
+        <input class="input" aria-label="Name of the group" dir="auto" value={name} onInput={(e) => setName(e.currentTarget.value)} />
+        <button type="submit" class="button" disabled={!changed}>
+          Rename
+        </button>
+      </form>
+      {points > limitOf('name_chars') && <p class="form-problem">At most {limitOf('name_chars')} characters.</p>}
+    </>
   );
 }
 

@@ -1,41 +1,58 @@
 // One's own name and status.
 
 import type { User } from '@chat/sdk';
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { chat, limitOf } from '../model/chat.ts';
 import { attempt } from '../model/errors.ts';
 import { countPoints } from '../text/points.ts';
 
+interface Texts {
+  display_name?: string;
+  status?: string;
+}
+
 export function ProfileForm({ profile, onDone }: { profile: User | undefined; onDone?: () => void }) {
-  const [name, setName] = useState(profile?.display_name ?? '');
-  const [status, setStatus] = useState(profile?.status ?? '');
-  useEffect(() => {
-    setName(profile?.display_name ?? '');
-    setStatus(profile?.status ?? '');
-  }, [profile?.display_name, profile?.status]);
+  // what was typed stays when the profile arrives later; what was not is not sent
+  const [typed, setTyped] = useState<Texts>({});
+  const known = { display_name: profile?.display_name ?? '', status: profile?.status ?? '' };
+  const { display_name, status } = { ...known, ...typed };
   const limit = limitOf('name_chars');
-  const tooLong = countPoints(name) > limit || countPoints(status) > limit;
+  const tooLong = countPoints(display_name) > limit || countPoints(status) > limit;
+  const update = changes(known, typed);
   const save = async (e: Event) => {
     e.preventDefault();
-    const update = { display_name: name.trim(), status: status.trim() };
-    if (await attempt(() => chat.call('user.update', update), 'Saved')) onDone?.();
+    if (!(await attempt(() => chat.call('user.update', update), 'Saved'))) return;
+    setTyped({});
+    onDone?.();
   };
   return (
     <form class="form" onSubmit={save}>
       <label class="field">
         Your name
-        <input class="input" name="display_name" dir="auto" value={name} onInput={(e) => setName(e.currentTarget.value)} />
+        <input class="input" name="display_name" dir="auto" value={display_name}
+          onInput={(e) => setTyped({ ...typed, display_name: e.currentTarget.value })} />
       </label>
       <label class="field">
         Status
-        <input class="input" name="status" dir="auto" placeholder="What are you up to?" value={status} onInput={(e) => setStatus(e.currentTarget.value)} />
+        <input class="input" name="status" dir="auto" placeholder="What are you up to?" value={status}
+          onInput={(e) => setTyped({ ...typed, status: e.currentTarget.value })} />
       </label>
       {tooLong && <p class="form-problem">At most {limit} characters.</p>}
       <div class="dialog-actions">
-        <button type="submit" class="button primary" disabled={tooLong}>
+        <button type="submit" class="button primary" disabled={tooLong || Object.keys(update).length === 0}>
           Save
         </button>
       </div>
     </form>
   );
+}
+
+/** The texts that are others than those known. */
+function changes(known: Required<Texts>, typed: Texts): Texts {
+  const changed: Texts = {};
+  for (const name of ['display_name', 'status'] as const) {
+    const text = typed[name]?.trim();
+    if (text !== undefined && text !== known[name]) changed[name] = text;
+  }
+  return changed;
 }

@@ -184,3 +184,26 @@ test('a button that is pressed twice in a hurry makes one group', async () => {
   assert.deepEqual(channels.map((c) => c.name), ['Only one']);
   await pam.close();
 });
+
+test('a profile: only what was changed is sent, what is too long is told; a name for the group, too', async () => {
+  await server.call('quin', 'user.update', { display_name: 'Quin Ames' });
+  const quin = await enter('quin');
+  await quin.section('Settings');
+  // as if the profile had not come yet when one began to type
+  await quin.find('[name=status]').fill('reading');
+  await server.call('quin', 'user.update', { display_name: 'Quin B. Ames' });
+  await quin.button('Save', 'form').click();
+  await quin.see('.note', { hasText: 'Saved' });
+  const { user } = await server.call('quin', 'user.get', { user: 'quin' });
+  assert.deepEqual([user.display_name, user.status], ['Quin B. Ames', 'reading']);
+  await quin.find('[name=status]').fill('😀'.repeat(201));
+  await quin.see('.form-problem', { hasText: 'At most 200' });
+  assert.ok(await quin.button('Save', 'form').isDisabled());
+  await server.call('quin', 'channel.create', { name: 'Book club', members: [] });
+  await quin.section('Chats');
+  await quin.open('Book club');
+  await quin.button(/^Details of Book club/).click();
+  await quin.find('[aria-label="Name of the group"]').fill('x'.repeat(201));
+  await quin.see('dialog .form-problem', { hasText: 'At most 200' });
+  await quin.close();
+});
