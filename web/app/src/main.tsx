@@ -10,11 +10,13 @@ import './style/pages.css';
 import { render } from 'preact';
 import { start } from './model/chat.ts';
 import { startNaming } from './model/device_name.ts';
+import { startTime } from './model/now.ts';
 import { startNotifying } from './model/notify.ts';
 import { startOffline } from './model/offline.ts';
 import { App } from './view/app.tsx';
 
 render(<App />, document.getElementById('app')!);
+startTime();
 void start();
 startNotifying();
 startNaming();

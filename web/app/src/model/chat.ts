@@ -5,6 +5,7 @@ import { Chat, type ChannelState, type ChatState, type OutboxEntry } from '@chat
 import type { Contact, Presence, User } from '@chat/sdk';
 import { signal, type Signal } from '@preact/signals';
 import { setServerTime } from '../text/time.ts';
+import { look } from './now.ts';
 import { siteToken } from './site_token.ts';
 
 const token = siteToken();
@@ -75,6 +76,7 @@ function readAll(): void {
 chat.on('state', (next) => {
   const before = state.value;
   setServerTime(chat.now());
+  look();
   if (before.user !== next.user) readAll();
   state.value = next;
 });

@@ -6,6 +6,7 @@ import { effect } from '@preact/signals';
 import { isMuted } from './actions.ts';
 import { channelList, chat, me, state } from './chat.ts';
 import { channelName, nameOf } from './names.ts';
+import { minute } from './now.ts';
 import { openChannel, route } from './route.ts';
 import { change, settings } from './settings.ts';
 import { playSound } from './sound.ts';
@@ -26,6 +27,8 @@ export async function askForNotifications(on: boolean): Promise<void> {
 export function startNotifying(): void {
   chat.on('message.new', ({ message }) => onMessage(message));
   effect(() => {
+    // a mute may be over
+    void minute.value;
     const unread = channelList.value.reduce((sum, c) => sum + (isMuted(c, serverNow()) ? 0 : c.unread), 0);
     document.title = unread && settings.value.badge ? `(${unread}) Chat` : 'Chat';
     const badge = navigator as Navigator & { setAppBadge?: (n: number) => Promise<void> };

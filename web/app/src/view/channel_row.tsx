@@ -5,6 +5,7 @@ import { isMuted } from '../model/actions.ts';
 import { channelOf, me, outbox, presenceOf, typingIn } from '../model/chat.ts';
 import { draftOf, draftsElsewhere } from '../model/drafts.ts';
 import { avatarId, channelName, nameOf } from '../model/names.ts';
+import { minute, today } from '../model/now.ts';
 import { openChannel } from '../model/route.ts';
 import { fullTime, listTime, serverNow } from '../text/time.ts';
 import { Avatar } from './avatar.tsx';
@@ -14,6 +15,8 @@ import { MarkIcon } from './mark_icon.tsx';
 export function ChannelRow({ channel: id, current }: { channel: string; current: boolean }) {
   const channel = channelOf(id);
   if (!channel) return null;
+  void today.value;
+  if (channel.muted_until) void minute.value;
   const name = channelName(channel);
   const muted = isMuted(channel, serverNow());
   const time = channel.last_message?.sent_at;

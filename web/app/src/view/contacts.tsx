@@ -6,6 +6,7 @@ import { talkTo } from '../model/actions.ts';
 import { chat, contacts, presenceOf, profileOf } from '../model/chat.ts';
 import { attempt } from '../model/errors.ts';
 import { nameOf } from '../model/names.ts';
+import { minute } from '../model/now.ts';
 import { openUser } from '../model/ui.ts';
 import { safeName } from '../text/safe_name.ts';
 import { lastActive } from '../text/time.ts';
@@ -90,6 +91,7 @@ function Act({ method, user, label, primary }: { method: ContactMethod; user: st
 }
 
 function Friend({ user }: { user: string }) {
+  void minute.value;
   const presence = presenceOf(user);
   const status = safeName(profileOf(user)?.status, '');
   const activity = presence?.online ? 'online' : lastActive(presence?.last_active_at);

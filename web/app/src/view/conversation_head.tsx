@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks';
 import { hide, isMuted, mute } from '../model/actions.ts';
 import { chat, me, presenceOf, profileOf } from '../model/chat.ts';
 import { avatarId } from '../model/names.ts';
+import { minute } from '../model/now.ts';
 import { openSection } from '../model/route.ts';
 import { openDialog, openUser } from '../model/ui.ts';
 import { safeName } from '../text/safe_name.ts';
@@ -22,6 +23,7 @@ interface HeadProps {
 }
 
 export function ConversationHead({ channel, peer, name, mutual }: HeadProps) {
+  void minute.value;
   const watched = channel?.kind === 'group' ? channel.members.map((m) => m.user).join(' ') : (peer ?? '');
   useEffect(() => (watched ? chat.watch(watched.split(' ').slice(0, 100)) : undefined), [watched, mutual]);
   useEffect(() => {

@@ -6,6 +6,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { me } from '../model/chat.ts';
 import { active, flashed } from '../model/conversation.ts';
 import { nameOf, nameOrYou } from '../model/names.ts';
+import { today } from '../model/now.ts';
 import { clock, dayLabel, dayOf, fullTime } from '../text/time.ts';
 import { UserAvatar } from './avatar.tsx';
 import { MarkIcon } from './mark_icon.tsx';
@@ -61,11 +62,7 @@ export const MessageRow = memo(({ message, previous, next, group, newFrom, obser
       onClick={() => (active.value = id)}
       onFocusCapture={() => (active.value = id)}
     >
-      {newDay && (
-        <div class="day">
-          <time dateTime={new Date(message.sent_at).toISOString()}>{dayLabel(message.sent_at)}</time>
-        </div>
-      )}
+      {newDay && <Day time={message.sent_at} />}
       {firstUnread && <div class="new-line">New</div>}
       <div class="message-line">
         {group && !mine && (ends ? <Face user={message.sender} /> : <span class="avatar-gap" />)}
@@ -93,6 +90,15 @@ export const MessageRow = memo(({ message, previous, next, group, newFrom, obser
     </div>
   );
 });
+
+function Day({ time }: { time: number }) {
+  void today.value;
+  return (
+    <div class="day">
+      <time dateTime={new Date(time).toISOString()}>{dayLabel(time)}</time>
+    </div>
+  );
+}
 
 /** The way to a menu may lead over other messages, which must not take it away. */
 function menuOpen(row: HTMLElement): boolean {

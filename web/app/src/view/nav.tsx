@@ -3,6 +3,7 @@
 import { channelList, contacts, me } from '../model/chat.ts';
 import { isMuted } from '../model/actions.ts';
 import { nameOf } from '../model/names.ts';
+import { minute } from '../model/now.ts';
 import { openSection, type Section } from '../model/route.ts';
 import { openUser } from '../model/ui.ts';
 import { serverNow } from '../text/time.ts';
@@ -16,6 +17,7 @@ const SECTIONS: { section: Section; label: string; icon: IconName }[] = [
 ];
 
 export function Nav({ section }: { section: Section }) {
+  void minute.value;
   const counts: Record<Section, number> = {
     chats: channelList.value.filter((c) => c.unread > 0 && !isMuted(c, serverNow())).length,
     contacts: contacts.value.filter((c) => c.state === 'incoming').length,

@@ -6,6 +6,7 @@ import { talkTo } from '../model/actions.ts';
 import { chat, contacts, me, presenceOf, profileOf } from '../model/chat.ts';
 import { attempt } from '../model/errors.ts';
 import { nameOf } from '../model/names.ts';
+import { minute } from '../model/now.ts';
 import { isSuspicious, safeName } from '../text/safe_name.ts';
 import { lastActive } from '../text/time.ts';
 import { UserAvatar } from './avatar.tsx';
@@ -13,6 +14,7 @@ import { Dialog } from './dialog.tsx';
 import { ProfileForm } from './profile_form.tsx';
 
 export function UserDialog({ user, onClose }: { user: string; onClose: () => void }) {
+  void minute.value;
   useEffect(() => chat.watch([user]), [user]);
   const own = user === me();
   const profile = profileOf(user);

@@ -207,3 +207,30 @@ test('a profile: only what was changed is sent, what is too long is told; a name
   await quin.see('dialog .form-problem', { hasText: 'At most 200' });
   await quin.close();
 });
+
+test('a page that stays open over midnight does not call yesterday today', async () => {
+  await send('ray', 'sky', 'good night');
+  const sky = await Device.open(browser, server);
+  await sky.context.addInitScript(() => {
+    const now = Date.now;
+    window.asleep = 0;
+    window.Date = class extends Date {
+      constructor(...values) {
+        super(...(values.length ? values : [now() + window.asleep]));
+      }
+      static now() {
+        return now() + window.asleep;
+      }
+    };
+  });
+  await sky.useToken('sky', 'dev=sky', 'jti=sky');
+  await sky.open('ray');
+  await sky.see('.day', { hasText: 'Today' });
+  await sky.page.evaluate(() => {
+    window.asleep = 86_400_000;
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await sky.see('.day', { hasText: 'Yesterday' });
+  await sky.see('.channel-row .channel-time', { hasText: 'Yesterday' });
+  await sky.close();
+});
