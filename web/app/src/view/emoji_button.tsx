@@ -1,11 +1,11 @@
 // A button that opens the emoji; the list itself is fetched when it is first wanted.
 
-import { lazy, Suspense } from 'preact/compat';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from './icon.tsx';
+import { later } from './later.tsx';
 import { Popup } from './popup.tsx';
 
-const EmojiPicker = lazy(() => import('./emoji_picker.tsx').then((m) => m.EmojiPicker));
+const EmojiPicker = later(() => import('./emoji_picker.tsx').then((m) => m.EmojiPicker));
 
 interface EmojiButtonProps {
   label: string;
@@ -69,9 +69,7 @@ export function EmojiButton({ label, onPick, quick, onOpen }: EmojiButtonProps) 
       )}
       {open && whole && (
         <Popup key="whole" anchor={button} above>
-          <Suspense fallback={null}>
-            <EmojiPicker onPick={pick} />
-          </Suspense>
+          <EmojiPicker onPick={pick} />
         </Popup>
       )}
     </div>

@@ -1,16 +1,6 @@
-// What is not needed for the first sight comes when it is opened.
+// The views that come when they are opened.
 
-import type { ComponentType } from 'preact';
-import { lazy, Suspense } from 'preact/compat';
-
-function later<P extends object>(load: () => Promise<ComponentType<P>>): (props: P) => preact.JSX.Element {
-  const View = lazy(() => load().then((view) => ({ default: view }))) as ComponentType<P>;
-  return (props) => (
-    <Suspense fallback={null}>
-      <View {...props} />
-    </Suspense>
-  );
-}
+import { later } from './later.tsx';
 
 export const SettingsView = later(() => import('./settings.tsx').then((m) => m.Settings));
 export const UserDialog = later(() => import('./user_dialog.tsx').then((m) => m.UserDialog));

@@ -234,3 +234,20 @@ test('a page that stays open over midnight does not call yesterday today', async
   await sky.see('.channel-row .channel-time', { hasText: 'Yesterday' });
   await sky.close();
 });
+
+test('a part of the page that cannot be fetched is told, and the rest goes on', async () => {
+  const tia = await enter('tia', { serviceWorkers: 'block' });
+  await tia.page.route(/assets\/(settings|user_dialog)-.*\.js$/, (route) => route.abort());
+  await tia.section('Settings');
+  await tia.see('.note', { hasText: 'could not be loaded' });
+  await tia.section('Chats');
+  await tia.find('.nav-me').click();
+  await tia.see('.note >> nth=1');
+  await tia.find('#search').fill('still here');
+  assert.equal(await tia.find('dialog').count(), 0);
+  await tia.page.unroute(/assets\/(settings|user_dialog)-.*\.js$/);
+  await tia.button('Reload').click();
+  await tia.section('Settings');
+  await tia.see('[name=status]');
+  await tia.close();
+});
