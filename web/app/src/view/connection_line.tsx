@@ -16,7 +16,7 @@ export function ConnectionLine() {
     <div class="connection-line" role="status">
       <span class="pulse" aria-hidden="true" />
       {wordsFor(status, retryAt)}
-      {waiting > 0 && <span class="soft"> · {waiting === 1 ? '1 message waits' : `${waiting} messages wait`}</span>}
+      {waiting > 0 && <span class="soft">{waiting === 1 ? '1 message waits' : `${waiting} messages wait`}</span>}
     </div>
   );
 }

@@ -86,7 +86,7 @@ export function History({ timeline }: { timeline: Timeline }) {
           {rows}
           <div style={{ height: `${rows.length ? scroller.below(last) : 0}px` }} />
         </div>
-        <PendingRows entries={timeline.pending} />
+        <PendingRows entries={timeline.pending} channel={timeline.channel} last={messages.at(-1)} />
         {timeline.channel && <TypingLine channel={timeline.channel} />}
       </div>
       {away && (

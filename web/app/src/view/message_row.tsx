@@ -27,8 +27,10 @@ interface RowProps {
   observer: ResizeObserver;
 }
 
+type Sent = Pick<Message, 'sender' | 'sent_at'>;
+
 /** Whether two neighbours stand in one block of bubbles. */
-function together(a: Message | undefined, b: Message | undefined): boolean {
+export function together(a: Sent | undefined, b: Sent | undefined): boolean {
   return !!a && !!b && a.sender === b.sender && b.sent_at - a.sent_at < TOGETHER_MS && dayOf(a.sent_at) === dayOf(b.sent_at);
 }
 
@@ -120,7 +122,7 @@ function Meta({ message, mine }: { message: Message; mine: boolean }) {
       <time dateTime={new Date(message.sent_at).toISOString()} title={fullTime(message.sent_at)}>
         {clock(message.sent_at)}
       </time>
-      {mine && <MarkIcon message={message} />}
+      {mine && !message.deleted_at && <MarkIcon message={message} />}
     </span>
   );
 }

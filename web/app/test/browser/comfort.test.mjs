@@ -251,3 +251,32 @@ test('a part of the page that cannot be fetched is told, and the rest goes on', 
   await tia.see('[name=status]');
   await tia.close();
 });
+
+test('what waits to be sent looks as it will: with its quote, at its place; and can be taken back', async () => {
+  await send('uma', 'val', 'a question');
+  const val = await enter('val');
+  await val.open('uma');
+  await val.send('one');
+  await val.see('.history [role=article]', { hasText: 'one' });
+  await val.context.setOffline(true);
+  await val.see('.connection-line');
+  await (await val.seeMessage('a question')).locator('.bubble').hover();
+  await val.button('Reply').click();
+  await val.send('two');
+  await val.send('three');
+  await val.see('.pending .message .quote', { hasText: 'a question' });
+  const places = async () => {
+    const bubbles = await Promise.all(['one', 'two'].map(async (text) => (await val.seeMessage(text)).locator('.bubble').boundingBox()));
+    return bubbles[1].y - bubbles[0].y;
+  };
+  const waiting = await places();
+  await val.find('.pending .message', { hasText: 'three' }).getByRole('button', { name: 'Do not send' }).click();
+  await until(async () => (await val.find('.pending .message').count()) === 1, 'one to wait');
+  await val.context.setOffline(false);
+  await val.see('.history [role=article]', { hasText: 'two' });
+  await val.gone('.pending');
+  assert.ok(Math.abs((await places()) - waiting) < 1.5, `it stood ${waiting} below, and stands ${await places()} now`);
+  const { channels } = await server.call('uma', 'channel.list', {});
+  assert.equal(channels[0].last_message.text, 'two');
+  await val.close();
+});
