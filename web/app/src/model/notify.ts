@@ -15,6 +15,8 @@ import { serverNow } from '../text/time.ts';
 
 // what is older than this is history, however late it came
 const FRESH_MS = 60_000;
+// a tab that shows the conversation marks it as read in that time
+const ELSEWHERE_MS = 300;
 
 export async function askForNotifications(on: boolean): Promise<void> {
   if (!on) return change({ notifications: false });
@@ -51,8 +53,11 @@ function onMessage(message: Message): void {
   const seen = route.value.channel === message.channel && document.visibilityState === 'visible' && document.hasFocus();
   // of several tabs the one with the connection tells
   if (seen || !state.value.leader) return;
-  if (settings.value.sound) playSound();
-  if (settings.value.notifications) void show(title, text, message.channel);
+  setTimeout(() => {
+    if ((chat.channel(message.channel)?.read ?? 0) >= message.message_id) return;
+    if (settings.value.sound) playSound();
+    if (settings.value.notifications) void show(title, text, message.channel);
+  }, ELSEWHERE_MS);
 }
 
 async function show(title: string, body: string, channel: string): Promise<void> {

@@ -35,6 +35,8 @@ after(async () => {
 
 const toggle = (label) => gus.find('.switch-row', { hasText: label }).locator('input');
 const shown = () => gus.page.evaluate(() => window.shown);
+// a sound or notification would have come by then
+const quiet = () => gus.page.waitForTimeout(1000);
 const send = (text, user = 'hal') => server.call(user, 'message.send', { to: 'gus', client_id: text, text });
 
 test('light and dark: as the system says, or as one chose, also after a reload', async () => {
@@ -74,6 +76,7 @@ test('each of them can be turned off', async () => {
   await gus.see('.nav-button .badge');
   await gus.section('Chats');
   await gus.see('.channel-row .badge', { hasText: '3' });
+  await quiet();
   assert.deepEqual(await gus.page.evaluate(() => [window.tones, window.shown.length]), before);
 });
 
@@ -87,6 +90,7 @@ test('what one reads right now makes no noise; a muted chat never does', async (
   const before = (await shown()).length;
   await send('fourth');
   await gus.seeMessage('fourth');
+  await quiet();
   assert.equal((await shown()).length, before);
   await gus.button('Conversation menu').click();
   await gus.find('[role=menuitem]', { hasText: /^Mute$/ }).click();
@@ -95,7 +99,25 @@ test('what one reads right now makes no noise; a muted chat never does', async (
   await send('fifth');
   await gus.section('Chats');
   await gus.see('.channel-row .badge.quiet', { hasText: '1' });
+  await quiet();
   assert.equal((await shown()).length, before);
+});
+
+test('what one reads in another tab makes no noise in this one', async () => {
+  await send('to begin with', 'lyn');
+  await gus.see('.channel-row', { hasText: 'to begin with' });
+  await until(async () => (await shown()).includes('lyn: to begin with'), 'its notification');
+  const page = await gus.context.newPage();
+  const other = Object.assign(Object.create(Device.prototype), gus, { page });
+  await page.goto(server.url);
+  await other.open('lyn');
+  await other.seeMessage('to begin with');
+  const before = await gus.page.evaluate(() => [window.tones, window.shown.length]);
+  await send('you see this there', 'lyn');
+  await other.seeMessage('you see this there');
+  await quiet();
+  assert.deepEqual(await gus.page.evaluate(() => [window.tones, window.shown.length]), before);
+  await page.close();
 });
 
 test('a request is declined, one’s own withdrawn; who is blocked cannot write', async () => {
