@@ -11,10 +11,20 @@ export interface Settings {
   sound: boolean;
   /** Enter sends; else Ctrl+Enter does */
   enterSends: boolean;
+  /** a letter alone is a shortcut; who speaks to the machine may not want that */
+  shortcuts: boolean;
 }
 
 const KEY = 'chat.settings';
-const DEFAULTS: Settings = { theme: 'system', notifications: false, badge: true, sound: true, enterSends: true };
+const DEFAULTS: Settings = {
+  theme: 'system',
+  notifications: false,
+  badge: true,
+  sound: true,
+  // a keyboard on glass has no other key for a new line, and the button is near
+  enterSends: matchMedia('(any-pointer: fine)').matches,
+  shortcuts: true,
+};
 
 function load(): Settings {
   try {

@@ -81,7 +81,8 @@ export function Composer({ place, to, members, label }: ComposerProps) {
   };
 
   const onKeyDown = (e: KeyboardEvent) => {
-    if (e.isComposing) return;
+    // 229: the Enter that ends a composition, which Safari sends after its end
+    if (e.isComposing || e.keyCode === 229) return;
     if (mention.onKey(e)) return;
     const { enterSends } = settings.value;
     if (e.key === 'Enter' && !e.shiftKey && (enterSends || e.ctrlKey || e.metaKey)) {
@@ -121,6 +122,7 @@ export function Composer({ place, to, members, label }: ComposerProps) {
           aria-autocomplete="list"
           {...(mention.current ? { 'aria-controls': 'mention-list', 'aria-activedescendant': `mention-${mention.current}` } : {})}
           aria-describedby="composer-count"
+          enterkeyhint={settings.value.enterSends ? 'send' : 'enter'}
           onInput={(e) => {
             write(e.currentTarget.value);
             setCursor(e.currentTarget.selectionStart);
@@ -129,7 +131,14 @@ export function Composer({ place, to, members, label }: ComposerProps) {
           onSelect={(e) => setCursor(e.currentTarget.selectionStart)}
           onKeyDown={onKeyDown}
         />
-        <button type="submit" class="send" aria-label={edited ? 'Save' : 'Send'} disabled={!text.trim() || over > 0}>
+        <button
+          type="submit"
+          class="send"
+          aria-label={edited ? 'Save' : 'Send'}
+          disabled={!text.trim() || over > 0}
+          // the field keeps the focus, and a phone its keyboard
+          onMouseDown={(e) => e.preventDefault()}
+        >
           <Icon name={edited ? 'check' : 'send'} />
         </button>
       </form>

@@ -16,7 +16,7 @@ const THEMES: { theme: Theme; label: string }[] = [
 ];
 
 export function Settings() {
-  const { theme, notifications, badge, sound, enterSends } = settings.value;
+  const { theme, notifications, badge, sound, enterSends, shortcuts } = settings.value;
   return (
     <div class="page">
       <header class="page-head">
@@ -42,6 +42,7 @@ export function Settings() {
       </Card>
       <Card title="Writing">
         <Switch label="Enter sends (else Ctrl Enter)" checked={enterSends} onChange={(on) => change({ enterSends: on })} />
+        <Switch label="Shortcuts of one letter" checked={shortcuts} onChange={(on) => change({ shortcuts: on })} />
         <button type="button" class="row-button" onClick={() => openDialog({ kind: 'shortcuts' })}>
           <Icon name="keyboard" /> Shortcuts
         </button>

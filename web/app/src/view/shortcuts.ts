@@ -3,6 +3,7 @@
 import { useEffect } from 'preact/hooks';
 import { channelList } from '../model/chat.ts';
 import { openChannel, openSection, route } from '../model/route.ts';
+import { settings } from '../model/settings.ts';
 import { dialog, openDialog } from '../model/ui.ts';
 
 export const SHORTCUTS: [keys: string, what: string][] = [
@@ -39,7 +40,7 @@ function onKey(e: KeyboardEvent): void {
     return neighbour(e.key === 'ArrowUp' ? -1 : 1);
   }
   if (e.key === 'Escape') return focusField();
-  if (typing(e.target) || e.ctrlKey || e.metaKey || e.altKey) return;
+  if (!settings.value.shortcuts || typing(e.target) || e.ctrlKey || e.metaKey || e.altKey) return;
   const act = KEYS[e.key];
   if (!act) return;
   e.preventDefault();

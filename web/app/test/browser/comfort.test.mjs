@@ -280,3 +280,65 @@ test('what waits to be sent looks as it will: with its quote, at its place; and 
   assert.equal(channels[0].last_message.text, 'two');
   await val.close();
 });
+
+test('writing: the send button leaves the focus in the field; Enter sends where there is a keyboard, else it is a new line', async () => {
+  await send('will', 'xia', 'write to me');
+  const wide = await enter('xia');
+  const phone = await enter('xia', PHONE);
+  const focused = (device) => device.page.evaluate(() => document.activeElement.matches('.composer-field'));
+  for (const device of [wide, phone]) {
+    await device.open('will');
+    await device.find('.composer-field').click();
+    await device.page.keyboard.type('hello');
+    await device.page.keyboard.press('Enter');
+  }
+  await wide.see('.history [role=article]', { hasText: 'hello' });
+  assert.equal(await phone.find('.composer-field').inputValue(), 'hello\n');
+  await phone.page.keyboard.type('from the phone');
+  await phone.button('Send').tap();
+  await wide.see('.history [role=article]', { hasText: 'from the phone' });
+  assert.ok(await focused(phone), 'the keyboard of the phone stays');
+  await wide.page.keyboard.type('again');
+  await wide.button('Send').click();
+  await wide.see('.history [role=article]', { hasText: 'again' });
+  assert.ok(await focused(wide));
+  // the Enter that picks a word while one composes
+  await wide.page.keyboard.type('かな');
+  await wide.find('.composer-field').dispatchEvent('keydown', { key: 'Enter', keyCode: 229 });
+  assert.equal(await wide.find('.composer-field').inputValue(), 'かな');
+  for (const device of [wide, phone]) await device.close();
+});
+
+test('the shortcuts of the list do what it says; those of one letter can be turned off', async () => {
+  for (const user of ['yan', 'zoe']) await send(user, 'abe', `from ${user}`);
+  const abe = await enter('abe');
+  const { page } = abe;
+  await abe.see('.channel-row', { hasText: 'from zoe' });
+  const escape = async () => {
+    await page.keyboard.press('Escape');
+    await abe.gone('dialog');
+  };
+  for (const [key, title] of [['?', 'Shortcuts'], ['n', 'New chat'], ['g', 'New group']]) {
+    await page.keyboard.press(key);
+    await abe.see('dialog h2', { hasText: title });
+    await escape();
+  }
+  await page.keyboard.press('2');
+  await abe.see('.page-head', { hasText: 'Contacts' });
+  await page.keyboard.press('1');
+  await page.keyboard.press('Alt+ArrowDown');
+  await abe.see('.conversation-head', { hasText: 'zoe' });
+  await page.keyboard.press('Alt+ArrowDown');
+  await abe.see('.conversation-head', { hasText: 'yan' });
+  await page.keyboard.press('Alt+ArrowUp');
+  await abe.see('.conversation-head', { hasText: 'zoe' });
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press('3');
+  await abe.find('.switch-row', { hasText: 'one letter' }).locator('input').uncheck();
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press('n');
+  await page.keyboard.press('2');
+  await abe.see('.page-head', { hasText: 'Settings' });
+  assert.equal(await abe.find('dialog').count(), 0);
+  await abe.close();
+});
