@@ -1,6 +1,6 @@
 // Sign up and log in.
 
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { chat, state } from '../model/chat.ts';
 import { wordsFor } from '../model/errors.ts';
 import { keepSiteToken, siteToken } from '../model/site_token.ts';
@@ -21,7 +21,7 @@ export function Entrance() {
         </span>
         <h1>{HEADINGS[mode]}</h1>
         <OutReason />
-        {mode === 'token' ? <TokenForm /> : <AccountForm key={mode} mode={mode} />}
+        {mode === 'token' ? <TokenForm /> : <AccountForm mode={mode} />}
         <div class="entrance-links">
           {mode !== 'login' && (
             <button type="button" class="text-button" onClick={() => setMode('login')}>
@@ -69,6 +69,8 @@ function AccountForm({ mode }: { mode: 'login' | 'signup' }) {
   const [problem, setProblem] = useState('');
   const [busy, setBusy] = useState(false);
   const signup = mode === 'signup';
+  // what was typed is good for the other form, too; what was wrong there may not be wrong here
+  useEffect(() => setProblem(''), [mode]);
 
   const submit = async (e: Event) => {
     e.preventDefault();
@@ -101,7 +103,9 @@ function AccountForm({ mode }: { mode: 'login' | 'signup' }) {
         </label>
       )}
       <label class="field">
-        Password
+        <span>
+          Password {signup && <span class="soft">(at least 8 characters)</span>}
+        </span>
         <input class="input" name="password" type="password" autoComplete={signup ? 'new-password' : 'current-password'} required
           value={password} onInput={(e) => setPassword(e.currentTarget.value)} />
       </label>

@@ -342,3 +342,17 @@ test('the shortcuts of the list do what it says; those of one letter can be turn
   assert.equal(await abe.find('dialog').count(), 0);
   await abe.close();
 });
+
+test('who finds that he has no account yet need not type all of it again', async () => {
+  const ben = await Device.open(browser, server);
+  await ben.find('[name=user]').fill('ben');
+  await ben.find('[name=password]').fill('12345678');
+  await ben.button('Log in').click();
+  await ben.see('.form-problem', { hasText: 'wrong' });
+  await ben.button('Make an account').click();
+  await ben.see('form', { hasText: 'at least 8 characters' });
+  assert.equal(await ben.find('.form-problem').innerText(), '');
+  await ben.button('Sign up').click();
+  await ben.see('.shell');
+  await ben.close();
+});
