@@ -52,8 +52,16 @@ export function go(to: Route, replace = false): void {
     route.value = to;
     return;
   }
-  history[replace ? 'replaceState' : 'pushState'](null, '', hash);
+  if (replace) history.replaceState(history.state, '', hash);
+  else history.pushState({ from: location.hash }, '', hash);
   route.value = to;
+}
+
+/** Up to the list: a step back for who came from there, so that the phone's button does not lead down again. */
+export function backToList(): void {
+  const from: unknown = history.state?.from;
+  if (from === '' || from === '#/chats') history.back();
+  else go({ section: 'chats' }, true);
 }
 
 addEventListener('popstate', () => (route.value = read()));

@@ -1,8 +1,9 @@
 // The open conversation: head, messages, composer.
 
 import { batch } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
-import { channelOf, channelList, contacts, ready } from '../model/chat.ts';
+import { useEffect, useState } from 'preact/hooks';
+import { ChatError } from '@chat/sdk';
+import { channelOf, channelList, contacts, ready, state } from '../model/chat.ts';
 import { closeConversation, jumpTo, nowChannel, open, openConversation, timelineVersion } from '../model/conversation.ts';
 import { nameOf } from '../model/names.ts';
 import { channelName } from '../model/names.ts';
@@ -40,7 +41,7 @@ export function Conversation({ route }: { route: Route }) {
 
   const shown = open.value;
   if (!shown || shown.key !== key) return <section class="conversation" />;
-  if (route.channel && !channel && ready.value) return <Gone />;
+  if (route.channel && !channel && ready.value) return <Unknown key={route.channel} channel={route.channel} />;
 
   const peer = route.to ?? channel?.peer;
   const members = channel ? channel.members.map((m) => m.user) : [];
@@ -87,10 +88,16 @@ function BlockedLine({ user }: { user: string }) {
   );
 }
 
-function Gone() {
+/** Not in the list: hidden, too new for it, or not for one's eyes; the server knows. */
+function Unknown({ channel }: { channel: string }) {
+  const [gone, setGone] = useState(false);
+  const online = state.value.status === 'online';
+  useEffect(() => {
+    if (online) chat.members(channel).catch((error) => setGone(error instanceof ChatError && error.code === 404));
+  }, [channel, online]);
   return (
     <section class="conversation empty">
-      <p class="soft">You are not in this conversation, or it is hidden.</p>
+      <p class="soft">{gone ? 'You are not in this conversation.' : online ? 'Loading…' : 'This conversation is shown when you are online.'}</p>
       <button type="button" class="button" onClick={() => go({ section: 'chats' }, true)}>
         Back to the list
       </button>

@@ -6,7 +6,7 @@ import { hide, isMuted, mute } from '../model/actions.ts';
 import { chat, me, presenceOf, profileOf } from '../model/chat.ts';
 import { avatarId } from '../model/names.ts';
 import { minute } from '../model/now.ts';
-import { openSection } from '../model/route.ts';
+import { backToList } from '../model/route.ts';
 import { openDialog, openUser } from '../model/ui.ts';
 import { safeName } from '../text/safe_name.ts';
 import { lastActive, serverNow } from '../text/time.ts';
@@ -34,7 +34,7 @@ export function ConversationHead({ channel, peer, name, mutual }: HeadProps) {
   const details = () => (channel?.kind === 'group' ? openDialog({ kind: 'channel', channel: channel.channel }) : openUser(peer!));
   return (
     <header class="conversation-head">
-      <button type="button" class="icon-button only-phone" aria-label="Back to the list" onClick={() => openSection('chats')}>
+      <button type="button" class="icon-button only-phone" aria-label="Back to the list" onClick={backToList}>
         <Icon name="back" />
       </button>
       <button type="button" class="head-button grow" onClick={details}>

@@ -356,3 +356,34 @@ test('who finds that he has no account yet need not type all of it again', async
   await ben.see('.shell');
   await ben.close();
 });
+
+test('the back button of a phone leads up, never down into a conversation one has left', async () => {
+  await send('cal', 'deb', 'come in');
+  const deb = await enter('deb', PHONE);
+  await deb.open('cal');
+  const steps = () => deb.page.evaluate(() => history.length);
+  const inside = await steps();
+  for (let i = 0; i < 3; i++) {
+    await deb.button('Back to the list').click();
+    await deb.see('.side');
+    await deb.open('cal');
+  }
+  assert.equal(await steps(), inside);
+  await deb.page.goBack();
+  await deb.see('.side');
+  await deb.close();
+});
+
+test('the address of a conversation opens it although it is hidden, and says when it is not for one’s eyes', async () => {
+  await send('eli', 'flo', 'under the carpet');
+  const { channel } = (await server.call('flo', 'channel.list', {})).channels[0];
+  await server.call('flo', 'channel.hide', { channel });
+  const flo = await enter('flo');
+  await flo.page.goto(`${server.url}#/c/${encodeURIComponent(channel)}`);
+  await flo.seeMessage('under the carpet');
+  await flo.page.goto(`${server.url}#/c/g.0123456789abcdef`);
+  await flo.see('.conversation.empty', { hasText: 'You are not in this conversation' });
+  await flo.button('Back to the list').click();
+  await flo.gone('.conversation.empty', { hasText: 'You are not' });
+  await flo.close();
+});
