@@ -1,7 +1,11 @@
 // What went wrong, in words for the one who sees it.
 
 import { ChatError } from '@chat/sdk';
+import { chat } from './chat.ts';
 import { tell } from './ui.ts';
+
+// so long a press may go unanswered
+const PATIENCE_MS = 1000;
 
 const WORDS: Record<string, string> = {
   offline: 'You are offline.',
@@ -55,8 +59,9 @@ export function wordsFor(error: unknown): string {
   return error.message || 'Something went wrong.';
 }
 
-/** Runs it; a failure becomes a note.  Whether it went well. */
+/** Runs it; a failure becomes a note, and so does a wait for the connection.  Whether it went well. */
 export async function attempt(action: () => Promise<unknown>, done?: string): Promise<boolean> {
+  const late = setTimeout(() => chat.state.status !== 'online' && tell('Done as soon as there is a connection…'), PATIENCE_MS);
   try {
     await action();
     if (done) tell(done);
@@ -64,5 +69,7 @@ export async function attempt(action: () => Promise<unknown>, done?: string): Pr
   } catch (error) {
     tell(wordsFor(error), true);
     return false;
+  } finally {
+    clearTimeout(late);
   }
 }

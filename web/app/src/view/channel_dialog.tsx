@@ -9,7 +9,7 @@ import { channelName, nameOf, nameOrYou } from '../model/names.ts';
 import { openDialog, openUser } from '../model/ui.ts';
 import { countPoints } from '../text/points.ts';
 import { Avatar, UserAvatar } from './avatar.tsx';
-import { Dialog } from './dialog.tsx';
+import { Dialog, focus } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { Invites } from './invites.tsx';
 import { Menu, type MenuItem } from './menu.tsx';
@@ -48,6 +48,7 @@ export function ChannelDialog({ channel: id, onClose }: { channel: string; onClo
           <button
             type="button"
             class="button danger"
+            ref={focus}
             onClick={() => {
               onClose();
               leave(id);

@@ -21,7 +21,7 @@ export function Contacts() {
   return (
     <div class="page">
       <header class="page-head">
-        <h1>Contacts</h1>
+        <h1 tabIndex={-1}>Contacts</h1>
       </header>
       <div class="search in-page">
         <Icon name="search" />
@@ -83,11 +83,18 @@ function Act({ method, user, label, primary }: { method: ContactMethod; user: st
       type="button"
       class={primary ? 'button primary small' : 'button small'}
       aria-label={`${label} ${nameOf(user)}`}
-      onClick={() => void attempt(() => chat.call(method, { user }))}
+      onClick={() => void attempt(() => chat.call(method, { user })).then(stay)}
     >
       {label}
     </button>
   );
+}
+
+/** The row with the button that had the focus goes: the keyboard stays on the page. */
+function stay(): void {
+  requestAnimationFrame(() => {
+    if (document.activeElement === document.body) document.querySelector<HTMLElement>('.page-head h1')?.focus();
+  });
 }
 
 function Friend({ user }: { user: string }) {

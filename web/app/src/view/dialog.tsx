@@ -59,6 +59,11 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
   );
 }
 
+/** For what takes the place of the button that was pressed: the focus goes on to it. */
+export function focus(element: HTMLElement | null): void {
+  element?.focus();
+}
+
 interface ConfirmProps {
   title: string;
   children: ComponentChildren;

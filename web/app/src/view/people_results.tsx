@@ -24,7 +24,7 @@ export function PeopleResults({ query, onPick = talkTo, heading = 'People', leav
           <PersonRow key={user} user={user} onPick={onPick} />
         ))}
       </ul>
-      {!busy && shown.length === 0 && <p class="soft pad">{problem || 'Nobody of that name.'}</p>}
+      {shown.length === 0 && <p class="soft pad">{busy ? 'Searching…' : problem || 'Nobody of that name.'}</p>}
     </section>
   );
 }

@@ -10,7 +10,7 @@ import { minute } from '../model/now.ts';
 import { isSuspicious, safeName } from '../text/safe_name.ts';
 import { lastActive } from '../text/time.ts';
 import { UserAvatar } from './avatar.tsx';
-import { Dialog } from './dialog.tsx';
+import { Dialog, focus } from './dialog.tsx';
 import { ProfileForm } from './profile_form.tsx';
 
 export function UserDialog({ user, onClose }: { user: string; onClose: () => void }) {
@@ -69,7 +69,7 @@ function Actions({ user, onClose }: { user: string; onClose: () => void }) {
         </button>
       )}
       {state !== 'blocked' && sure && (
-        <button type="button" class="button danger" onClick={() => act('contact.block')}>
+        <button type="button" class="button danger" ref={focus} onClick={() => act('contact.block')}>
           Block: no messages, no presence
         </button>
       )}

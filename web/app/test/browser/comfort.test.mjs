@@ -387,3 +387,42 @@ test('the address of a conversation opens it although it is hidden, and says whe
   await flo.gone('.conversation.empty', { hasText: 'You are not' });
   await flo.close();
 });
+
+test('without a network a press is answered: what waits is said to wait, a search says why it finds nothing', async () => {
+  for (const user of ['gwen', 'hugo']) await server.call(user, 'contact.request', { user: 'iris' });
+  const iris = await enter('iris');
+  await iris.section('Contacts');
+  await iris.see('.contact-row', { hasText: 'gwen' });
+  await iris.context.setOffline(true);
+  await iris.see('.connection-line');
+  await iris.button('Accept gwen').click();
+  await iris.see('.note', { hasText: 'as soon as there is a connection' });
+  await iris.find('[aria-label="Find people"]').fill('nobody');
+  await iris.see('.people-results', { hasText: 'Searching' });
+  await iris.see('.people-results', { hasText: 'offline' });
+  await iris.context.setOffline(false);
+  await iris.see('section[aria-label=Friends]', { hasText: 'gwen' });
+  await iris.close();
+});
+
+test('the focus goes on where the pressed button goes away', async () => {
+  await send('june', 'kurt', 'hi');
+  await server.call('june', 'contact.request', { user: 'kurt' });
+  const kurt = await enter('kurt');
+  const focused = (selector) => until(() => kurt.page.evaluate((s) => document.activeElement.matches(s), selector), `the focus on ${selector}`);
+  await kurt.section('Contacts');
+  await kurt.button('Accept june').press('Enter');
+  await kurt.see('section[aria-label=Friends]', { hasText: 'june' });
+  await focused('.page-head h1');
+  await kurt.section('Chats');
+  await kurt.open('june');
+  await kurt.button(/^Details of june/).click();
+  await kurt.button('Block', 'dialog').press('Enter');
+  await focused('.button.danger');
+  await kurt.page.keyboard.press('Escape');
+  await (await kurt.seeMessage('hi')).locator('.bubble').hover();
+  await kurt.button('Reply').click();
+  await kurt.button('Cancel reply').press('Enter');
+  await focused('.composer-field');
+  await kurt.close();
+});
