@@ -33,10 +33,8 @@ let named = '';
 async function name(device: string): Promise<void> {
   const { devices } = await chat.call('device.list', {});
   if (devices.find((d) => d.current)?.name !== null) return;
-  await call('device.update', { device, name: deviceName(navigator.userAgent) });
+  await chat.call('device.update', { device, name: deviceName(navigator.userAgent) });
 }
-
-const call = chat.call.bind(chat) as unknown as (method: 'device.update', params: object) => Promise<unknown>;
 
 export function startNaming(): void {
   chat.on('state', ({ status, device, user, leader }) => {

@@ -1,9 +1,10 @@
 // Links by which others join a group.
 
+import type { Invite } from '@chat/sdk';
 import { useEffect, useState } from 'preact/hooks';
 import { copyText } from '../model/actions.ts';
 import { attempt } from '../model/errors.ts';
-import { createInvite, listInvites, revokeInvite, type Invite } from '../model/invites.ts';
+import { createInvite, listInvites, revokeInvite } from '../model/invites.ts';
 import { shortDate } from '../text/time.ts';
 import { Icon } from './icon.tsx';
 import { useBusy } from './use_busy.ts';

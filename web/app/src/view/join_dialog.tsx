@@ -1,15 +1,16 @@
 // What somebody sees who follows an invite: the group, and whether to join it.
 
+import type { InvitePreview } from '@chat/sdk';
 import { useEffect, useState } from 'preact/hooks';
 import { attempt, wordsFor } from '../model/errors.ts';
-import { getInvitation, join, type Invitation } from '../model/invites.ts';
+import { getInvitation, join } from '../model/invites.ts';
 import { go } from '../model/route.ts';
 import { safeName } from '../text/safe_name.ts';
 import { Avatar } from './avatar.tsx';
 import { Dialog } from './dialog.tsx';
 
 export function JoinDialog({ invite }: { invite: string }) {
-  const [found, setFound] = useState<Invitation | null>(null);
+  const [found, setFound] = useState<InvitePreview | null>(null);
   const [problem, setProblem] = useState('');
   useEffect(() => {
     getInvitation(invite).then(setFound, (error) => setProblem(wordsFor(error)));
