@@ -24,7 +24,9 @@ export async function fetchQuoted(channel: string, id: number): Promise<void> {
   }
 }
 
-chat.on('message.deleted', ({ message }) => {
-  const key = `${message.channel} ${message.message_id}`;
-  if (found.value.has(key)) found.value = new Map(found.value).set(key, message);
-});
+for (const change of ['message.edited', 'message.deleted'] as const) {
+  chat.on(change, ({ message }) => {
+    const key = `${message.channel} ${message.message_id}`;
+    if (found.value.has(key)) found.value = new Map(found.value).set(key, message);
+  });
+}

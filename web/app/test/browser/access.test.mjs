@@ -94,13 +94,13 @@ test('axe: list, conversation and its menus', async () => {
 });
 
 test('axe: dialogs', async () => {
-  const shown = async (what) => {
+  const shown = async (what, scheme) => {
     await wide.see('dialog');
-    await check(wide, what);
+    await check(wide, `${what}, ${scheme}`);
     await wide.page.keyboard.press('Escape');
     await wide.gone('dialog');
   };
-  for (const [what, open] of [
+  const dialogs = [
     ['new chat', () => wide.button('New chat').click()],
     ['new group', () => wide.button('New group').click()],
     ['group', () => wide.button(/^Details of Book club/).click()],
@@ -117,10 +117,15 @@ test('axe: dialogs', async () => {
     ['profile of another', () => wide.find('.mention').click()],
     ['own profile', () => wide.find('.nav-me').click()],
     ['shortcuts', () => wide.find('.nav-me').press('?')],
-  ]) {
-    await open();
-    await shown(what);
+  ];
+  for (const colorScheme of ['light', 'dark']) {
+    await wide.page.emulateMedia({ colorScheme });
+    for (const [what, open] of dialogs) {
+      await open();
+      await shown(what, colorScheme);
+    }
   }
+  await wide.page.emulateMedia({ colorScheme: 'light' });
   none();
 });
 
