@@ -53,8 +53,13 @@ window.addEventListener('storage', (e) => {
   if (e.key === KEY) settings.value = load();
 });
 
+// of the browser's own frame, the same as --bg
+const FRAME = { light: '#f6f5f2', dark: '#14171a' };
+
 effect(() => {
   const { theme } = settings.value;
+  for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[name=theme-color]'))
+    meta.content = FRAME[theme !== 'system' ? theme : meta.media.includes('dark') ? 'dark' : 'light'];
   if (theme === 'system') delete document.documentElement.dataset['theme'];
   else document.documentElement.dataset['theme'] = theme;
 });

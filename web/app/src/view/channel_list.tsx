@@ -7,6 +7,7 @@ import { openDialog } from '../model/ui.ts';
 import { ChannelRow } from './channel_row.tsx';
 import { Icon } from './icon.tsx';
 import { PeopleResults } from './people_results.tsx';
+import { pressFirst } from './press_first.ts';
 
 export function ChannelList({ current }: { current: string | undefined }) {
   const [query, setQuery] = useState('');
@@ -58,6 +59,7 @@ function SearchField({ value, onChange }: { value: string; onChange: (query: str
         value={value}
         onInput={(e) => onChange(e.currentTarget.value)}
         onKeyDown={(e) => {
+          pressFirst(e, '.side-scroll');
           if (e.key === 'Escape') onChange('');
           if (e.key === 'ArrowDown') {
             e.preventDefault();

@@ -7,6 +7,7 @@ import { openDialog } from '../model/ui.ts';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { PeopleResults, PersonRow } from './people_results.tsx';
+import { pressFirst } from './press_first.ts';
 
 export function NewChat({ onClose }: { onClose: () => void }) {
   const [query, setQuery] = useState('');
@@ -18,7 +19,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="New chat" onClose={onClose}>
       <input class="input" type="search" data-first placeholder="Name or user name" aria-label="Name or user name" dir="auto" maxLength={64}
-        value={query} onInput={(e) => setQuery(e.currentTarget.value)} />
+        value={query} onInput={(e) => setQuery(e.currentTarget.value)} onKeyDown={(e) => pressFirst(e, 'dialog .people-results')} />
       {query.trim() ? (
         <PeopleResults query={query.trim()} onPick={pick} />
       ) : (

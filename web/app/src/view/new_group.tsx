@@ -9,6 +9,7 @@ import { countPoints } from '../text/points.ts';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { PeopleResults, PersonRow } from './people_results.tsx';
+import { pressFirst } from './press_first.ts';
 import { useBusy } from './use_busy.ts';
 
 export function NewGroup({ onClose }: { onClose: () => void }) {
@@ -112,7 +113,7 @@ function Chooser({ users, onChange, room, leaveOut }: ChooserProps) {
         {room > 0 ? `Room for ${room} more` : 'The group is full'}
       </p>
       <input class="input" type="search" placeholder="Find people" aria-label="Find people" dir="auto" maxLength={64} disabled={room <= 0}
-        value={query} onInput={(e) => setQuery(e.currentTarget.value)} onKeyDown={(e) => e.key === 'Enter' && e.preventDefault()} />
+        value={query} onInput={(e) => setQuery(e.currentTarget.value)} onKeyDown={(e) => pressFirst(e, 'dialog .people-results')} />
       <div class="chooser-list">
         {query.trim() ? (
           <PeopleResults query={query.trim()} onPick={pick} leaveOut={out} />

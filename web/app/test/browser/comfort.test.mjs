@@ -426,3 +426,42 @@ test('the focus goes on where the pressed button goes away', async () => {
   await focused('.composer-field');
   await kurt.close();
 });
+
+test('Enter in a search takes the first that was found: a chat, a person, a member', async () => {
+  for (const [user, name] of [['lars', 'Lars Holm'], ['mia', 'Mia Lund']]) await server.call(user, 'user.update', { display_name: name });
+  await send('lars', 'ned', 'hi');
+  await send('mia', 'ned', 'hi');
+  const ned = await enter('ned');
+  await ned.see('.channel-row', { hasText: 'Lars Holm' });
+  await ned.find('#search').fill('lars');
+  await ned.page.keyboard.press('Enter');
+  await ned.see('.conversation-head', { hasText: 'Lars Holm' });
+  await ned.button('New chat').click();
+  await ned.find('dialog input').fill('mia');
+  await ned.see('dialog .person-row', { hasText: 'Mia Lund' });
+  await ned.page.keyboard.press('Enter');
+  await ned.see('.conversation-head', { hasText: 'Mia Lund' });
+  await ned.button('New group').click();
+  await ned.find('dialog [aria-label="Find people"]').fill('lars');
+  await ned.see('dialog .person-row', { hasText: 'Lars Holm' });
+  await ned.page.keyboard.press('Enter');
+  await ned.see('.chip', { hasText: 'Lars Holm' });
+  await ned.close();
+});
+
+test('a group says how many more fit before it is full, and when it is', async () => {
+  const people = Array.from({ length: 99 }, (_, i) => `guest${i}`);
+  await server.call('olga', 'channel.create', { name: 'Nearly full', members: people.slice(0, 94) });
+  await server.call('olga', 'channel.create', { name: 'Full house', members: people });
+  const olga = await enter('olga');
+  await olga.open('Nearly full');
+  await olga.button(/^Details of Nearly full/).click();
+  await olga.button('Add people').click();
+  await olga.see('dialog', { hasText: 'Room for 5 more' });
+  await olga.page.keyboard.press('Escape');
+  await olga.gone('dialog');
+  await olga.open('Full house');
+  await olga.button(/^Details of Full house/).click();
+  assert.ok(await olga.button('The group is full').isDisabled());
+  await olga.close();
+});

@@ -46,8 +46,11 @@ test('light and dark: as the system says, or as one chose, also after a reload',
   const dark = await background();
   assert.notEqual(light, dark);
   await gus.section('Settings');
+  const frame = () => gus.page.evaluate(() => [...document.querySelectorAll('meta[name=theme-color]')].find((m) => matchMedia(m.media).matches).content);
+  const darkFrame = await frame();
   await gus.find('.segment', { hasText: 'Light' }).click();
   assert.equal(await background(), light);
+  assert.notEqual(await frame(), darkFrame);
   await gus.page.reload();
   await gus.see('.segment.current', { hasText: 'Light' });
   assert.equal(await background(), light);
