@@ -1,9 +1,9 @@
 // The messages of a conversation, of which only those near the view are drawn.
 
 import type { Timeline } from '@chat/sdk';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Scroller } from '../lib/scroller.ts';
-import { channelOf, chat } from '../model/chat.ts';
+import { channelOf, chat, state } from '../model/chat.ts';
 import { active, open, timelineVersion } from '../model/conversation.ts';
 import { attempt } from '../model/errors.ts';
 import { moveAmongMessages } from './message_keys.ts';
@@ -38,6 +38,12 @@ export function History({ timeline }: { timeline: Timeline }) {
   useJumps(timeline, scroller, update);
   useEnd(scroller, update);
   useReadOnReturn(update);
+
+  const online = state.value.status === 'online';
+  useEffect(() => {
+    // it was opened without a connection, and nothing was kept
+    if (online && scroller.begun && timeline.messages.length === 0) ignore(timeline.newest());
+  }, [online]);
 
   useLayoutEffect(() => {
     scroller.settle();
@@ -86,6 +92,7 @@ export function History({ timeline }: { timeline: Timeline }) {
           {rows}
           <div style={{ height: `${rows.length ? scroller.below(last) : 0}px` }} />
         </div>
+        {!online && rows.length > 0 && messages.length === 0 && <p class="beginning soft">These messages are shown when you are online.</p>}
         <PendingRows entries={timeline.pending} channel={timeline.channel} last={messages.at(-1)} />
         {timeline.channel && <TypingLine channel={timeline.channel} />}
       </div>

@@ -58,7 +58,8 @@ function PendingRow({ entry, channel, starts, ends }: RowProps) {
           </div>
           {failed && <Failed entry={entry} />}
         </div>
-        {entry.state === 'queued' && state.value.status !== 'online' && (
+        {/* one that was tried may be there already */}
+        {entry.state === 'queued' && !entry.attempted_at && state.value.status !== 'online' && (
           <button type="button" class="icon-button discard" aria-label="Do not send" title="Do not send" onClick={() => chat.discard(entry.client_id)}>
             <Icon name="close" />
           </button>

@@ -465,3 +465,23 @@ test('a group says how many more fit before it is full, and when it is', async (
   assert.ok(await olga.button('The group is full').isDisabled());
   await olga.close();
 });
+
+test('a conversation that was opened offline, and of which nothing was kept, is there with the connection', async () => {
+  await send('paul', 'rita', 'you have not seen this');
+  const rita = await Device.open(browser, server);
+  // nobody waits for the half minute that a call may take
+  await rita.context.addInitScript(() => {
+    const later = window.setTimeout;
+    window.setTimeout = (run, ms, ...more) => later(run, ms > 20_000 ? 500 : ms, ...more);
+  });
+  await rita.useToken('rita', 'dev=rita', 'jti=rita');
+  await rita.see('.channel-row', { hasText: 'you have not' });
+  await rita.context.setOffline(true);
+  await rita.see('.connection-line');
+  await rita.open('paul');
+  await rita.see('.history', { hasText: 'shown when you are online' });
+  await rita.page.waitForTimeout(1000);
+  await rita.context.setOffline(false);
+  await rita.seeMessage('you have not seen this');
+  await rita.close();
+});
