@@ -51,6 +51,7 @@ export function History({ timeline }: { timeline: Timeline }) {
   });
 
   const { first, last } = scroller.range();
+  const seen = scroller.visible().last;
   drawn.current = `${first} ${last}`;
   const messages = timeline.messages;
   const offset = messages[0]?.message_id ?? 0;
@@ -60,7 +61,7 @@ export function History({ timeline }: { timeline: Timeline }) {
     rows.push(
       message ? (
         <MessageRow key={id} message={message} previous={messages[id - offset - 1]} next={messages[id - offset + 1]}
-          group={channel?.kind === 'group'} observer={observer} newFrom={open.value?.newFrom ?? 0} />
+          group={channel?.kind === 'group'} observer={observer} newFrom={open.value?.newFrom ?? 0} entry={id === seen || id === newest} />
       ) : (
         <RowSkeleton key={id} height={scroller.heightOf(id)} />
       ),

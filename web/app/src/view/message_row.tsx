@@ -24,6 +24,8 @@ interface RowProps {
   next: Message | undefined;
   group: boolean;
   newFrom: number;
+  /** the keyboard comes in here */
+  entry: boolean;
   observer: ResizeObserver;
 }
 
@@ -34,7 +36,7 @@ export function together(a: Sent | undefined, b: Sent | undefined): boolean {
   return !!a && !!b && a.sender === b.sender && b.sent_at - a.sent_at < TOGETHER_MS && dayOf(a.sent_at) === dayOf(b.sent_at);
 }
 
-export const MessageRow = memo(({ message, previous, next, group, newFrom, observer }: RowProps) => {
+export const MessageRow = memo(({ message, previous, next, group, newFrom, entry, observer }: RowProps) => {
   const element = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const row = element.current!;
@@ -55,7 +57,7 @@ export const MessageRow = memo(({ message, previous, next, group, newFrom, obser
       ref={element}
       class={classes}
       role="article"
-      tabIndex={next ? -1 : 0}
+      tabIndex={entry ? 0 : -1}
       data-id={id}
       aria-posinset={id}
       aria-setsize={-1}

@@ -485,3 +485,22 @@ test('a conversation that was opened offline, and of which nothing was kept, is 
   await rita.seeMessage('you have not seen this');
   await rita.close();
 });
+
+test('the keyboard reaches the messages one sees, also far up', async () => {
+  for (let i = 1; i <= 60; i++) await send(i % 2 ? 'sara' : 'theo', i % 2 ? 'theo' : 'sara', `note ${i}.`);
+  const theo = await enter('theo');
+  await theo.open('sara');
+  await theo.seeMessage('note 60.');
+  await theo.find('.history').hover();
+  await theo.page.mouse.wheel(0, -1500);
+  await theo.button(/^To the newest message/).waitFor();
+  await theo.page.mouse.move(0, 0);
+  await theo.find('.composer-field').focus();
+  const focused = () => theo.page.evaluate(() => document.activeElement.getAttribute('role') === 'article' && document.activeElement.dataset.id);
+  for (let i = 0; i < 6 && !(await focused()); i++) await theo.page.keyboard.press('Shift+Tab');
+  const id = Number(await focused());
+  assert.ok(id > 0 && id < 55, `the focus is on ${id}`);
+  await theo.page.keyboard.press('ArrowUp');
+  assert.equal(Number(await focused()), id - 1);
+  await theo.close();
+});
