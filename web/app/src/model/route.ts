@@ -69,4 +69,13 @@ addEventListener('popstate', () => (route.value = read()));
 export const openChannel = (channel: string, message?: number) =>
   go(message ? { section: 'chats', channel, message } : { section: 'chats', channel });
 
-export const openSection = (section: Section) => go({ section });
+let conversation: Route = { section: 'chats' };
+route.subscribe(({ section, channel, to }) => {
+  if (section === 'chats') conversation = { section, ...(channel && { channel }), ...(to && { to }) };
+});
+
+/** To a section; where list and conversation stand side by side, with the conversation one had there. */
+export function openSection(section: Section): void {
+  if (section === 'chats' && matchMedia('(min-width: 761px)').matches) go(conversation);
+  else go({ section });
+}

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { channelList, chat, ready, state } from '../model/chat.ts';
+import { talkTo } from '../model/actions.ts';
 import { channelName } from '../model/names.ts';
 import { openDialog } from '../model/ui.ts';
 import { ChannelRow } from './channel_row.tsx';
@@ -13,8 +14,12 @@ export function ChannelList({ current }: { current: string | undefined }) {
   const [query, setQuery] = useState('');
   const channels = channelList.value;
   const word = query.trim().toLocaleLowerCase();
-  // what was looked for is found
+  // what was looked for is found, also when it is open already
   useEffect(() => setQuery(''), [current]);
+  const pick = (user: string) => {
+    setQuery('');
+    talkTo(user);
+  };
   // the dots of the first screens; the conversation watches its own members
   const peers = channels.slice(0, 60).flatMap((c) => c.peer ?? []).sort().join(' ');
   useEffect(() => (peers ? chat.watch(peers.split(' ')) : undefined), [peers]);
@@ -32,12 +37,12 @@ export function ChannelList({ current }: { current: string | undefined }) {
       </header>
       <SearchField value={query} onChange={setQuery} />
       <div class="side-scroll">
-        <ul class="channel-list" onKeyDown={moveInList}>
+        <ul class="channel-list" onKeyDown={moveInList} onClick={() => setQuery('')}>
           {shown.map((channel) => (
             <ChannelRow key={channel.channel} channel={channel.channel} current={channel.channel === current} />
           ))}
         </ul>
-        {word && <PeopleResults query={query.trim()} />}
+        {word && <PeopleResults query={query.trim()} onPick={pick} />}
         {!word && channels.length === 0 && ready.value && state.value.synced && <Welcome />}
       </div>
     </section>

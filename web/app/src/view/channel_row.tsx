@@ -10,6 +10,7 @@ import { openChannel } from '../model/route.ts';
 import { fullTime, listTime, serverNow } from '../text/time.ts';
 import { Avatar } from './avatar.tsx';
 import { Icon } from './icon.tsx';
+import { focusField } from './shortcuts.ts';
 import { MarkIcon } from './mark_icon.tsx';
 
 export function ChannelRow({ channel: id, current }: { channel: string; current: boolean }) {
@@ -28,7 +29,11 @@ export function ChannelRow({ channel: id, current }: { channel: string; current:
         class={current ? 'channel-row current' : 'channel-row'}
         aria-current={current ? 'page' : undefined}
         data-channel={id}
-        onClick={() => openChannel(id)}
+        onClick={() => {
+          openChannel(id);
+          // another one takes the focus when it opens
+          if (current) focusField();
+        }}
       >
         <Avatar id={avatarId(channel)} name={name} online={online} />
         <span class="channel-row-text">

@@ -1,19 +1,18 @@
 // People of the server whose id or name begins with what was typed.
 
 import { presenceOf } from '../model/chat.ts';
-import { talkTo } from '../model/actions.ts';
 import { nameOf } from '../model/names.ts';
 import { useUserSearch } from './use_user_search.ts';
 import { UserAvatar } from './avatar.tsx';
 
 interface PeopleResultsProps {
   query: string;
-  onPick?: (user: string) => void;
+  onPick: (user: string) => void;
   heading?: string;
   leaveOut?: readonly string[];
 }
 
-export function PeopleResults({ query, onPick = talkTo, heading = 'People', leaveOut = [] }: PeopleResultsProps) {
+export function PeopleResults({ query, onPick, heading = 'People', leaveOut = [] }: PeopleResultsProps) {
   const { users, busy, problem } = useUserSearch(query);
   const shown = users.filter((user) => !leaveOut.includes(user));
   return (

@@ -67,6 +67,7 @@ function neighbour(step: number): void {
   if (next) openChannel(next.channel);
 }
 
-function focusField(): void {
+/** To where one writes. */
+export function focusField(): void {
   document.querySelector<HTMLElement>('.composer-field')?.focus();
 }

@@ -504,3 +504,27 @@ test('the keyboard reaches the messages one sees, also far up', async () => {
   assert.equal(Number(await focused()), id - 1);
   await theo.close();
 });
+
+test('the conversation stays while one searches, and is there after a look at the contacts; on a phone the list is', async () => {
+  await send('ugo', 'vera', 'stay with me');
+  const wide = await enter('vera');
+  await wide.open('ugo');
+  await wide.page.evaluate(() => document.activeElement.blur());
+  await wide.page.keyboard.press('/');
+  await until(() => wide.page.evaluate(() => document.activeElement.id === 'search'), 'the search field');
+  await wide.page.keyboard.type('ugo');
+  await wide.see('.conversation-head', { hasText: 'ugo' });
+  await wide.page.keyboard.press('Enter');
+  await until(() => wide.page.evaluate(() => document.activeElement.matches('.composer-field')), 'the field for writing');
+  assert.equal(await wide.find('#search').inputValue(), '');
+  await wide.section('Contacts');
+  await wide.section('Chats');
+  await wide.see('.conversation-head', { hasText: 'ugo' });
+  const phone = await enter('vera', PHONE);
+  await phone.open('ugo');
+  await phone.section('Contacts');
+  await phone.section('Chats');
+  await phone.see('.channel-row', { hasText: 'ugo' });
+  assert.ok(!(await phone.find('.conversation-head').isVisible()));
+  for (const device of [wide, phone]) await device.close();
+});
