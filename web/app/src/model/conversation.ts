@@ -28,6 +28,8 @@ export const jump = signal<{ id: number; n: number } | null>(null);
 export const flashed = signal(0);
 /** Counts the wishes to see the newest message. */
 export const endWished = signal(0);
+/** How many screens one wished to scroll down so far; less is up. */
+export const paged = signal(0);
 
 let ended: (() => void) | undefined;
 let jumps = 0;

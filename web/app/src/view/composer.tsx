@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { chat, limitOf, me, state } from '../model/chat.ts';
-import { editAgain, editedText, editing, endEdit, endWished, keepEdit, open, replyTo } from '../model/conversation.ts';
+import { editAgain, editedText, editing, endEdit, endWished, keepEdit, open, paged, replyTo } from '../model/conversation.ts';
 import { draftOf, draftsElsewhere, keepDraft } from '../model/drafts.ts';
 import { attempt } from '../model/errors.ts';
 import { settings } from '../model/settings.ts';
@@ -96,6 +96,9 @@ export function Composer({ place, to, members, label }: ComposerProps) {
     } else if (e.key === 'ArrowUp' && text === '' && !edited) {
       e.preventDefault();
       if (!editLast()) focusLastMessage();
+    } else if ((e.key === 'PageUp' || e.key === 'PageDown') && !scrolls(field.current!)) {
+      e.preventDefault();
+      paged.value += e.key === 'PageUp' ? -1 : 1;
     }
   };
 
@@ -185,6 +188,11 @@ function editLast(): boolean {
   const last = messages.findLast((m) => m.sender === me() && !m.deleted_at);
   if (last) editing.value = last;
   return !!last;
+}
+
+/** Whether its text is higher than it may grow, so that paging is its own affair. */
+function scrolls(field: HTMLTextAreaElement): boolean {
+  return field.scrollHeight > field.clientHeight + 4;
 }
 
 function grow(field: HTMLTextAreaElement): void {

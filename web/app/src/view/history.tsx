@@ -10,7 +10,7 @@ import { moveAmongMessages } from './message_keys.ts';
 import { MessageRow, RowSkeleton } from './message_row.tsx';
 import { PendingRows } from './pending_rows.tsx';
 import { TypingLine } from './typing_line.tsx';
-import { useBeginning, useEnd, useJumps, useReadOnReturn, useRowSizes } from './use_scroller.ts';
+import { useBeginning, useEnd, useJumps, usePages, useReadOnReturn, useRowSizes } from './use_scroller.ts';
 import { Icon } from './icon.tsx';
 
 const PREFETCH = 30;
@@ -37,6 +37,7 @@ export function History({ timeline }: { timeline: Timeline }) {
   useBeginning(timeline, scroller, update);
   useJumps(timeline, scroller, update);
   useEnd(scroller, update);
+  usePages(timeline, scroller);
   useReadOnReturn(update);
 
   const online = state.value.status === 'online';

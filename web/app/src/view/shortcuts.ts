@@ -16,6 +16,7 @@ export const SHORTCUTS: [keys: string, what: string][] = [
   ['Enter', 'Send'],
   ['Shift Enter', 'New line'],
   ['↑ in an empty field', 'Edit your last message'],
+  ['Page ↑ / Page ↓', 'Scroll the messages'],
   ['Shift Tab from the field', 'To the messages'],
   ['↑ ↓ on a message', 'Message above, below'],
   ['r · e · c · + · Delete', 'Reply, edit, copy, react, delete'],

@@ -4,7 +4,7 @@
 import type { Timeline } from '@chat/sdk';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Scroller } from '../lib/scroller.ts';
-import { endWished, flashed, jump, open } from '../model/conversation.ts';
+import { endWished, flashed, jump, open, paged } from '../model/conversation.ts';
 import { attempt } from '../model/errors.ts';
 
 export function useRowSizes(scroller: Scroller, update: () => void): ResizeObserver {
@@ -73,6 +73,22 @@ export function useEnd(scroller: Scroller, update: () => void): void {
     if (!wish) return;
     scroller.toEnd();
     update();
+  }, [wish]);
+}
+
+/** Scrolled from the field below, which keeps the focus. */
+export function usePages(timeline: Timeline, scroller: Scroller): void {
+  const wish = paged.value;
+  const done = useRef(wish);
+  useLayoutEffect(() => {
+    const { element } = scroller;
+    const screens = wish - done.current;
+    done.current = wish;
+    if (!element || screens === 0) return;
+    scroller.unpin();
+    element.scrollTop += screens * element.clientHeight * 0.85;
+    // before the event says so: the next drawing would bring back the end
+    scroller.scrolled(timeline.has_after);
   }, [wish]);
 }
 
