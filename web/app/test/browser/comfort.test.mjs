@@ -294,6 +294,8 @@ test('writing: the send button leaves the focus in the field; Enter sends where 
   }
   await wide.see('.history [role=article]', { hasText: 'hello' });
   assert.equal(await phone.find('.composer-field').inputValue(), 'hello\n');
+  const size = await phone.find('.composer-field').evaluate((field) => parseFloat(getComputedStyle(field).fontSize));
+  assert.ok(size >= 16, `letters of ${size} px make a phone zoom in`);
   await phone.page.keyboard.type('from the phone');
   await phone.button('Send').tap();
   await wide.see('.history [role=article]', { hasText: 'from the phone' });
