@@ -159,6 +159,24 @@ test('429: what is typed too fast arrives all the same, once, in order', async (
   }
 });
 
+test('a network that lets no WebSocket through: the chat goes on over plain HTTP', async () => {
+  const ken = await Device.open(browser, server);
+  const asked = [];
+  ken.page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await ken.context.routeWebSocket(/./, (socket) => socket.close());
+  await ken.useToken('ken', 'dev=ken', 'jti=ken');
+  await send('liz', 'ken', 'the long way round');
+  await ken.row('liz').click();
+  await ken.seeMessage('the long way round');
+  await ken.send('and back');
+  await ken.see('.history [role=article]', { hasText: 'and back' });
+  await send('liz', 'ken', 'pushed');
+  await ken.seeMessage('pushed');
+  assert.ok(asked.some((path) => path.startsWith('/v1/events')), 'events by a stream');
+  await ken.gone('.connection-line');
+  await ken.close();
+});
+
 test('503 and 429 at log-in are told in words', async () => {
   const rob = await Device.open(browser, server);
   for (const [status, reason, words] of [
