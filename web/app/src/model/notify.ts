@@ -28,6 +28,9 @@ export async function askForNotifications(on: boolean): Promise<void> {
 
 export function startNotifying(): void {
   chat.on('message.new', ({ message }) => onMessage(message));
+  chat.on('channel', ({ channel }) => {
+    if (told.has(channel) && !chat.channel(channel)?.unread) void withdraw(channel);
+  });
   effect(() => {
     // a mute may be over
     void minute.value;
@@ -60,11 +63,22 @@ function onMessage(message: Message): void {
   }, ELSEWHERE_MS);
 }
 
+/** Conversations of which the desktop shows a notification. */
+const told = new Set<string>();
+
+/** What was read needs no notification any more. */
+async function withdraw(channel: string): Promise<void> {
+  told.delete(channel);
+  const worker = await navigator.serviceWorker?.getRegistration();
+  for (const notification of (await worker?.getNotifications({ tag: channel })) ?? []) notification.close();
+}
+
 async function show(title: string, body: string, channel: string): Promise<void> {
   if (!('Notification' in window) || Notification.permission !== 'granted') return;
   const options = { body, tag: channel, icon: '/icon-192.png', data: { channel } };
   try {
     const worker = await navigator.serviceWorker?.getRegistration();
+    told.add(channel);
     if (worker) return await worker.showNotification(title, options);
     const notification = new Notification(title, options);
     notification.onclick = () => {

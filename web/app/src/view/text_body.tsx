@@ -5,6 +5,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { countPoints } from '../text/points.ts';
 import { foldAt, isBigEmoji } from '../text/fold.ts';
 import { partsOf } from '../text/parts.ts';
+import { me } from '../model/chat.ts';
 import { openUser } from '../model/ui.ts';
 
 // how much more one press shows: a browser lays out this much without a pause
@@ -56,7 +57,7 @@ function SafeLink({ href, text }: { href: string; text: string }) {
 
 function Mention({ user }: { user: string }) {
   return (
-    <button type="button" class="mention" onClick={() => openUser(user)}>
+    <button type="button" class={user === me() ? 'mention me' : 'mention'} onClick={() => openUser(user)}>
       <bdi>@{user}</bdi>
     </button>
   );

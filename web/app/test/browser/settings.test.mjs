@@ -17,6 +17,10 @@ before(async () => {
       window.shown.push(`${title}: ${options.body}`);
       return Promise.resolve();
     };
+    window.withdrawn = [];
+    ServiceWorkerRegistration.prototype.getNotifications = function ({ tag }) {
+      return Promise.resolve([{ close: () => window.withdrawn.push(tag) }]);
+    };
     window.tones = 0;
     const start = OscillatorNode.prototype.start;
     OscillatorNode.prototype.start = function (at) {
@@ -90,6 +94,7 @@ test('what one reads right now makes no noise; a muted chat never does', async (
   await gus.open('hal');
   await gus.page.bringToFront();
   await until(() => gus.page.evaluate(() => document.hasFocus()), 'the focus of the page');
+  await until(() => gus.page.evaluate(() => window.withdrawn.length > 0), 'the notification of what is read now to go');
   const before = (await shown()).length;
   await send('fourth');
   await gus.seeMessage('fourth');

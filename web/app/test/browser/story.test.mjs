@@ -166,7 +166,7 @@ test('a group of five: made, written to, mentions, roles, receipts', async () =>
   await alice.page.keyboard.press('Enter');
   await alice.page.keyboard.press('Enter');
   await bob.open('Climbing on Sunday');
-  await (await bob.seeMessage('Who is in?')).locator('.mention', { hasText: '@bob' }).waitFor();
+  await (await bob.seeMessage('Who is in?')).locator('.mention.me', { hasText: '@bob' }).waitFor();
   await bob.send('I am! What time?');
   const { channels } = await server.call('erin', 'channel.list', {});
   const group = channels[0].channel;
