@@ -45,6 +45,9 @@ export function EmojiButton({ label, onPick, quick, onOpen }: EmojiButtonProps) 
     <div
       class="emoji-anchor"
       ref={root}
+      onFocusOut={(e) => {
+        if (open && e.relatedTarget && !root.current?.contains(e.relatedTarget as Node)) show(false);
+      }}
       onKeyDown={(e) => {
         if (e.key !== 'Escape' || !open) return;
         e.stopPropagation();

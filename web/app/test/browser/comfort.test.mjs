@@ -304,6 +304,10 @@ test('writing: the send button leaves the focus in the field; Enter sends where 
   await wide.button('Send').click();
   await wide.see('.history [role=article]', { hasText: 'again' });
   assert.ok(await focused(wide));
+  await wide.button('Emoji').click();
+  await wide.see('.emoji-picker');
+  await wide.find('.composer-field').focus();
+  await wide.gone('.emoji-picker');
   // the Enter that picks a word while one composes
   await wide.page.keyboard.type('かな');
   await wide.find('.composer-field').dispatchEvent('keydown', { key: 'Enter', keyCode: 229 });
