@@ -9,7 +9,7 @@ import { channelName, nameOf, nameOrYou } from '../model/names.ts';
 import { openDialog, openUser } from '../model/ui.ts';
 import { countPoints } from '../text/points.ts';
 import { Avatar, UserAvatar } from './avatar.tsx';
-import { Dialog, focus } from './dialog.tsx';
+import { Confirm, Dialog, focus } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { Invites } from './invites.tsx';
 import { Menu, type MenuItem } from './menu.tsx';
@@ -17,6 +17,7 @@ import { Menu, type MenuItem } from './menu.tsx';
 export function ChannelDialog({ channel: id, onClose }: { channel: string; onClose: () => void }) {
   const channel = channelOf(id);
   const [leaving, setLeaving] = useState(false);
+  const [removing, setRemoving] = useState('');
   if (!channel) return null;
   const manage = canManage(channel);
   const full = channel.members.length >= limitOf('group_members');
@@ -39,7 +40,7 @@ export function ChannelDialog({ channel: id, onClose }: { channel: string; onClo
       )}
       <ul class="members">
         {channel.members.map((member) => (
-          <Member key={member.user} channel={channel} member={member} />
+          <Member key={member.user} channel={channel} member={member} onRemove={setRemoving} />
         ))}
       </ul>
       {manage && <Invites channel={id} />}
@@ -62,7 +63,17 @@ export function ChannelDialog({ channel: id, onClose }: { channel: string; onClo
           </button>
         )}
       </div>
+      {removing && <Remove channel={id} user={removing} onClose={() => setRemoving('')} />}
     </Dialog>
+  );
+}
+
+function Remove({ channel, user, onClose }: { channel: string; user: string; onClose: () => void }) {
+  const remove = () => void attempt(() => chat.call('channel.remove', { channel, users: [user] }));
+  return (
+    <Confirm title={`Remove ${nameOf(user)}?`} action="Remove" danger onClose={onClose} onConfirm={remove}>
+      Who is removed does not see what is written from now on.
+    </Confirm>
   );
 }
 
@@ -87,8 +98,14 @@ function NameForm({ channel }: { channel: ChannelState }) {
   );
 }
 
-function Member({ channel, member }: { channel: ChannelState; member: MemberState }) {
-  const items = itemsOf(channel, member);
+interface MemberProps {
+  channel: ChannelState;
+  member: MemberState;
+  onRemove: (user: string) => void;
+}
+
+function Member({ channel, member, onRemove }: MemberProps) {
+  const items = itemsOf(channel, member, onRemove);
   const name = nameOf(member.user);
   return (
     <li class="member">
@@ -106,7 +123,7 @@ function Member({ channel, member }: { channel: ChannelState; member: MemberStat
 }
 
 /** What one may do with a member: the server's rules, so that nothing is offered in vain. */
-function itemsOf(channel: ChannelState, member: MemberState): MenuItem[] {
+function itemsOf(channel: ChannelState, member: MemberState, onRemove: (user: string) => void): MenuItem[] {
   const own = roleIn(channel, me());
   const items: MenuItem[] = [];
   if (member.user === me()) return items;
@@ -119,11 +136,7 @@ function itemsOf(channel: ChannelState, member: MemberState): MenuItem[] {
     if (member.role !== 'member') role('Make plain member', 'member');
   }
   if (own === 'owner' || (own === 'admin' && member.role === 'member')) {
-    items.push({
-      label: 'Remove',
-      danger: true,
-      onSelect: () => void attempt(() => chat.call('channel.remove', { channel: id, users: [member.user] })),
-    });
+    items.push({ label: 'Remove', danger: true, onSelect: () => onRemove(member.user) });
   }
   return items;
 }

@@ -189,6 +189,8 @@ test('the owner makes an admin, removes a member and renames the group', async (
   await alice.see('.member .role', { hasText: 'admin' });
   await alice.button('Manage Dave Ito').click();
   await alice.find('[role=menuitem]', { hasText: 'Remove' }).click();
+  await alice.see('dialog h2', { hasText: 'Remove Dave Ito?' });
+  await alice.button('Remove', 'dialog').click();
   await alice.gone('.member', { hasText: 'Dave Ito' });
   await alice.find('[aria-label="Name of the group"]').fill('Climbing, Sunday 9:30');
   await alice.button('Rename').click();
