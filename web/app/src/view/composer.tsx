@@ -93,7 +93,7 @@ export function Composer({ place, to, members, label }: ComposerProps) {
       e.stopPropagation();
       endEdit();
       replyTo.value = null;
-    } else if (e.key === 'ArrowUp' && text === '' && !edited) {
+    } else if (e.key === 'ArrowUp' && !e.altKey && text === '' && !edited) {
       e.preventDefault();
       if (!editLast()) focusLastMessage();
     } else if ((e.key === 'PageUp' || e.key === 'PageDown') && !scrolls(field.current!)) {

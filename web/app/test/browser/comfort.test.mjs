@@ -95,6 +95,14 @@ test('what goes wrong in a dialog is told above it, and can be dismissed', async
   await fay.close();
 });
 
+/** Without a network, as one opens the page there. */
+async function offline(device) {
+  await device.page.evaluate(() => navigator.serviceWorker.ready);
+  await device.context.setOffline(true);
+  await device.page.reload();
+  await device.see('.connection-line');
+}
+
 /** Another window of the same browser. */
 async function another(device) {
   const page = await device.context.newPage();
@@ -258,8 +266,7 @@ test('what waits to be sent looks as it will: with its quote, at its place; and 
   await val.open('uma');
   await val.send('one');
   await val.see('.history [role=article]', { hasText: 'one' });
-  await val.context.setOffline(true);
-  await val.see('.connection-line');
+  await offline(val);
   await (await val.seeMessage('a question')).locator('.bubble').hover();
   await val.button('Reply').click();
   await val.send('two');
@@ -399,8 +406,7 @@ test('without a network a press is answered: what waits is said to wait, a searc
   const iris = await enter('iris');
   await iris.section('Contacts');
   await iris.see('.contact-row', { hasText: 'gwen' });
-  await iris.context.setOffline(true);
-  await iris.see('.connection-line');
+  await offline(iris);
   await iris.button('Accept gwen').click();
   await iris.see('.note', { hasText: 'as soon as there is a connection' });
   await iris.find('[aria-label="Find people"]').fill('nobody');
@@ -482,8 +488,7 @@ test('a conversation that was opened offline, and of which nothing was kept, is 
   });
   await rita.useToken('rita', 'dev=rita', 'jti=rita');
   await rita.see('.channel-row', { hasText: 'you have not' });
-  await rita.context.setOffline(true);
-  await rita.see('.connection-line');
+  await offline(rita);
   await rita.open('paul');
   await rita.see('.history', { hasText: 'shown when you are online' });
   await rita.page.waitForTimeout(1000);
