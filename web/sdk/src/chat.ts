@@ -231,6 +231,8 @@ export class Chat {
     if (typeof document === 'undefined') return;
     const change = on ? 'addEventListener' : 'removeEventListener';
     globalThis[change]('online', this.#network);
+    // a connection that is cut by it says nothing
+    globalThis[change]('offline', this.#network);
     globalThis[change]('pagehide', this.#hidden);
     document[change]('visibilitychange', this.#visible);
   }

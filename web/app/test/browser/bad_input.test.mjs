@@ -177,6 +177,27 @@ test('a network that lets no WebSocket through: the chat goes on over plain HTTP
   await ken.close();
 });
 
+test('a network that falls silent is noticed as soon as the browser says so', async () => {
+  const meg = await Device.open(browser, server);
+  let silent = false;
+  await meg.context.routeWebSocket(/./, (socket) => {
+    const far = socket.connectToServer();
+    socket.onMessage((message) => silent || far.send(message));
+    far.onMessage((message) => silent || socket.send(message));
+  });
+  await meg.useToken('meg', 'dev=meg', 'jti=meg');
+  await send('nat', 'meg', 'hello there');
+  await meg.see('.channel-row', { hasText: 'hello there' });
+  silent = true;
+  await meg.context.setOffline(true);
+  // ten seconds for the answer that does not come; without the browser's word it is forty
+  await meg.find('.connection-line').waitFor({ timeout: 25_000 });
+  silent = false;
+  await meg.context.setOffline(false);
+  await meg.gone('.connection-line');
+  await meg.close();
+});
+
 test('503 and 429 at log-in are told in words', async () => {
   const rob = await Device.open(browser, server);
   for (const [status, reason, words] of [
