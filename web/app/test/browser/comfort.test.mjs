@@ -61,6 +61,8 @@ test('menus and emoji are seen whole, at the newest message and at one at the up
       const row = device.find(`[role=article][data-id="${id}"]`);
       await row.locator('.bubble').click();
       await row.getByRole('button', { name: 'More for this message' }).click();
+      const [bubble, actions] = await Promise.all(['.bubble', '.actions'].map((part) => row.locator(part).boundingBox()));
+      assert.ok(actions.x < bubble.x + bubble.width + 20 && actions.x + actions.width > bubble.x - 20, `${user}: the actions stand at the message`);
       assert.ok(await whole(device, '.menu-list'), `${user}: the menu of the ${edge}`);
       await device.page.keyboard.press('Escape');
       await row.getByRole('button', { name: 'React', exact: true }).click();
