@@ -102,6 +102,21 @@ contact_blocks(const struct user *u, const struct user *other)
 }
 
 
+bool
+contact_blocks_direct(const struct channel *ch, const struct user *u)
+{
+    uint32_t i;
+
+    for (i = 0; ch->kind == RECORD_DIRECT && i < ch->n_members; i++) {
+        if (contact_blocks(ch->members[i].user, u)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static struct record_contact
 contact_record(const struct user *u, const struct user *other)
 {
