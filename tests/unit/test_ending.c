@@ -365,6 +365,29 @@ contacts_hear_of_it_and_groups_are_left_and_handed_over(void **state)
 }
 
 
+/* Without a connection there is none whose end would tell of it. */
+static void
+who_is_seen_online_goes_offline_with_his_account(void **state)
+{
+    struct storage_op touch = {
+        .type = STORAGE_TOUCH, .user = STR("alice"), .device = STR("phone")};
+
+    (void) state;
+    assert_int_equal(sign_up("alice"), STORAGE_OK);
+    subscribe("bob");
+    with(STORAGE_REQUEST_CONTACT, "alice", "bob");
+    with(STORAGE_ACCEPT_CONTACT, "bob", "alice");
+    call(&touch);
+    wait_told("\"user\":\"alice\",\"online\":true", 1);
+    forget_told();
+    delete_account("alice", 0);
+    wait_told("\"user\":\"alice\",\"online\":false,\"last_active_at\":null", 1);
+    wait_told("\"state\":\"none\"", 1);
+    run_for(100);
+    assert_int_equal(count_told("\"online\""), 1);
+}
+
+
 /* Of the 450 messages of a group: those of this sender, with a text or not. */
 static unsigned
 count_messages(const char *group, const char *sender, bool deleted)
@@ -650,6 +673,7 @@ main(void)
         ON_BOTH(a_deleted_user_is_told_and_barred_for_good),
         ON_BOTH(nobody_finds_or_reaches_a_deleted_user),
         ON_BOTH(contacts_hear_of_it_and_groups_are_left_and_handed_over),
+        ON_BOTH(who_is_seen_online_goes_offline_with_his_account),
         ON_BOTH(erasing_deletes_all_he_sent_and_goes_on_after_an_end),
         ON_BOTH(erasing_takes_several_rounds),
         ON_BOTH(without_erasing_his_messages_stay),
