@@ -665,6 +665,98 @@ an_export_goes_on_where_its_page_ended(void **state)
 }
 
 
+/* A message of 90,000 bytes that says its number. */
+static void
+say_much(const char *user, const char *channel, unsigned n)
+{
+    static char text[100000];
+    char id[16];
+    struct storage_op send = {
+        .type = STORAGE_SEND, .user = s(user), .channel = s(channel)};
+
+    snprintf(id, sizeof(id), "%s%u", user, n);
+    send.client_id = s(id);
+    send.text = (struct str){
+        text, (size_t) snprintf(text, sizeof(text),
+                                "\"client_id\":\"%s\",\"text\":\"%090000u\"}",
+                                id, n)};
+    assert_int_equal(call(&send)->status, STORAGE_OK);
+}
+
+
+static void
+an_export_ends_with_what_he_wrote_where_he_has_left(void **state)
+{
+    struct storage_op erase = {
+        .type = STORAGE_DELETE_MESSAGE, .user = STR("alice"), .message_id = 3};
+    struct answer *a;
+    const char *group;
+    unsigned n = 0, pages = 0;
+
+    (void) state;
+    subscribe("alice");
+    say("alice", "carol", NULL, "kept");
+    group = create_group("bob", "carol");
+
+    for (unsigned i = 0; i < 5; i++) {
+        say_much("alice", group, i);
+        say_much("bob", group, i);
+    }
+
+    erase.channel = s(group);
+    assert_int_equal(call(&erase)->status, STORAGE_OK);
+    in(STORAGE_LEAVE, "alice", group);
+    say("bob", NULL, group, "later");
+    a = export_from(0, 0);
+    assert_null(strstr(a->json, "\"kind\":\"group\""));
+    assert_non_null(strstr(a->json, "\"client_id\":\"kept\""));
+
+    for (;; pages++) {
+        for (const char *p = a->json;
+             (p = strstr(p, "\"client_id\":\"alice")) != NULL; p++) {
+            /* the second one, number 3 of the channel, is deleted */
+            assert_int_equal(p[18] - '0', n == 0 ? 0 : n + 1);
+            n++;
+        }
+
+        assert_null(strstr(a->json, "\"sender\":\"bob\""));
+
+        if (!a->more) {
+            break;
+        }
+
+        assert_true(a->number == STORAGE_MAX_ID);
+        a = export_from(a->number, a->inbox_id);
+    }
+
+    assert_int_equal(n, 4);
+    assert_int_equal(pages, 1);
+    assert_string_equal(a->json + strlen(a->json) - 13, "{\"end\":true}\n");
+
+    /* who is in again finds it among the channel's */
+    struct str users[] = {STR("alice")};
+    struct storage_op add = {.type = STORAGE_ADD_MEMBERS,
+                             .user = STR("bob"),
+                             .channel = s(group),
+                             .users = users,
+                             .n_users = 1};
+
+    assert_int_equal(call(&add)->status, STORAGE_OK);
+    assert_string_equal(export_from(STORAGE_MAX_ID, 0)->json,
+                        "{\"end\":true}\n");
+
+    /* a page looks through so much of an inbox, and may have found nothing */
+    run_for(300);
+    say_many(group, 4200);
+    a = export_from(STORAGE_MAX_ID, 0);
+    assert_true(a->more);
+    assert_string_equal(a->json, "");
+    assert_int_equal(a->inbox_id, 4096);
+    assert_string_equal(export_from(a->number, a->inbox_id)->json,
+                        "{\"end\":true}\n");
+}
+
+
 int
 main(void)
 {
@@ -681,6 +773,7 @@ main(void)
         ON_BOTH(a_device_goes_with_its_name),
         ON_BOTH(users_are_listed_in_pages_and_shown),
         ON_BOTH(an_export_goes_on_where_its_page_ended),
+        ON_BOTH(an_export_ends_with_what_he_wrote_where_he_has_left),
     };
 
     return RUN_WORLDS("ending", tests);
