@@ -527,6 +527,13 @@ a_disabled_user_is_barred_until_he_is_enabled(void **state)
     assert_non_null(strstr(bar("bob", false)->json, "\"disabled\":false"));
     assert_int_equal(say("bob", "alice", NULL, "1")->status, STORAGE_OK);
     assert_int_equal(bar("nobody", true)->status, STORAGE_NO_USER);
+
+    /* an id that was only mentioned is not taken while it is disabled */
+    say("alice", "dave", NULL, "2");
+    bar("dave", true);
+    assert_int_equal(sign_up("dave"), STORAGE_TAKEN);
+    bar("dave", false);
+    assert_int_equal(sign_up("dave"), STORAGE_OK);
     delete_account("alice", 0);
     assert_int_equal(bar("alice", false)->status, STORAGE_USER_DELETED);
 }
