@@ -115,9 +115,9 @@ struct storage;
  *                   and the device are noted to be active; with the flag KNOWN
  *                   only a device that is noted already.
  *   SIGN_UP         text: the secret; name: the display name, or empty.
- *                   STORAGE_TAKEN when the user has an account or has ever
- *                   connected, or when there is one whose id differs in case
- *                   only -> json {}
+ *                   STORAGE_TAKEN when the user has an account, has ever
+ *                   connected or is disabled, or when there is one whose id
+ *                   differs in case only -> json {}
  *   GET_ACCOUNT     device -> json: the secret as it was given, number: the
  *                   account's epoch, inbox_id: the least time, in s, a token of
  *                   the device may say it was issued, more: it is disabled;

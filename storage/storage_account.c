@@ -197,7 +197,8 @@ sign_up_step(struct embedded *e, struct request *r)
         return answered ? STEP_DONE : STEP_WAIT;
     }
 
-    if (u->state == OBJECT_READY && (u->connected || account_of(u, &a))) {
+    if (u->state == OBJECT_READY
+        && (u->connected || u->disabled || account_of(u, &a))) {
         return request_answer(e, r, STORAGE_TAKEN);
     }
 

@@ -102,6 +102,21 @@ contact_blocks(const struct user *u, const struct user *other)
 }
 
 
+bool
+contact_blocks_direct(const struct channel *ch, const struct user *u)
+{
+    uint32_t i;
+
+    for (i = 0; ch->kind == RECORD_DIRECT && i < ch->n_members; i++) {
+        if (contact_blocks(ch->members[i].user, u)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static struct record_contact
 contact_record(const struct user *u, const struct user *other)
 {
@@ -315,7 +330,8 @@ contact_change(struct embedded *e, struct request *r, struct user *u,
 }
 
 
-/* Whose friend one becomes, him one sees; who blocks goes out of sight. */
+/* Whose friend one becomes, him one sees; who blocks goes out of sight, and
+ * who is no friend any more, but for a fellow member. */
 static void
 contact_presence(struct embedded *e, struct user *about, struct user *to,
                  struct record_contact was, struct record_contact is)
@@ -330,6 +346,11 @@ contact_presence(struct embedded *e, struct user *about, struct user *to,
     }
 
     if (saw == sees || !presence_online(e, about->number, user_name(about))) {
+        return;
+    }
+
+    if (!sees && is.flags == 0) {
+        watch_tell_parted(e, about, to->number);
         return;
     }
 

@@ -15,6 +15,9 @@ const struct contact *contact_find(const struct user *u, uint64_t number);
 /* Does u block the other one? */
 bool contact_blocks(const struct user *u, const struct user *other);
 
+/* In a direct channel: does the other member block him?  Never in a group. */
+bool contact_blocks_direct(const struct channel *ch, const struct user *u);
+
 /* As the user himself sees it: for contact_json() and contact_tail(). */
 unsigned contact_shown(struct record_contact c);
 

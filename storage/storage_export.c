@@ -1,9 +1,10 @@
 /*
  * EXPORT: all that a user may take with him, as lines of JSON, in pages: who
  * he is, his devices and contacts, then each of his channels with its
- * messages.  A page says where it ended: (0, number of a contact), or
- * (channel, message id) when that channel's own line is out and its messages
- * up to that id.  Each page is true of the time it was read at.
+ * messages, and last what he wrote in channels that he has left.  A page says
+ * where it ended: (0, number of a contact), (channel, message id) when that
+ * channel's own line is out and its messages up to that id, or (EXPORT_LEFT,
+ * inbox id).  Each page is true of the time it was read at.
  */
 
 #include <stdlib.h>
@@ -11,10 +12,13 @@
 #include "log.h"
 #include "storage_channel.h"
 #include "storage_contact.h"
+#include "storage_load.h"
 #include "storage_profile.h"
 #include "storage_text.h"
 
-#define EXPORT_BYTES ((size_t) 256 << 10) /* a page ends past this */
+#define EXPORT_BYTES   ((size_t) 256 << 10) /* a page ends past this */
+#define EXPORT_ENTRIES 4096                 /* of the inbox, for a page */
+#define EXPORT_LEFT    STORAGE_MAX_ID       /* in the place of a channel */
 
 struct export
 {
@@ -24,6 +28,9 @@ struct export
     uint64_t created_at;
     uint64_t channel, id; /* where the page goes on from; where it ended */
     bool more;
+    uint64_t seen; /* the channel asked for last: is he a member? */
+    bool is_member;
+    uint32_t n_entries;
     struct buf text;
 };
 
@@ -47,6 +54,16 @@ static int export_markers(struct export *x, const struct reader *r,
                           uint64_t user, struct record_markers *m);
 static int export_messages(struct export *x, const struct reader *r,
                            struct engine_iter *i);
+static void export_message(struct export *x,
+                           const struct record_message *message);
+static int export_left(struct export *x, const struct reader *r,
+                       struct engine_iter *i);
+static int export_left_run(struct export *x, const struct reader *r,
+                           const struct engine_iter *i,
+                           struct engine_iter *look);
+static int export_left_message(struct export *x, const struct reader *r,
+                               struct engine_iter *look,
+                               const struct record_inbox *entry);
 static int export_name(const struct reader *r, uint64_t user, struct buf *value,
                        struct str *name);
 static void export_done(struct embedded *e, struct read_job *job);
@@ -102,8 +119,12 @@ export_run(struct read_job *job, const struct reader *r)
         rc = export_contacts(x, r, i);
     }
 
-    if (rc == 0 && !x->more && x->user != 0) {
+    if (rc == 0 && !x->more && x->user != 0 && x->channel != EXPORT_LEFT) {
         rc = export_channels(x, r, i);
+    }
+
+    if (rc == 0 && !x->more && x->user != 0) {
+        rc = export_left(x, r, i);
     }
 
     if (rc == 0) {
@@ -264,6 +285,11 @@ export_channels(struct export *x, const struct reader *r, struct engine_iter *i)
 
     while (rc == 0 && !x->more) {
         rc = export_next_channel(x, r, i);
+
+        if (rc == 0) {
+            x->channel = EXPORT_LEFT;
+            x->id = 0;
+        }
 
         if (rc <= 0) {
             return rc;
@@ -434,12 +460,140 @@ export_messages(struct export *x, const struct reader *r, struct engine_iter *i)
             return -1;
         }
 
-        buf_put_lit(&x->text, "{\"message\":");
-        text_put_shown(&x->text, &message);
-        buf_put_lit(&x->text, "}\n");
+        export_message(x, &message);
         x->id = parts.second;
     }
 
+    return 0;
+}
+
+
+static void
+export_message(struct export *x, const struct record_message *message)
+{
+    buf_put_lit(&x->text, "{\"message\":");
+    text_put_shown(&x->text, message);
+    buf_put_lit(&x->text, "}\n");
+}
+
+
+/* Where he is no member any more his inbox alone says what he wrote. */
+static int
+export_left(struct export *x, const struct reader *r, struct engine_iter *i)
+{
+    struct engine_iter *look = r->ops->iter_open(r->engine);
+    struct key prefix, key;
+    int rc = look == NULL ? -1 : 0;
+
+    key_prefix_number(&prefix, KEY_INBOX, x->user);
+    key_inbox(&key, x->user, x->id + 1);
+
+    if (rc == 0) {
+        r->ops->iter_seek(i, key_str(&key));
+    }
+
+    while (rc == 0 && !x->more && r->ops->iter_valid(i)
+           && key_has_prefix(r->ops->iter_key(i), &prefix)) {
+        rc = export_left_run(x, r, i, look);
+        r->ops->iter_next(i);
+    }
+
+    if (look != NULL) {
+        r->ops->iter_close(look);
+    }
+
+    return rc;
+}
+
+
+/* The entries of a record behind the last one looked at. */
+static int
+export_left_run(struct export *x, const struct reader *r,
+                const struct engine_iter *i, struct engine_iter *look)
+{
+    struct str value = r->ops->iter_value(i);
+    struct record_inbox_run run;
+    struct record_inbox entry;
+    uint64_t id;
+    int rc;
+
+    if (record_get_inbox_run(r->ops->iter_key(i), value, x->user, &run) != 0) {
+        return -1;
+    }
+
+    id = run.first > x->id ? run.first : x->id + 1;
+
+    for (; id <= run.last; id++) {
+        if (x->n_entries++ == EXPORT_ENTRIES) {
+            x->more = true;
+            return 0;
+        }
+
+        rc = record_get_inbox(value, (uint32_t) (id - run.first), &entry);
+
+        if (rc == 0 && entry.method == STORAGE_EVENT_MESSAGE_NEW) {
+            rc = export_left_message(x, r, look, &entry);
+        }
+
+        if (rc == 1) {
+            x->more = true;
+            return 0;
+        }
+
+        if (rc != 0) {
+            log_error("store: what user %llu wrote cannot be read",
+                      (unsigned long long) x->user);
+            return -1;
+        }
+
+        x->id = id;
+    }
+
+    return 0;
+}
+
+
+/* 1: the page is full without it. */
+static int
+export_left_message(struct export *x, const struct reader *r,
+                    struct engine_iter *look, const struct record_inbox *entry)
+{
+    struct record_message message;
+    struct key key;
+    int rc;
+
+    if (entry->channel != x->seen) {
+        key_membership(&key, x->user, entry->channel);
+        rc = load_seek(r, look, &key);
+
+        if (rc < 0) {
+            return -1;
+        }
+
+        x->seen = entry->channel;
+        x->is_member = rc == 1;
+    }
+
+    if (x->is_member) {
+        return 0;
+    }
+
+    key_message(&key, entry->channel, entry->id);
+
+    if (load_seek(r, look, &key) != 1
+        || record_get_message(r->ops->iter_value(look), &message) != 0) {
+        return -1;
+    }
+
+    if (message.sender != x->user || message.deleted) {
+        return 0;
+    }
+
+    if (export_full(x)) {
+        return 1;
+    }
+
+    export_message(x, &message);
     return 0;
 }
 

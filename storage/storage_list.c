@@ -278,6 +278,7 @@ list_row(struct list *l, const struct reader *r, struct engine_iter *i,
     struct record_message message;
     struct key_parts parts;
     struct key prefix;
+    bool own = false;
     int rc;
 
     key_prefix_number(&prefix, KEY_MESSAGE, channel);
@@ -291,6 +292,7 @@ list_row(struct list *l, const struct reader *r, struct engine_iter *i,
 
         row.newest = parts.second;
         row.activity = message.sent_at;
+        own = message.sender == l->user;
 
     } else if (rc == 0) {
         rc = list_created_at(r, channel, &row.activity);
@@ -300,7 +302,9 @@ list_row(struct list *l, const struct reader *r, struct engine_iter *i,
         return -1;
     }
 
-    row.read = markers.read < row.newest ? markers.read : row.newest;
+    /* who has sent the newest has read it: his marker may still be on its way
+     * to the disk, or lost with a store that was killed */
+    row.read = own || markers.read > row.newest ? row.newest : markers.read;
     row.muted = markers.muted;
 
     if (markers.hidden == row.newest + 1

@@ -164,6 +164,7 @@ load_channel_message(struct load_channel *l, const struct reader *r,
 
     l->newest = parts.second;
     l->sent_at = message.sent_at;
+    l->sender = message.sender;
     return 0;
 }
 

@@ -44,6 +44,7 @@ struct load_channel {
     uint64_t number; /* asked for; 0: by id */
     uint64_t newest;
     uint64_t sent_at;
+    uint64_t sender;       /* of the newest */
     uint64_t newest_event; /* of a group */
     uint8_t id_len;
     char id[STORAGE_CHANNEL_MAX];

@@ -247,8 +247,10 @@ presence_forget(struct embedded *e, struct user *u)
     struct away *a = away_find(e, u->number);
     struct map_entry *entry;
 
+    /* without a connection nothing else would tell that he is gone */
     if (a != NULL) {
         away_free(e, a);
+        presence_changed(e, u->number, false, 0);
     }
 
     entry = map_find(&e->presence_writes, &u->number, sizeof(u->number));

@@ -7,9 +7,13 @@
  * says so and takes all revisions away; storage_erase.c sees to the disk.
  * A reaction stands in the record of the message, its event among those of
  * the channel.
+ *
+ * Who is blocked tells the other nothing in a direct channel, by an edit or a
+ * reaction either; what takes away he may.
  */
 
 #include "storage_channel.h"
+#include "storage_contact.h"
 #include "storage_erase.h"
 #include "storage_message.h"
 #include "storage_outcome.h"
@@ -78,6 +82,9 @@ edit_message_step(struct embedded *e, struct request *r)
     } else if (v.record.deleted) {
         status = STORAGE_DELETED;
 
+    } else if (contact_blocks_direct(r->channel, v.user)) {
+        status = STORAGE_BLOCKED;
+
     } else if (str_eq(text_value(v.record.json, STR("text")), r->op.text)) {
         return revise_answer(e, r, &v, 0);
 
@@ -128,8 +135,13 @@ react_step(struct embedded *e, struct request *r)
         break;
     }
 
-    return v.record.deleted ? request_answer(e, r, STORAGE_DELETED)
-                            : react(e, r, &v);
+    if (v.record.deleted) {
+        return request_answer(e, r, STORAGE_DELETED);
+    }
+
+    return r->op.number == 0 && contact_blocks_direct(r->channel, v.user)
+               ? request_answer(e, r, STORAGE_BLOCKED)
+               : react(e, r, &v);
 }
 
 

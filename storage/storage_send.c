@@ -132,13 +132,9 @@ send_direct(const struct channel *ch, const struct user *sender)
         if (ch->members[i].user->deleted) {
             return STORAGE_NO_USER;
         }
-
-        if (contact_blocks(ch->members[i].user, sender)) {
-            return STORAGE_BLOCKED;
-        }
     }
 
-    return STORAGE_OK;
+    return contact_blocks_direct(ch, sender) ? STORAGE_BLOCKED : STORAGE_OK;
 }
 
 

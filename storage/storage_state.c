@@ -8,6 +8,7 @@
 #include "log.h"
 #include "storage_account.h"
 #include "storage_load.h"
+#include "storage_marker.h"
 
 /*
  * A channel asked for by its id may be here already, found by number through
@@ -24,6 +25,8 @@ static void channel_hand_over(struct embedded *e, struct channel *from,
                               struct channel *to);
 static int channel_fill(struct embedded *e, struct channel *ch,
                         struct load_channel *l);
+static void channel_fill_own(struct embedded *e, struct channel *ch,
+                             const struct load_channel *l);
 static void channel_settle(struct embedded *e, struct channel *ch,
                            enum object_state state);
 static enum step channel_members_step(struct embedded *e, struct request *r);
@@ -451,6 +454,7 @@ channel_fill(struct embedded *e, struct channel *ch, struct load_channel *l)
     }
 
     ch->wrote_known = record->wrote_known;
+    channel_fill_own(e, ch, l);
 
     ch->invites = l->invites;
     ch->n_invites = ch->invites_cap = (uint8_t) l->n_invites;
@@ -477,6 +481,25 @@ channel_fill(struct embedded *e, struct channel *ch, struct load_channel *l)
     request_pin(e, r, NULL, ch);
     request_wake(e, r);
     return 0;
+}
+
+
+/* Who sent the newest message had his markers there, though a store that was
+ * killed may not have written them. */
+static void
+channel_fill_own(struct embedded *e, struct channel *ch,
+                 const struct load_channel *l)
+{
+    struct member *m;
+    uint32_t n;
+
+    for (n = 0; l->newest != 0 && n < ch->n_members; n++) {
+        m = &ch->members[n];
+
+        if (l->record.members[n].user == l->sender && m->read < l->newest) {
+            marker_own(e, ch, m, l->newest);
+        }
+    }
 }
 
 

@@ -20,6 +20,10 @@ void watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at);
 void watch_tell_blocked(struct embedded *e, const struct user *u,
                         uint64_t watcher, bool blocked);
 
+/* He was a friend of u: where he sees him no longer, as a fellow member, he is
+ * told that u is offline. */
+void watch_tell_parted(struct embedded *e, const struct user *u, uint64_t to);
+
 /* `"user":"U","online":B,"last_active_at":N}`; 0 is null. */
 void watch_json(struct buf *b, struct str user, bool online, uint64_t at);
 

@@ -138,6 +138,54 @@ def _():
         assert word.startswith('{') or word in http, word
 
 
+@test('each resource takes what its method takes, by docs/openapi.yaml and docs/openrpc.json')
+def _():
+    with open(ROOT + '/docs/openapi.yaml') as f:
+        document = yaml.safe_load(f)
+
+    def named(value, root):
+        while '$ref' in value:
+            part, _, path = value['$ref'].partition('#/')
+            root = OPENRPC if part else root
+            value = root
+            for step in path.split('/'):
+                value = value[step]
+        return value
+
+    # what the verb says, what is for a list in one segment, and what HTTP alone has
+    apart = {('message.react', 'remove'), ('channel.remove', 'users'), ('channel.remove', 'user'), ('inbox.sync', 'wait'),
+             ('user.get', 'If-None-Match'), ('typing', 'user')}
+    for path, item in document['paths'].items():
+        for verb, o in item.items():
+            if 'x-method' not in o:
+                continue
+            name = o['x-method']
+            given = [named(p, document)['name'] for p in item.get('parameters', []) + o.get('parameters', [])]
+            body = named(o.get('requestBody', {}), document)
+            if body:
+                given += named(body['content']['application/json']['schema'], document)['properties']
+            wanted = {resolve(p)['name'] for p in method(name)['params']}
+            given = set(given) - ({'device'} - wanted)
+            equal({n for n in given if (name, n) not in apart}, {n for n in wanted if (name, n) not in apart},
+                  '%s %s' % (verb, path))
+
+
+@test('every reason of the code is in docs/protocol.md; docs/openrpc.json has those of methods, in the same words')
+def _():
+    rows = re.findall(r'X\(\w+, (-?\d+), "(\w+)",[\s\\]*"([^"]*)"\)', read(ROOT + '/workers/call.h'))
+    assert len(rows) > 50, rows
+    page = read(ROOT + '/docs/protocol.md')
+    module = ''.join(read(ROOT + '/ngx_chat_module/' + n) for n in os.listdir(ROOT + '/ngx_chat_module'))
+    refusals = re.findall(r'NGX_(?:HTTP|CHAT)_\w+,\s*"([a-z_]+)",', module) + re.findall(r'reason, "([a-z]+_[a-z_]+)"\)', module)
+    assert 'no_connections' in refusals and 'bad_device' in refusals, refusals
+    for reason in {r for _, r, _ in rows} | set(refusals):
+        assert '`%s`' % reason in page, reason
+    documented = {e['data']['reason']: (e['code'], e['message']) for e in OPENRPC['components']['errors'].values()}
+    alone = {'bad_credentials', 'wrong_password', 'no_account', 'token_foreign', 'token_without_jti', 'user_reserved',
+             'user_taken', 'busy', 'not_found', 'method_not_allowed'}
+    equal(documented, {r: (int(code), message) for code, r, message in rows if r not in alone})
+
+
 def code_of(server, name):
     try:
         server.rpc('alice', name, {})

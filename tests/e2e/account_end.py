@@ -111,6 +111,7 @@ def _():
     bob = server.client('bob')
     equal(bob.call('presence.get', {'users': ['alice']})['users'][0]['online'], True)
     equal(delete(server, token)[0], 204)
+    equal(bob.event('presence', online=False), {'user': 'alice', 'online': False, 'last_active_at': None})
     equal(bob.event('contact.updated')['contact'], {'user': 'alice', 'state': 'none'})
     for _ in range(2):
         channel = bob.event('channel.updated')['channel']

@@ -147,7 +147,8 @@ def _():
 def _():
     server = Server()
     alice, bob = server.client('alice'), server.client('bob')
-    channel = alice.say('bob', 'before')['channel']
+    channel = alice.say('bob', 'first')['channel']
+    bob.say('alice', 'before')
     contact(alice, 'request', 'bob')
     contact(bob, 'accept', 'alice')
     before = len(server.inbox('bob'))
@@ -159,10 +160,16 @@ def _():
              ('channel.create', {'name': 'g', 'members': ['carol', 'alice']})]
     own = bob.call('channel.create', {'name': 'g', 'members': ['carol']})['channel']['channel']
     calls.append(('channel.add', {'channel': own, 'users': ['alice']}))
+    calls += [('message.edit', {'channel': channel, 'message_id': 2, 'text': 'more'}),
+              ('message.react', {'channel': channel, 'message_id': 1, 'emoji': '+'})]
     for method, params in calls:
         e = refused(bob.call, method, params)
         equal((e.code, e.reason), (403, 'blocked'), method)
     equal(bob.call('message.history', {'channel': channel})['messages'][-1]['text'], 'before')
+    equal([e['method'] for e in server.inbox('alice')].count('message.edited'), 0)
+    # the other way it is open, and he may take back what he said
+    alice.call('message.react', {'channel': channel, 'message_id': 2, 'emoji': '+'})
+    assert 'deleted_at' in bob.call('message.delete', {'channel': channel, 'message_id': 2})['message']
     contact(alice, 'unblock', 'bob')
     equal((contacts(alice), contacts(bob)), ({'bob': 'friend'}, {'alice': 'friend'}))
     bob.say('alice', 'after')

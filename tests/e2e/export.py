@@ -108,6 +108,26 @@ def _():
     equal(lines[-1], {'end': True})
 
 
+@test('what one wrote in a group that one has left is there, without what others wrote')
+def _():
+    server = Server()
+    group = server.rpc('alice', 'channel.create', {'name': 'g', 'members': ['bob', 'carol']})['channel']['channel']
+    for i in range(30):
+        for user in ('alice', 'bob'):
+            server.rpc(user, 'message.send', {'channel': group, 'client_id': 'c%d' % i, 'text': '%s %d' % (user, i)})
+    server.rpc('alice', 'message.edit', {'channel': group, 'message_id': 1, 'text': 'edited'})
+    server.rpc('alice', 'message.delete', {'channel': group, 'message_id': 3})
+    direct = server.rpc('alice', 'message.send', {'to': 'bob', 'client_id': 'd', 'text': 'kept'})['channel']
+    server.rpc('alice', 'channel.leave', {'channel': group})
+    server.rpc('bob', 'message.send', {'channel': group, 'client_id': 'x', 'text': 'bob later'})
+    lines = export(server, 'alice')[2]
+    equal([c['channel'] for c in of(lines, 'channel')], [direct])
+    equal([m['text'] for m in of(lines, 'message')], ['kept', 'edited'] + ['alice %d' % i for i in range(2, 30)])
+    equal(kinds(lines)[-1], 'end')
+    server.rpc('bob', 'channel.add', {'channel': group, 'users': ['alice']})
+    equal(len(of(export(server, 'alice')[2], 'message')), 62)
+
+
 @test('a token of a user who never wrote, HEAD, OPTIONS, other methods, and what is refused')
 def _():
     server = Server()

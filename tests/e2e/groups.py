@@ -214,6 +214,18 @@ def _():
     equal(own(bob)['unread'], 0)
 
 
+@test('one\'s own last message is read, also when the store is killed before a marker is on the disk')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    for n in range(1, 5):
+        channel = alice.say('bob', 'm%d' % n)['channel']
+        server.kill('chatd: store')
+        own = until(lambda: server.rpc('alice', 'channel.list'), 20 * SLOW)['channels'][0]
+        equal((own['unread'], own['read']), (0, n))
+        equal(server.rpc('alice', 'channel.get', {'channel': channel})['channel']['members'][0]['read'], n)
+
+
 @test('receipts in a group go to members who wrote among the last 50 messages, at most one a second')
 def _():
     server = Server()

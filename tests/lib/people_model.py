@@ -271,12 +271,11 @@ class Model:
         p, sender = op.params, self.users[op.user]
         if 'to' in p:
             channel = self.channels.get(direct(op.user, p['to']))
-            others = [p['to']]
+            if self.users[p['to']].blocks(op.user):
+                raise Refused(403, 'blocked')
         else:
             channel, _ = self.member(op)
-            others = channel.members if channel.kind == 'direct' else []
-        if any(self.users[u].blocks(op.user) for u in others):
-            raise Refused(403, 'blocked')
+            self.heard(op, channel)
         newest = channel.newest if channel else 0
         if p.get('reply_to', 0) > newest:
             raise Refused(404, 'message_not_found')
@@ -298,6 +297,11 @@ class Model:
             channel.members[op.user].own(newest + 1)
         return Plan(answer, self.tell(channel, Entry('message.new', {'message': message.first}, message)), change)
 
+    def heard(self, op, channel):
+        """In a direct channel nobody is told anything by one whom he blocks."""
+        if channel.kind == 'direct' and any(self.users[u].blocks(op.user) for u in channel.members):
+            raise Refused(403, 'blocked')
+
     def tell(self, channel, entry):
         return [(u, entry) for u in channel.members]
 
@@ -316,6 +320,7 @@ class Model:
             raise Refused(403, 'not_allowed')
         if m.deleted:
             raise Refused(410, 'message_deleted')
+        self.heard(op, channel)
         if m.now['text'] == op.params['text']:
             return Plan({'message': m.shown()})
         edited_at = self.took(op, 'message', 'edited_at')
@@ -345,6 +350,8 @@ class Model:
         emoji, remove = op.params['emoji'], op.params.get('remove', False)
         if m.deleted:
             raise Refused(410, 'message_deleted')
+        if not remove:
+            self.heard(op, channel)
         after = [[e, [u for u in users if not (remove and e == emoji and u == op.user)]] for e, users in m.reactions]
         mine = next((users for e, users in after if e == emoji), None)
         if not remove and mine is None:

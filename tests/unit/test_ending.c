@@ -365,6 +365,29 @@ contacts_hear_of_it_and_groups_are_left_and_handed_over(void **state)
 }
 
 
+/* Without a connection there is none whose end would tell of it. */
+static void
+who_is_seen_online_goes_offline_with_his_account(void **state)
+{
+    struct storage_op touch = {
+        .type = STORAGE_TOUCH, .user = STR("alice"), .device = STR("phone")};
+
+    (void) state;
+    assert_int_equal(sign_up("alice"), STORAGE_OK);
+    subscribe("bob");
+    with(STORAGE_REQUEST_CONTACT, "alice", "bob");
+    with(STORAGE_ACCEPT_CONTACT, "bob", "alice");
+    call(&touch);
+    wait_told("\"user\":\"alice\",\"online\":true", 1);
+    forget_told();
+    delete_account("alice", 0);
+    wait_told("\"user\":\"alice\",\"online\":false,\"last_active_at\":null", 1);
+    wait_told("\"state\":\"none\"", 1);
+    run_for(100);
+    assert_int_equal(count_told("\"online\""), 1);
+}
+
+
 /* Of the 450 messages of a group: those of this sender, with a text or not. */
 static unsigned
 count_messages(const char *group, const char *sender, bool deleted)
@@ -504,6 +527,13 @@ a_disabled_user_is_barred_until_he_is_enabled(void **state)
     assert_non_null(strstr(bar("bob", false)->json, "\"disabled\":false"));
     assert_int_equal(say("bob", "alice", NULL, "1")->status, STORAGE_OK);
     assert_int_equal(bar("nobody", true)->status, STORAGE_NO_USER);
+
+    /* an id that was only mentioned is not taken while it is disabled */
+    say("alice", "dave", NULL, "2");
+    bar("dave", true);
+    assert_int_equal(sign_up("dave"), STORAGE_TAKEN);
+    bar("dave", false);
+    assert_int_equal(sign_up("dave"), STORAGE_OK);
     delete_account("alice", 0);
     assert_int_equal(bar("alice", false)->status, STORAGE_USER_DELETED);
 }
@@ -642,6 +672,98 @@ an_export_goes_on_where_its_page_ended(void **state)
 }
 
 
+/* A message of 90,000 bytes that says its number. */
+static void
+say_much(const char *user, const char *channel, unsigned n)
+{
+    static char text[100000];
+    char id[16];
+    struct storage_op send = {
+        .type = STORAGE_SEND, .user = s(user), .channel = s(channel)};
+
+    snprintf(id, sizeof(id), "%s%u", user, n);
+    send.client_id = s(id);
+    send.text = (struct str){
+        text, (size_t) snprintf(text, sizeof(text),
+                                "\"client_id\":\"%s\",\"text\":\"%090000u\"}",
+                                id, n)};
+    assert_int_equal(call(&send)->status, STORAGE_OK);
+}
+
+
+static void
+an_export_ends_with_what_he_wrote_where_he_has_left(void **state)
+{
+    struct storage_op erase = {
+        .type = STORAGE_DELETE_MESSAGE, .user = STR("alice"), .message_id = 3};
+    struct answer *a;
+    const char *group;
+    unsigned n = 0, pages = 0;
+
+    (void) state;
+    subscribe("alice");
+    say("alice", "carol", NULL, "kept");
+    group = create_group("bob", "carol");
+
+    for (unsigned i = 0; i < 5; i++) {
+        say_much("alice", group, i);
+        say_much("bob", group, i);
+    }
+
+    erase.channel = s(group);
+    assert_int_equal(call(&erase)->status, STORAGE_OK);
+    in(STORAGE_LEAVE, "alice", group);
+    say("bob", NULL, group, "later");
+    a = export_from(0, 0);
+    assert_null(strstr(a->json, "\"kind\":\"group\""));
+    assert_non_null(strstr(a->json, "\"client_id\":\"kept\""));
+
+    for (;; pages++) {
+        for (const char *p = a->json;
+             (p = strstr(p, "\"client_id\":\"alice")) != NULL; p++) {
+            /* the second one, number 3 of the channel, is deleted */
+            assert_int_equal(p[18] - '0', n == 0 ? 0 : n + 1);
+            n++;
+        }
+
+        assert_null(strstr(a->json, "\"sender\":\"bob\""));
+
+        if (!a->more) {
+            break;
+        }
+
+        assert_true(a->number == STORAGE_MAX_ID);
+        a = export_from(a->number, a->inbox_id);
+    }
+
+    assert_int_equal(n, 4);
+    assert_int_equal(pages, 1);
+    assert_string_equal(a->json + strlen(a->json) - 13, "{\"end\":true}\n");
+
+    /* who is in again finds it among the channel's */
+    struct str users[] = {STR("alice")};
+    struct storage_op add = {.type = STORAGE_ADD_MEMBERS,
+                             .user = STR("bob"),
+                             .channel = s(group),
+                             .users = users,
+                             .n_users = 1};
+
+    assert_int_equal(call(&add)->status, STORAGE_OK);
+    assert_string_equal(export_from(STORAGE_MAX_ID, 0)->json,
+                        "{\"end\":true}\n");
+
+    /* a page looks through so much of an inbox, and may have found nothing */
+    run_for(300);
+    say_many(group, 4200);
+    a = export_from(STORAGE_MAX_ID, 0);
+    assert_true(a->more);
+    assert_string_equal(a->json, "");
+    assert_int_equal(a->inbox_id, 4096);
+    assert_string_equal(export_from(a->number, a->inbox_id)->json,
+                        "{\"end\":true}\n");
+}
+
+
 int
 main(void)
 {
@@ -650,6 +772,7 @@ main(void)
         ON_BOTH(a_deleted_user_is_told_and_barred_for_good),
         ON_BOTH(nobody_finds_or_reaches_a_deleted_user),
         ON_BOTH(contacts_hear_of_it_and_groups_are_left_and_handed_over),
+        ON_BOTH(who_is_seen_online_goes_offline_with_his_account),
         ON_BOTH(erasing_deletes_all_he_sent_and_goes_on_after_an_end),
         ON_BOTH(erasing_takes_several_rounds),
         ON_BOTH(without_erasing_his_messages_stay),
@@ -657,6 +780,7 @@ main(void)
         ON_BOTH(a_device_goes_with_its_name),
         ON_BOTH(users_are_listed_in_pages_and_shown),
         ON_BOTH(an_export_goes_on_where_its_page_ended),
+        ON_BOTH(an_export_ends_with_what_he_wrote_where_he_has_left),
     };
 
     return RUN_WORLDS("ending", tests);

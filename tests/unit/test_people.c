@@ -444,6 +444,56 @@ only_those_who_may_see_presence(void **state)
 
 
 static void
+befriend(const char *a, const char *b)
+{
+    with(STORAGE_REQUEST_CONTACT, a, b);
+    with(STORAGE_ACCEPT_CONTACT, b, a);
+    run_for(20);
+    told[0] = '\0';
+}
+
+
+/* Online he is all the time: offline he looks to whom he is nothing more. */
+static void
+who_parts_stays_in_sight_of_a_fellow_member(void **state)
+{
+    struct str users[] = {STR("bob")};
+    struct storage_op group = {.type = STORAGE_CREATE_CHANNEL,
+                               .user = STR("alice"),
+                               .name = STR("g"),
+                               .users = users,
+                               .n_users = 1};
+
+    (void) state;
+    subscribe("alice");
+    subscribe("bob");
+    befriend("alice", "bob");
+    with(STORAGE_REMOVE_CONTACT, "alice", "bob");
+    run_for(100);
+    assert_non_null(strstr(told, "2:\"user\":\"alice\",\"online\":false,"
+                                 "\"last_active_at\":null}"));
+    assert_non_null(strstr(told, "1:\"user\":\"bob\",\"online\":false,"
+                                 "\"last_active_at\":null}"));
+
+    call(&group);
+    befriend("alice", "bob");
+    with(STORAGE_REMOVE_CONTACT, "bob", "alice");
+    run_for(100);
+    assert_non_null(strstr(told, "\"state\":\"none\""));
+    assert_null(strstr(told, "\"online\""));
+    assert_true(is_online(presence(STORAGE_PRESENCE_GET, "bob", "alice")));
+    assert_true(is_online(presence(STORAGE_PRESENCE_GET, "alice", "bob")));
+
+    /* a block hides him in the group, too */
+    befriend("alice", "bob");
+    with(STORAGE_BLOCK_CONTACT, "alice", "bob");
+    run_for(100);
+    assert_non_null(strstr(told, "2:\"user\":\"alice\",\"online\":false"));
+    assert_null(strstr(told, "1:\"user\":\"bob\""));
+}
+
+
+static void
 going_is_told_after_the_timeout_and_coming_back_not_at_all(void **state)
 {
     struct storage_op first = {.type = STORAGE_PRESENCE_START, .limit = 2};
@@ -609,6 +659,7 @@ main(void)
         ON_BOTH(a_removed_device_ends_older_tokens),
         ON_BOTH(a_device_has_the_name_it_is_given),
         ON_BOTH(only_those_who_may_see_presence),
+        ON_BOTH(who_parts_stays_in_sight_of_a_fellow_member),
         ON_BOTH(going_is_told_after_the_timeout_and_coming_back_not_at_all),
         ON_BOTH(a_shorter_timeout_counts_for_those_who_are_away),
         ON_BOTH(the_users_of_a_worker_that_is_gone_are_away),

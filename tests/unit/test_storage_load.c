@@ -158,6 +158,49 @@ the_newest_message_is_found_behind_markers_that_are_behind(void **state)
 }
 
 
+/* Of alice: as channel.list and channel.get show it. */
+static void
+assert_read(const char *unread, const char *read)
+{
+    struct storage_op list = {.type = STORAGE_LIST_CHANNELS,
+                              .user = s("alice")};
+    struct storage_op get = {.type = STORAGE_GET_CHANNEL,
+                             .user = s("alice"),
+                             .channel = s("d.alice~bob")};
+    char text[64];
+
+    snprintf(text, sizeof(text), "\"unread\":%s,\"read\":%s,", unread, read);
+    assert_non_null(strstr(call(&list)->json, text));
+    snprintf(text, sizeof(text),
+             "{\"user\":\"alice\",\"role\":\"member\",\"delivered\":%s,"
+             "\"read\":%s}",
+             read, read);
+    assert_non_null(strstr(call(&get)->json, text));
+}
+
+
+/* As after a kill: the markers of the last second are not on the disk. */
+static void
+who_sent_the_newest_message_has_read_it(void **state)
+{
+    struct key key;
+
+    (void) state;
+    say("alice", "bob");
+    say("bob", "alice");
+    say("alice", "bob");
+    close_storage();
+    key_markers(&key, 1, 1);
+    put(&key, (struct str){NULL, 0});
+    open_storage();
+    assert_read("0", "3");
+    say("bob", "alice");
+    assert_read("1", "3");
+    reopen();
+    assert_read("1", "3");
+}
+
+
 /* As after a loss of power that took a message and not its marker: never
  * written so, and yet no number is left out or given twice. */
 static void
@@ -324,6 +367,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         ON(the_newest_message_is_found_behind_markers_that_are_behind, leveldb),
+        ON(who_sent_the_newest_message_has_read_it, leveldb),
         ON(markers_beyond_the_newest_message_mislead_nobody, leveldb),
         ON(a_channel_without_messages_begins_at_one, leveldb),
         ON(reactions_in_a_direct_channel_go_on_where_they_ended, leveldb),

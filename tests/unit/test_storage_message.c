@@ -364,6 +364,59 @@ who_may_edit_and_delete(void **state)
 }
 
 
+/* Where one blocks the other he hears nothing more of him; what takes away
+ * may be done. */
+static void
+who_is_blocked_tells_nothing_by_a_change(void **state)
+{
+    struct storage_op block = {
+        .type = STORAGE_BLOCK_CONTACT, .user = s("bob"), .to = s("ann")};
+    struct storage_op op = op_edit("ann", CHANNEL, 1, "\"more\"");
+    const char *group;
+
+    (void) state;
+    subscribe("bob");
+    group = make_group();
+    send_text("ann", group, "in the group");
+    send_text("ann", "bob", "one");
+    send_text("bob", "ann", "two");
+    react("ann", CHANNEL, 2, "+", false);
+    assert_int_equal(wait_for(submit(&block))->status, STORAGE_OK);
+    events[0] = '\0';
+
+    op.client_id = s("e1");
+    assert_int_equal(wait_for(submit(&op))->status, STORAGE_BLOCKED);
+    assert_int_equal(edit("ann", CHANNEL, 1, "\"one\"")->status,
+                     STORAGE_BLOCKED);
+    assert_int_equal(edit("ann", CHANNEL, 2, "\"x\"")->status,
+                     STORAGE_FORBIDDEN);
+    assert_int_equal(react("ann", CHANNEL, 2, "-", false)->status,
+                     STORAGE_BLOCKED);
+    assert_int_equal(react("ann", CHANNEL, 1, "-", false)->status,
+                     STORAGE_BLOCKED);
+    assert_string_equal(events, "");
+
+    assert_int_equal(react("ann", CHANNEL, 2, "+", true)->status, STORAGE_OK);
+    assert_int_equal(edit("bob", CHANNEL, 2, "\"three\"")->status, STORAGE_OK);
+    assert_int_equal(react("bob", CHANNEL, 1, "+", false)->status, STORAGE_OK);
+    assert_int_equal(edit("ann", group, 1, "\"x\"")->status, STORAGE_OK);
+    assert_int_equal(react("ann", group, 1, "+", false)->status, STORAGE_OK);
+
+    /* also when the block is read from the disk */
+    reopen();
+    assert_int_equal(wait_for(submit(&op))->status, STORAGE_BLOCKED);
+
+    block.type = STORAGE_UNBLOCK_CONTACT;
+    wait_for(submit(&block));
+    assert_false(wait_for(submit(&op))->duplicate);
+    assert_in(get("bob", CHANNEL, 1), "\"text\":\"more\"");
+    block.type = STORAGE_BLOCK_CONTACT;
+    wait_for(submit(&block));
+    assert_int_equal(delete ("ann", CHANNEL, 1)->status, STORAGE_OK);
+    assert_int_equal(edit("ann", CHANNEL, 1, "\"x\"")->status, STORAGE_DELETED);
+}
+
+
 static void
 a_deleted_message_is_shown_without_its_text(void **state)
 {
@@ -755,6 +808,7 @@ main(void)
         ON_BOTH(editing_to_the_same_text_changes_nothing),
         ON_BOTH(changes_in_one_breath_take_effect_in_order),
         ON_BOTH(who_may_edit_and_delete),
+        ON_BOTH(who_is_blocked_tells_nothing_by_a_change),
         ON_BOTH(a_deleted_message_is_shown_without_its_text),
         ON(a_deleted_text_leaves_the_disk, leveldb),
         ON_BOTH(reactions_count_one_a_user_and_emoji),
