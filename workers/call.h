@@ -142,9 +142,10 @@ struct origin_account {
     struct str jti; /* of its token; empty: none           */
     uint64_t issued_at;
     uint64_t expires_at;
-    struct str address;  /* as text                             */
-    struct str reserved; /* prefix; empty: none                 */
-    uint64_t lifetime_s; /* of a new token                      */
+    uint64_t received_at; /* s: before the storage was asked about it    */
+    struct str address;   /* as text                             */
+    struct str reserved;  /* prefix; empty: none                 */
+    uint64_t lifetime_s;  /* of a new token                      */
 };
 
 /* What a token made here says; its device is never empty. */
