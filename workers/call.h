@@ -253,9 +253,11 @@ struct request {
     bool batch;
     bool paged; /* one of the pages a session may have on their way       */
     bool large; /* and nginx tells when its answer is written             */
+    bool waits; /* for a place among them; pages.c                        */
     uint32_t n_open; /* calls not answered, plus one while being read */
     uint32_t n_calls;
     size_t answer_len;
+    size_t text_len; /* of itself, over a WebSocket */
     struct resource resource;
     struct call calls[];
 };
