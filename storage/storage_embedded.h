@@ -255,7 +255,7 @@ void embedded_publish(struct embedded *e, struct commit *c);
 
 /* Is there a worker that takes this user's events?  Then no longer. */
 bool embedded_subscribed(const struct embedded *e, uint64_t number);
-void embedded_unsubscribe(struct embedded *e, uint64_t number);
+void embedded_left(struct embedded *e, uint64_t number);
 
 /* A write failed: all that is not yet published fails, the engine reopens.
  * Then the committer's news of that. */
