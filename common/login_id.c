@@ -12,50 +12,75 @@ static const char letters[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 size_t
-login_id_put(char out[LOGIN_ID_SIZE], uint64_t epoch,
+login_id_put(char out[LOGIN_ID_SIZE], const struct login_id *id,
              const unsigned char *random)
 {
-    int len = snprintf(out, LOGIN_ID_SIZE, PREFIX "%" PRIu64 ":", epoch);
+    int len = snprintf(out, LOGIN_ID_SIZE, PREFIX "%" PRIu64 ":", id->epoch);
 
     for (int i = 0; i < LOGIN_ID_RANDOM; i++) {
         out[len++] = letters[random[i] & 63];
     }
-    out[len] = '\0';
+    len += snprintf(out + len, LOGIN_ID_SIZE - (size_t) len, ":%" PRIu64,
+                    id->lifetime_s);
     return (size_t) len;
 }
 
-/* A decimal number without leading zeros, up to the colon; 0: none. */
-static size_t
-get_epoch(struct str s, uint64_t *epoch)
+static bool
+take(struct str *s, struct str text)
+{
+    if (s->len < text.len || memcmp(s->data, text.data, text.len) != 0) {
+        return false;
+    }
+    s->data += text.len;
+    s->len -= text.len;
+    return true;
+}
+
+/* A decimal number above 0, without leading zeros. */
+static bool
+take_number(struct str *s, uint64_t *n)
 {
     size_t i = 0;
 
-    *epoch = 0;
-    while (i < s.len && i < 19 && s.data[i] >= '0' && s.data[i] <= '9') {
-        *epoch = *epoch * 10 + (uint64_t) (s.data[i++] - '0');
+    *n = 0;
+    while (i < s->len && i < 19 && s->data[i] >= '0' && s->data[i] <= '9') {
+        *n = *n * 10 + (uint64_t) (s->data[i++] - '0');
     }
-    return i == 0 || s.data[0] == '0' || i == s.len || s.data[i] != ':' ? 0 : i;
+    if (i == 0 || s->data[0] == '0') {
+        return false;
+    }
+    s->data += i;
+    s->len -= i;
+    return true;
 }
 
-bool
-login_id_get(struct str jti, uint64_t *epoch)
+static bool
+take_random(struct str *s)
 {
-    size_t prefix = sizeof(PREFIX) - 1;
-    size_t digits;
-
-    if (jti.len <= prefix || memcmp(jti.data, PREFIX, prefix) != 0) {
+    if (s->len < LOGIN_ID_RANDOM) {
         return false;
     }
-    jti.data += prefix;
-    jti.len -= prefix;
-    digits = get_epoch(jti, epoch);
-    if (digits == 0 || jti.len != digits + 1 + LOGIN_ID_RANDOM) {
-        return false;
-    }
-    for (size_t i = digits + 1; i < jti.len; i++) {
-        if (memchr(letters, jti.data[i], sizeof(letters) - 1) == NULL) {
+    for (size_t i = 0; i < LOGIN_ID_RANDOM; i++) {
+        if (memchr(letters, s->data[i], sizeof(letters) - 1) == NULL) {
             return false;
         }
     }
+    s->data += LOGIN_ID_RANDOM;
+    s->len -= LOGIN_ID_RANDOM;
     return true;
+}
+
+bool
+login_id_get(struct str jti, struct login_id *id)
+{
+    if (!take(&jti, STR(PREFIX)) || !take_number(&jti, &id->epoch)
+        || !take(&jti, STR(":")) || !take_random(&jti)) {
+        return false;
+    }
+    id->lifetime_s = LOGIN_LIFETIME_MAX_S;
+    if (jti.len == 0) {
+        return true;
+    }
+    return take(&jti, STR(":")) && take_number(&jti, &id->lifetime_s)
+           && id->lifetime_s <= LOGIN_LIFETIME_MAX_S && jti.len == 0;
 }

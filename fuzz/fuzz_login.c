@@ -26,14 +26,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char again[ATTEMPT_ADDRESS_MAX];
     unsigned char random[LOGIN_ID_RANDOM] = {0};
     struct str in = {(const char *) data, size}, out, same;
-    uint64_t epoch, back;
+    struct login_id got, back;
     size_t len;
 
-    /* what is a login's names the same epoch however it was made */
-    if (login_id_get(in, &epoch)) {
-        len = login_id_put(id, epoch, random);
-        expect(len == size && memcmp(id, data, len - LOGIN_ID_RANDOM) == 0);
-        expect(login_id_get((struct str){id, len}, &back) && back == epoch);
+    /* what is a login's says the same however it was made */
+    if (login_id_get(in, &got)) {
+        len = login_id_put(id, &got, random);
+        expect(len < sizeof(id) && len >= size);
+        expect(login_id_get((struct str){id, len}, &back)
+               && back.epoch == got.epoch && back.lifetime_s == got.lifetime_s);
     }
 
     out = attempt_address(in, address);

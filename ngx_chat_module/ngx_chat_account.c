@@ -48,9 +48,6 @@ static ngx_chat_account_path_t  ngx_chat_account_paths[] = {
 };
 
 
-static ngx_str_t  ngx_chat_account_type = ngx_string("application/json");
-
-
 ngx_uint_t
 ngx_chat_account_path(ngx_str_t *path, ngx_uint_t *open)
 {
@@ -120,7 +117,7 @@ ngx_chat_account_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
 
     r->headers_out.status = answer->status;
 
-    return ngx_chat_http_send(r, &ngx_chat_account_type, &body);
+    return ngx_chat_http_send(r, &ngx_chat_json_type, &body);
 }
 
 

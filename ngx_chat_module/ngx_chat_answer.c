@@ -14,11 +14,6 @@
 static ngx_int_t ngx_chat_http_tag(ngx_http_request_t *r, ngx_str_t *text);
 
 
-static ngx_str_t  ngx_chat_json_type = ngx_string("application/json");
-static ngx_str_t  ngx_chat_problem_type =
-    ngx_string("application/problem+json");
-
-
 ngx_int_t
 ngx_chat_http_answer(ngx_http_request_t *r, ngx_chat_answer_t *answer)
 {

@@ -47,6 +47,7 @@ static ngx_uint_t  ngx_chat_inflate_ready;
 ngx_int_t
 ngx_chat_deflate_start(ngx_uint_t level)
 {
+    u_char     none[1];
     z_stream  *z;
 
     z = &ngx_chat_deflate_stream;
@@ -70,6 +71,14 @@ ngx_chat_deflate_start(ngx_uint_t level)
     }
 
     if (ngx_chat_deflate_level != level) {
+
+        /* zlib 1.2.11 flushes what it has, which is nothing, even after a
+         * reset: into room, and not from or to where the last message was */
+
+        z->next_in = none;
+        z->avail_in = 0;
+        z->next_out = none;
+        z->avail_out = sizeof(none);
 
         if (deflateParams(z, (int) level, Z_DEFAULT_STRATEGY) != Z_OK) {
             return NGX_ERROR;

@@ -49,9 +49,6 @@ static ngx_int_t ngx_chat_http_problem(ngx_http_request_t *r,
     ngx_uint_t status, char *reason, char *detail);
 
 
-static ngx_str_t  ngx_chat_json_type = ngx_string("application/json");
-
-
 ngx_int_t
 ngx_chat_rpc_handler(ngx_http_request_t *r)
 {

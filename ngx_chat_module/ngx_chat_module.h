@@ -335,6 +335,9 @@ ngx_int_t ngx_chat_cors_options(ngx_http_request_t *r, char *methods);
 
 /* ngx_chat_problem.c: answers, problem+json ones too */
 
+extern ngx_str_t  ngx_chat_json_type;
+extern ngx_str_t  ngx_chat_problem_type;
+
 /* text lives as long as the request, and is not empty */
 ngx_int_t ngx_chat_http_send(ngx_http_request_t *r, ngx_str_t *type,
     ngx_str_t *text);

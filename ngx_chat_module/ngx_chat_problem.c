@@ -16,8 +16,8 @@ typedef struct {
 } ngx_chat_problem_title_t;
 
 
-static ngx_str_t  ngx_chat_problem_type =
-    ngx_string("application/problem+json");
+ngx_str_t  ngx_chat_json_type = ngx_string("application/json");
+ngx_str_t  ngx_chat_problem_type = ngx_string("application/problem+json");
 
 
 static ngx_chat_problem_title_t  ngx_chat_problem_titles[] = {

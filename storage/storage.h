@@ -105,7 +105,7 @@ struct storage;
  *   SEARCH_USERS    text: a prefix of ids and names, limit -> json {users}
  *   LIST_DEVICES    device: the caller's -> json {devices}
  *   REMOVE_DEVICE   to: the device -> json {}.  Tokens of it that were issued
- *                   before are ended.
+ *                   before, or in this second, are ended.
  *   NAME_DEVICE     to: the device, name; device: the caller's
  *                   -> json {device: {...}}
  *   TOUCH           device, number: when its token was issued, in s, 0: not

@@ -7,6 +7,7 @@
 #include "fold.h"
 #include "log.h"
 #include "login_id.h"
+#include "storage_device.h"
 #include "storage_outcome.h"
 #include "storage_profile.h"
 
@@ -152,10 +153,10 @@ account_check_token(const struct user *u, struct str jti)
 {
     struct record_account a;
     bool has = account_of(u, &a);
-    uint64_t epoch;
+    struct login_id id;
 
-    if (login_id_get(jti, &epoch)
-        && (!has || (epoch < a.epoch && !str_eq(jti, a.kept)))) {
+    if (login_id_get(jti, &id)
+        && (!has || (id.epoch < a.epoch && !str_eq(jti, a.kept)))) {
         return STORAGE_TOKEN_ENDED;
     }
 
@@ -355,24 +356,6 @@ account_put(struct embedded *e, struct user *u, const struct record_account *a)
 }
 
 
-/* A token of a device that was removed has to be younger than that. */
-static uint64_t
-account_least_time(const struct user *u, struct str device)
-{
-    uint32_t i;
-
-    for (i = 0; i < u->n_removals; i++) {
-        const struct removal *w = &u->removals[i];
-
-        if (str_eq((struct str){w->id, w->id_len}, device)) {
-            return w->at / 1000 + (w->at % 1000 != 0);
-        }
-    }
-
-    return 0;
-}
-
-
 enum step
 get_account_step(struct embedded *e, struct request *r)
 {
@@ -404,7 +387,7 @@ get_account_step(struct embedded *e, struct request *r)
 
     r->result.number = a.epoch;
     r->result.more = u->disabled;
-    r->result.inbox_id = account_least_time(u, r->op.device);
+    r->result.inbox_id = device_least_time(u, r->op.device);
     return request_answer_json(e, r, a.secret);
 }
 
@@ -551,11 +534,11 @@ ending_make_room(struct embedded *e, struct user *u)
 {
     struct record_account a;
     struct ending *w = NULL;
-    uint64_t epoch;
+    struct login_id id;
     uint32_t i = 0, n = u->n_endings;
 
     while (i < u->n_endings) {
-        if (login_id_get(ending_jti(&u->endings[i]), &epoch)) {
+        if (login_id_get(ending_jti(&u->endings[i]), &id)) {
             ending_remove(e, u, &u->endings[i]);
 
         } else {

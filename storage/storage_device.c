@@ -142,6 +142,28 @@ removal_find(const struct user *u, struct str id)
 }
 
 
+/* Tokens tell whole seconds: of that of the removal any may be from before. */
+uint64_t
+device_least_time(const struct user *u, struct str id)
+{
+    const struct removal *w = removal_find(u, id);
+
+    return w == NULL ? 0 : w->at / 1000 + 1;
+}
+
+
+/* A log-in since the last removal was given what is the least since then, which
+ * may lie ahead: this one has to end it, too. */
+static uint64_t
+removal_time(const struct user *u, struct str id)
+{
+    uint64_t now = embedded_now(), least = device_least_time(u, id);
+    struct record_account a;
+
+    return account_of(u, &a) && now / 1000 < least ? least * 1000 : now;
+}
+
+
 static struct removal *
 removal_make(struct embedded *e, struct user *u, struct str id)
 {
@@ -250,6 +272,7 @@ remove_device_step(struct embedded *e, struct request *r)
     struct removal *w;
     struct user *u;
     struct key key;
+    uint64_t at;
     bool answered;
 
     if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
@@ -270,12 +293,13 @@ remove_device_step(struct embedded *e, struct request *r)
         return request_answer(e, r, STORAGE_NO_DEVICE);
     }
 
+    at = removal_time(u, r->op.to);
     w = removal_make(e, u, r->op.to);
     if (w == NULL) {
         return request_poison(e, r);
     }
 
-    w->at = embedded_now();
+    w->at = at;
     key_removal(&key, u->number, r->op.to);
     (void) embedded_record(e);
     record_put_u64(&e->record, w->at);
@@ -400,7 +424,6 @@ enum step
 touch_step(struct embedded *e, struct request *r)
 {
     enum storage_status ended;
-    const struct removal *w;
     struct device *d;
     struct user *u;
 
@@ -418,9 +441,8 @@ touch_step(struct embedded *e, struct request *r)
         return request_answer(e, r, ended);
     }
 
-    w = r->op.number == 0 ? NULL : removal_find(u, r->op.device);
-
-    if (w != NULL && r->op.number < w->at / 1000 + (w->at % 1000 != 0)) {
+    if (r->op.number != 0
+        && r->op.number < device_least_time(u, r->op.device)) {
         return request_answer(e, r, STORAGE_TOKEN_ENDED);
     }
 

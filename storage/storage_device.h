@@ -17,6 +17,10 @@ struct device *device_find(const struct user *u, struct str id);
  */
 struct device *device_make(struct embedded *e, struct user *u, struct str id);
 
+/* The least time, in s, that a token of the device may say it was issued: above
+ * that of its removal; 0: any. */
+uint64_t device_least_time(const struct user *u, struct str id);
+
 /* Its name, on the heap, goes with it. */
 void device_forget(struct embedded *e, struct device *d);
 

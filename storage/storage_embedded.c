@@ -19,9 +19,11 @@
 #include "storage_outcome.h"
 #include "storage_presence.h"
 #include "storage_state.h"
+#include "storage_watch.h"
 
 #define TICK_MS     1000
 #define STALL_TICKS 60
+#define WATCH_TICKS 8 /* longer than a subscription waits for its commit */
 
 static void *embedded_open(struct uv_loop_s *loop, const char *path,
                            const struct storage_handlers *handlers,
@@ -450,6 +452,11 @@ on_tick(uv_timer_t *timer)
         index_tick(e);
         ending_tick(e);
         presence_tick(e);
+
+        if (e->ticks % WATCH_TICKS == 0) {
+            watch_tick(e);
+        }
+
         marker_flush(e);
     }
 }

@@ -26,6 +26,7 @@
 #include "storage_reader.h"
 #include "storage_record.h"
 #include "storage_wake.h"
+#include "storage_watchers.h"
 
 struct channel;
 struct embedded;
@@ -212,7 +213,8 @@ struct embedded {
     /* storage_presence.c, storage_watch.c */
     bool presence_started;
     uint64_t presence_timeout_ms;
-    struct map away, watched;
+    struct map away;
+    struct watchers watched;
     struct away_list away_list;
     struct map presence_writes; /* to be written behind */
     struct presence_write_list presence_write_list;
@@ -253,9 +255,10 @@ void embedded_event(struct embedded *e, struct event *event);
 /* Says what a commit has to say, clears it, and lets the woken go on. */
 void embedded_publish(struct embedded *e, struct commit *c);
 
-/* Is there a worker that takes this user's events?  Then no longer. */
+/* Is there a worker that takes this user's events?  Then no longer: he has no
+ * connection any more. */
 bool embedded_subscribed(const struct embedded *e, uint64_t number);
-void embedded_unsubscribe(struct embedded *e, uint64_t number);
+void embedded_left(struct embedded *e, uint64_t number);
 
 /* A write failed: all that is not yet published fails, the engine reopens.
  * Then the committer's news of that. */

@@ -8,19 +8,11 @@
 
 static int load_user_newest(struct load_user *l, const struct reader *r,
                             struct engine_iter *i);
-static int load_user_devices(struct load_user *l, const struct reader *r,
-                             struct engine_iter *i);
-static int load_user_removals(struct load_user *l, const struct reader *r,
-                              struct engine_iter *i);
+static int load_user_lists(struct load_user *l, const struct reader *r,
+                           struct engine_iter *i);
 static int load_user_profile(struct load_user *l, const struct reader *r,
                              struct engine_iter *i);
 static int load_user_account(struct load_user *l, const struct reader *r);
-static int load_user_endings(struct load_user *l, const struct reader *r,
-                             struct engine_iter *i);
-static int load_user_contacts(struct load_user *l, const struct reader *r,
-                              struct engine_iter *i);
-static int load_user_device(struct load_user *l, const struct key_parts *key,
-                            const struct record_device *value);
 
 
 int
@@ -60,16 +52,7 @@ load_user_run(struct read_job *job, const struct reader *r)
 
     rc = load_user_newest(l, r, i);
     if (rc == 0) {
-        rc = load_user_devices(l, r, i);
-    }
-    if (rc == 0) {
-        rc = load_user_removals(l, r, i);
-    }
-    if (rc == 0) {
-        rc = load_user_contacts(l, r, i);
-    }
-    if (rc == 0) {
-        rc = load_user_endings(l, r, i);
+        rc = load_user_lists(l, r, i);
     }
     if (rc == 0) {
         rc = load_user_profile(l, r, i);
@@ -128,80 +111,162 @@ load_user_room(void *array, size_t size, uint32_t n, uint32_t *cap)
 
 
 static int
-load_user_devices(struct load_user *l, const struct reader *r,
-                  struct engine_iter *i)
+load_user_device(struct load_user *l, const struct key_parts *key,
+                 struct str value)
 {
-    struct key prefix;
-    struct key_parts parts;
-    struct record_device value;
+    struct record_device record;
+    struct device *d;
     void *room;
 
-    key_prefix_number(&prefix, KEY_DEVICE, l->number);
-
-    for (r->ops->iter_seek(i, key_str(&prefix));
-         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
-         r->ops->iter_next(i)) {
-        if (key_parse(r->ops->iter_key(i), &parts) != 0
-            || record_get_device(r->ops->iter_value(i), &value) != 0) {
-            return -1;
-        }
-
-        if (l->n_devices < STATE_DEVICES_MAX) {
-            room = load_user_room(l->devices, sizeof(*l->devices), l->n_devices,
-                                  &l->devices_cap);
-            if (room == NULL) {
-                return -1;
-            }
-
-            l->devices = room;
-        }
-
-        if (load_user_device(l, &parts, &value) != 0) {
-            return -1;
-        }
+    if (record_get_device(value, &record) != 0) {
+        return -1;
     }
 
-    return r->ops->iter_error(i);
+    if (l->n_devices == STATE_DEVICES_MAX) {
+        return 0;
+    }
+
+    room =
+        load_user_room(l->devices, sizeof(*d), l->n_devices, &l->devices_cap);
+    if (room == NULL) {
+        return -1;
+    }
+
+    l->devices = room;
+    d = &l->devices[l->n_devices++];
+    memset(d, 0, sizeof(*d));
+    d->inbox_id = record.inbox_id;
+    d->at = record.at;
+    d->id_len = (uint8_t) key->name.len;
+    memcpy(d->id, key->name.data, key->name.len);
+    return channel_set_text(&d->name, record.name);
 }
 
 
 static int
-load_user_removals(struct load_user *l, const struct reader *r,
-                   struct engine_iter *i)
+load_user_removal(struct load_user *l, const struct key_parts *key,
+                  struct str value)
 {
-    struct key prefix;
-    struct key_parts parts;
     struct removal *w;
     uint64_t at;
     void *room;
 
-    key_prefix_number(&prefix, KEY_REMOVAL, l->number);
-
-    for (r->ops->iter_seek(i, key_str(&prefix));
-         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix)
-         && l->n_removals < STATE_REMOVALS_MAX;
-         r->ops->iter_next(i)) {
-        if (key_parse(r->ops->iter_key(i), &parts) != 0
-            || record_get_u64(r->ops->iter_value(i), &at) != 0) {
-            return -1;
-        }
-
-        room = load_user_room(l->removals, sizeof(*w), l->n_removals,
-                              &l->removals_cap);
-        if (room == NULL) {
-            return -1;
-        }
-
-        l->removals = room;
-
-        w = &l->removals[l->n_removals++];
-        memset(w, 0, sizeof(*w));
-        w->at = at;
-        w->id_len = (uint8_t) parts.name.len;
-        memcpy(w->id, parts.name.data, parts.name.len);
+    if (record_get_u64(value, &at) != 0) {
+        return -1;
     }
 
-    return r->ops->iter_error(i);
+    if (l->n_removals == STATE_REMOVALS_MAX) {
+        return 0;
+    }
+
+    room = load_user_room(l->removals, sizeof(*w), l->n_removals,
+                          &l->removals_cap);
+    if (room == NULL) {
+        return -1;
+    }
+
+    l->removals = room;
+    w = &l->removals[l->n_removals++];
+    memset(w, 0, sizeof(*w));
+    w->at = at;
+    w->id_len = (uint8_t) key->name.len;
+    memcpy(w->id, key->name.data, key->name.len);
+    return 0;
+}
+
+
+static int
+load_user_contact(struct load_user *l, const struct key_parts *key,
+                  struct str value)
+{
+    struct record_contact record;
+    struct contact *c;
+    void *room;
+
+    if (record_get_contact(value, &record) != 0) {
+        return -1;
+    }
+
+    room = load_user_room(l->contacts, sizeof(*c), l->n_contacts,
+                          &l->contacts_cap);
+    if (room == NULL) {
+        return -1;
+    }
+
+    l->contacts = room;
+    c = &l->contacts[l->n_contacts++];
+    *c = (struct contact){key->second, record.state, record.flags};
+    return 0;
+}
+
+
+/* One that were forgotten would be good again: too many are an error. */
+static int
+load_user_ending(struct load_user *l, const struct key_parts *key,
+                 struct str value)
+{
+    struct ending *w;
+    uint64_t until;
+    void *room;
+
+    if (record_get_u64(value, &until) != 0
+        || l->n_endings == STATE_ENDINGS_MAX) {
+        return -1;
+    }
+
+    room =
+        load_user_room(l->endings, sizeof(*w), l->n_endings, &l->endings_cap);
+    if (room == NULL) {
+        return -1;
+    }
+
+    l->endings = room;
+    w = &l->endings[l->n_endings++];
+    memset(w, 0, sizeof(*w));
+    w->until = until;
+    w->jti_len = (uint8_t) key->name.len;
+    memcpy(w->jti, key->name.data, key->name.len);
+    return 0;
+}
+
+
+/* What a user has many of, in the order of their keys. */
+static int
+load_user_lists(struct load_user *l, const struct reader *r,
+                struct engine_iter *i)
+{
+    static const struct {
+        enum key_kind kind;
+        int (*take)(struct load_user *l, const struct key_parts *key,
+                    struct str value);
+    } lists[] = {
+        {KEY_DEVICE,  load_user_device },
+        {KEY_REMOVAL, load_user_removal},
+        {KEY_CONTACT, load_user_contact},
+        {KEY_ENDED,   load_user_ending },
+    };
+    struct key prefix;
+    struct key_parts parts;
+    size_t n;
+    int rc = 0;
+
+    for (n = 0; rc == 0 && n < sizeof(lists) / sizeof(lists[0]); n++) {
+        key_prefix_number(&prefix, lists[n].kind, l->number);
+
+        for (r->ops->iter_seek(i, key_str(&prefix));
+             r->ops->iter_valid(i)
+             && key_has_prefix(r->ops->iter_key(i), &prefix);
+             r->ops->iter_next(i)) {
+            if (key_parse(r->ops->iter_key(i), &parts) != 0
+                || lists[n].take(l, &parts, r->ops->iter_value(i)) != 0) {
+                return -1;
+            }
+        }
+
+        rc = r->ops->iter_error(i);
+    }
+
+    return rc;
 }
 
 
@@ -249,101 +314,4 @@ load_user_account(struct load_user *l, const struct reader *r)
     }
 
     return rc < 0 ? -1 : 0;
-}
-
-
-/* One that were forgotten would be good again: too many are an error. */
-static int
-load_user_endings(struct load_user *l, const struct reader *r,
-                  struct engine_iter *i)
-{
-    struct key prefix;
-    struct key_parts parts;
-    struct ending *w;
-    uint64_t until;
-    void *room;
-
-    key_prefix_number(&prefix, KEY_ENDED, l->number);
-
-    for (r->ops->iter_seek(i, key_str(&prefix));
-         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
-         r->ops->iter_next(i)) {
-        if (key_parse(r->ops->iter_key(i), &parts) != 0
-            || record_get_u64(r->ops->iter_value(i), &until) != 0
-            || l->n_endings == STATE_ENDINGS_MAX) {
-            return -1;
-        }
-
-        room = load_user_room(l->endings, sizeof(*w), l->n_endings,
-                              &l->endings_cap);
-        if (room == NULL) {
-            return -1;
-        }
-
-        l->endings = room;
-
-        w = &l->endings[l->n_endings++];
-        memset(w, 0, sizeof(*w));
-        w->until = until;
-        w->jti_len = (uint8_t) parts.name.len;
-        memcpy(w->jti, parts.name.data, parts.name.len);
-    }
-
-    return r->ops->iter_error(i);
-}
-
-
-static int
-load_user_contacts(struct load_user *l, const struct reader *r,
-                   struct engine_iter *i)
-{
-    struct key prefix;
-    struct key_parts parts;
-    struct record_contact value;
-    struct contact *c;
-    void *room;
-
-    key_prefix_number(&prefix, KEY_CONTACT, l->number);
-
-    for (r->ops->iter_seek(i, key_str(&prefix));
-         r->ops->iter_valid(i) && key_has_prefix(r->ops->iter_key(i), &prefix);
-         r->ops->iter_next(i)) {
-        if (key_parse(r->ops->iter_key(i), &parts) != 0
-            || record_get_contact(r->ops->iter_value(i), &value) != 0) {
-            return -1;
-        }
-
-        room = load_user_room(l->contacts, sizeof(*c), l->n_contacts,
-                              &l->contacts_cap);
-        if (room == NULL) {
-            return -1;
-        }
-
-        l->contacts = room;
-
-        c = &l->contacts[l->n_contacts++];
-        *c = (struct contact){parts.second, value.state, value.flags};
-    }
-
-    return r->ops->iter_error(i);
-}
-
-
-static int
-load_user_device(struct load_user *l, const struct key_parts *key,
-                 const struct record_device *value)
-{
-    struct device *d;
-
-    if (l->n_devices == STATE_DEVICES_MAX) {
-        return 0;
-    }
-
-    d = &l->devices[l->n_devices++];
-    memset(d, 0, sizeof(*d));
-    d->inbox_id = value->inbox_id;
-    d->at = value->at;
-    d->id_len = (uint8_t) key->name.len;
-    memcpy(d->id, key->name.data, key->name.len);
-    return channel_set_text(&d->name, value->name);
 }

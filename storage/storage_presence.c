@@ -484,10 +484,7 @@ left_step(struct embedded *e, struct request *r)
             number = number << 8 | p[i + k];
         }
 
-        if (embedded_subscribed(e, number)) {
-            embedded_unsubscribe(e, number);
-            presence_leave(e, number);
-        }
+        embedded_left(e, number);
     }
 
     return request_answer(e, r, STORAGE_OK);

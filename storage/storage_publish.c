@@ -194,15 +194,17 @@ embedded_subscribe(struct embedded *e, const struct request *r)
         presence_enter(e, number, was);
     }
 
-    if (r->op.type == STORAGE_UNSUBSCRIBE && embedded_subscribed(e, number)) {
-        embedded_unsubscribe(e, number);
-        presence_leave(e, number);
+    if (r->op.type == STORAGE_UNSUBSCRIBE) {
+        embedded_left(e, number);
     }
 }
 
 
 void
-embedded_unsubscribe(struct embedded *e, uint64_t number)
+embedded_left(struct embedded *e, uint64_t number)
 {
-    e->subscribed[number / 8] &= (uint8_t) ~(1u << (number % 8));
+    if (embedded_subscribed(e, number)) {
+        e->subscribed[number / 8] &= (uint8_t) ~(1u << (number % 8));
+        presence_leave(e, number);
+    }
 }

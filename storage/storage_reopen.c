@@ -118,6 +118,10 @@ embedded_fail(struct embedded *e)
 
         failed = r->open_next;
 
+        if (r->op.type == STORAGE_UNSUBSCRIBE) {
+            embedded_left(e, r->op.number);
+        }
+
         if (r->done != NULL) {
             memset(&r->result, 0, sizeof(r->result));
             r->result.status = STORAGE_UNAVAILABLE;

@@ -270,14 +270,23 @@ request_group_id(struct request *r, char **at)
 }
 
 
+/* Who leaves has left, and nobody says so again when the store is back. */
+static bool
+request_may_run(const struct embedded *e, const struct request *r)
+{
+    return !e->closing
+           && (e->state == EMBEDDED_OPEN || r->op.type == STORAGE_UNSUBSCRIBE
+               || r->op.type == STORAGE_LEFT);
+}
+
+
 void
 request_submit(struct embedded *e, struct request *r)
 {
     enum storage_status status = storage_op_check(&r->op);
     struct channel *ch;
 
-    if (e->state != EMBEDDED_OPEN || e->closing
-        || e->request_bytes > EMBEDDED_REQUESTS_MAX) {
+    if (!request_may_run(e, r) || e->request_bytes > EMBEDDED_REQUESTS_MAX) {
         status = STORAGE_UNAVAILABLE;
     }
 

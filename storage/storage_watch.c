@@ -12,17 +12,6 @@
 #include "storage_contact.h"
 #include "storage_watch_look.h"
 
-/* Who watches a user; numbers. */
-struct watched {
-    struct map_entry entry;
-    uint64_t number;
-    uint32_t n, cap;
-    uint64_t *watchers;
-};
-
-static void watch_add(struct embedded *e, uint64_t number, uint64_t watcher);
-static void watch_remove(struct embedded *e, uint64_t number, uint64_t watcher);
-static void watch_free(struct embedded *e, struct watched *w);
 static void watch_judge(const struct user *asker, const struct user *seen,
                         struct watch_other *o);
 static struct watch_look *watch_look_create(const struct user *u, uint32_t n);
@@ -33,114 +22,31 @@ static bool watch_again(struct embedded *e, struct watch_look *l);
 static void watch_emit(struct embedded *e, const struct watch_look *l);
 
 
-static const void *
-watched_key(const struct map_entry *entry, size_t *len)
-{
-    const struct watched *w = map_container(entry, struct watched, entry);
-
-    *len = sizeof(w->number);
-    return &w->number;
-}
-
-
 void
 watch_open(struct embedded *e)
 {
-    map_init(&e->watched, watched_key);
+    watchers_init(&e->watched);
 }
 
 
 void
 watch_close(struct embedded *e)
 {
-    struct map_entry *entry;
-    size_t pos = 0;
-
-    while ((entry = map_next(&e->watched, &pos)) != NULL) {
-        struct watched *w = map_container(entry, struct watched, entry);
-
-        free(w->watchers);
-        free(w);
-    }
-
-    map_clear(&e->watched);
+    watchers_clear(&e->watched);
 }
 
 
-static struct watched *
-watch_find(struct embedded *e, uint64_t number)
+static bool
+watch_here(uint64_t watcher, const void *data)
 {
-    struct map_entry *entry = map_find(&e->watched, &number, sizeof(number));
-
-    return entry == NULL ? NULL : map_container(entry, struct watched, entry);
+    return embedded_subscribed(data, watcher);
 }
 
 
-/* For want of memory he is not told; he can ask. */
-static void
-watch_add(struct embedded *e, uint64_t number, uint64_t watcher)
+void
+watch_tick(struct embedded *e)
 {
-    struct watched *w = watch_find(e, number);
-    uint64_t *p;
-    uint32_t i;
-
-    if (w == NULL) {
-        w = calloc(1, sizeof(*w));
-        if (w == NULL) {
-            return;
-        }
-
-        w->number = number;
-
-        if (map_insert(&e->watched, &w->entry) != 0) {
-            free(w);
-            return;
-        }
-    }
-
-    for (i = 0; i < w->n && w->watchers[i] != watcher; i++) {
-    }
-
-    if (i == w->cap) {
-        p = realloc(w->watchers, (w->cap + w->cap / 2 + 2) * sizeof(*p));
-        if (p == NULL) {
-            return;
-        }
-
-        w->watchers = p;
-        w->cap += w->cap / 2 + 2;
-    }
-
-    w->watchers[i] = watcher;
-    w->n += i == w->n;
-}
-
-
-static void
-watch_remove(struct embedded *e, uint64_t number, uint64_t watcher)
-{
-    struct watched *w = watch_find(e, number);
-    uint32_t i;
-
-    for (i = 0; w != NULL && i < w->n; i++) {
-        if (w->watchers[i] == watcher) {
-            w->watchers[i] = w->watchers[--w->n];
-            break;
-        }
-    }
-
-    if (w != NULL && w->n == 0) {
-        watch_free(e, w);
-    }
-}
-
-
-static void
-watch_free(struct embedded *e, struct watched *w)
-{
-    map_remove(&e->watched, &w->entry);
-    free(w->watchers);
-    free(w);
+    watchers_tick(&e->watched, watch_here, e);
 }
 
 
@@ -252,11 +158,12 @@ presence_get_step(struct embedded *e, struct request *r)
         watch_judge(asker, u, o);
         open |= o->open;
 
+        /* for want of memory he is not told; he can ask */
         if (r->op.type == STORAGE_PRESENCE_WATCH) {
-            watch_add(e, u->number, asker->number);
+            (void) watchers_add(&e->watched, u->number, asker->number);
 
         } else if (r->op.type == STORAGE_PRESENCE_UNWATCH) {
-            watch_remove(e, u->number, asker->number);
+            watchers_remove(&e->watched, u->number, asker->number);
         }
     }
 
@@ -273,13 +180,14 @@ presence_get_step(struct embedded *e, struct request *r)
 void
 watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at)
 {
-    struct watched *w = watch_find(e, u->number);
+    const struct watcher *w;
     struct watch_look *l;
     const struct contact *c;
-    uint32_t i, keep = 0;
+    uint32_t i, n;
     bool open = false;
 
-    l = watch_look_create(u, u->n_contacts + (w == NULL ? 0 : w->n));
+    w = watchers_of(&e->watched, u->number, &n);
+    l = watch_look_create(u, u->n_contacts + n);
     if (l == NULL) {
         return;
     }
@@ -298,16 +206,14 @@ watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at)
         }
     }
 
-    /* Who watched and is gone is forgotten on the way. */
-    for (i = 0; w != NULL && i < w->n; i++) {
-        if (!embedded_subscribed(e, w->watchers[i])) {
+    for (i = 0; i < n; i++) {
+        if (!embedded_subscribed(e, w[i].number)) {
             continue;
         }
 
-        w->watchers[keep++] = w->watchers[i];
-        c = contact_find(u, w->watchers[i]);
+        c = contact_find(u, w[i].number);
 
-        if (w->watchers[i] == u->number) {
+        if (w[i].number == u->number) {
             l->others[l->n++] =
                 (struct watch_other){.number = u->number, .visible = true};
 
@@ -315,13 +221,9 @@ watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at)
                    || ((c->flags & RECORD_CONTACT_BLOCKS) == 0
                        && c->state != RECORD_CONTACT_FRIEND)) {
             l->others[l->n++] =
-                (struct watch_other){.number = w->watchers[i], .open = true};
+                (struct watch_other){.number = w[i].number, .open = true};
             open = true;
         }
-    }
-
-    if (w != NULL && (w->n = keep) == 0) {
-        watch_free(e, w);
     }
 
     if (open) {
@@ -338,14 +240,10 @@ void
 watch_tell_blocked(struct embedded *e, const struct user *u, uint64_t watcher,
                    bool blocked)
 {
-    struct watched *w = watch_find(e, u->number);
     struct watch_look *l;
-    uint32_t i;
 
-    for (i = 0; w != NULL && i < w->n && w->watchers[i] != watcher; i++) {
-    }
-
-    if (w == NULL || i == w->n || (l = watch_look_create(u, 1)) == NULL) {
+    if (!watchers_has(&e->watched, u->number, watcher)
+        || (l = watch_look_create(u, 1)) == NULL) {
         return;
     }
 

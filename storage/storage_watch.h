@@ -12,6 +12,9 @@
 void watch_open(struct embedded *e);
 void watch_close(struct embedded *e);
 
+/* Looks for watchers who are gone; every few seconds. */
+void watch_tick(struct embedded *e);
+
 /* Tells contacts and watchers of a change. */
 void watch_tell(struct embedded *e, struct user *u, bool online, uint64_t at);
 

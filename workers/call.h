@@ -142,9 +142,10 @@ struct origin_account {
     struct str jti; /* of its token; empty: none           */
     uint64_t issued_at;
     uint64_t expires_at;
-    struct str address;  /* as text                             */
-    struct str reserved; /* prefix; empty: none                 */
-    uint64_t lifetime_s; /* of a new token                      */
+    uint64_t received_at; /* s: before the storage was asked about it    */
+    struct str address;   /* as text                             */
+    struct str reserved;  /* prefix; empty: none                 */
+    uint64_t lifetime_s;  /* of a new token                      */
 };
 
 /* What a token made here says; its device is never empty. */
@@ -252,9 +253,11 @@ struct request {
     bool batch;
     bool paged; /* one of the pages a session may have on their way       */
     bool large; /* and nginx tells when its answer is written             */
+    bool waits; /* for a place among them; pages.c                        */
     uint32_t n_open; /* calls not answered, plus one while being read */
     uint32_t n_calls;
     size_t answer_len;
+    size_t text_len; /* of itself, over a WebSocket */
     struct resource resource;
     struct call calls[];
 };

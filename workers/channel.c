@@ -111,7 +111,7 @@ check_update(const struct origin *o, const struct storage_op *op,
 static const struct method methods[] = {
     METHOD("channel.create", STORAGE_CREATE_CHANNEL, create_params,
            .check = check_create),
-    METHOD("channel.get", STORAGE_GET_CHANNEL, get_params),
+    METHOD("channel.get", STORAGE_GET_CHANNEL, get_params, .pages = true),
     METHOD("channel.list", STORAGE_LIST_CHANNELS, list_params, .pages = true),
     METHOD("channel.update", STORAGE_UPDATE_CHANNEL, update_params,
            .check = check_update),

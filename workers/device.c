@@ -79,7 +79,10 @@ answer_remove(struct call *c, const struct storage_result *r)
 }
 
 static const struct method methods[] = {
-    {.name = "device.list", .op = STORAGE_LIST_DEVICES, .handle = handle_list},
+    {.name = "device.list",
+     .op = STORAGE_LIST_DEVICES,
+     .pages = true,
+     .handle = handle_list},
     METHOD("device.update", STORAGE_NAME_DEVICE, update_params,
            .check = check_update, .handle = handle_update),
     METHOD("device.remove", STORAGE_REMOVE_DEVICE, remove_params,

@@ -15,13 +15,13 @@
 #include "barred.h"
 #include "call.h"
 #include "login.h"
+#include "login_id.h"
 #include "method.h"
 #include "route.h"
 #include "worker.h"
 
-#define RETRY_AFTER_S  1
-#define ADDRESS_MAX    128
-#define LIFETIME_MAX_S 31536000 /* a year */
+#define RETRY_AFTER_S 1
+#define ADDRESS_MAX   128
 
 /* What is called: a resource, or JSON-RPC in the body. */
 struct subject {
@@ -218,7 +218,7 @@ check_account(uint8_t flags, const struct origin_account *a)
     }
     return (flags & CHAT_WIRE_RESOURCE) == 0 || a->address.len > ADDRESS_MAX
                    || a->reserved.len > STORAGE_ID_MAX || a->lifetime_s == 0
-                   || a->lifetime_s > LIFETIME_MAX_S
+                   || a->lifetime_s > LOGIN_LIFETIME_MAX_S
                ? -1
                : 0;
 }
@@ -249,6 +249,7 @@ front_call(struct peer *p, const struct chat_wire_header *h,
     account.jti = front_str(id.jti, id.jti_len);
     account.issued_at = id.issued_at;
     account.expires_at = id.expires_at;
+    account.received_at = worker_now_ms() / 1000;
     front_count_replay(p, h);
     o = (struct origin){
         .worker = p->front->worker,

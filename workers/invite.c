@@ -67,7 +67,7 @@ handle_create(struct call *c, const struct origin *o, struct storage_op *op)
 static const struct method methods[] = {
     METHOD("invite.create", STORAGE_CREATE_INVITE, create_params,
            .check = check_create, .handle = handle_create),
-    METHOD("invite.list", STORAGE_LIST_INVITES, list_params),
+    METHOD("invite.list", STORAGE_LIST_INVITES, list_params, .pages = true),
     METHOD("invite.revoke", STORAGE_REVOKE_INVITE, revoke_params),
     METHOD("invite.get", STORAGE_GET_INVITE, get_params),
     METHOD("invite.join", STORAGE_JOIN_INVITE, join_params),

@@ -8,6 +8,10 @@
  *
  * A log-in to an account that is not there goes the same way as any other, to
  * the end.
+ *
+ * A token is as old as the request it answers, which came before the storage
+ * was asked: whatever removes the device or ends the log-in while it is made is
+ * younger, and ends it.
  */
 
 #include "login.h"
@@ -49,7 +53,8 @@ struct login {
     bool erase;
     bool disabled;
     uint64_t epoch;
-    uint64_t least_time; /* s: a token of the device is not older */
+    uint64_t received_at; /* s */
+    uint64_t least_time;  /* s: a token of the device is not older */
     uint64_t lifetime_s;
     struct str user, device, jti, name, address, request_id;
     char user_text[STORAGE_ID_MAX];
@@ -137,6 +142,7 @@ login_create(struct call *c, const struct origin *o, enum kind kind,
     l->call = c;
     l->kind = kind;
     l->job.done = on_hashed;
+    l->received_at = o->account->received_at;
     l->lifetime_s = o->account->lifetime_s;
     l->user = keep(l->user_text, sizeof(l->user_text), user);
     l->jti = keep(l->jti_text, sizeof(l->jti_text), o->account->jti);
@@ -227,12 +233,19 @@ later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* The call is answered; the jti is the claims' own or a new one. */
 static void
 reply_token(struct login *l)
 {
     char jti[LOGIN_ID_SIZE];
     unsigned char random[LOGIN_ID_RANDOM];
+    struct login_id id = {l->epoch, l->lifetime_s};
     struct token_claims t = {.user = l->user, .device = l->device};
 
     if (RAND_bytes(random, sizeof(random)) != 1) {
@@ -240,8 +253,8 @@ reply_token(struct login *l)
         call_fail(l->call, CHAT_ERROR_INTERNAL, STR(""));
         return;
     }
-    t.jti = (struct str){jti, login_id_put(jti, l->epoch, random)};
-    t.issued_at = later(worker_now_ms() / 1000, l->least_time);
+    t.jti = (struct str){jti, login_id_put(jti, &id, random)};
+    t.issued_at = later(l->received_at, l->least_time);
     t.expires_at = t.issued_at + l->lifetime_s;
     call_reply_token(l->call, &t);
 }
@@ -252,23 +265,26 @@ handle_token(struct call *c, const struct origin *o, struct storage_op *op)
     const struct origin_account *a = o->account;
     struct token_claims t = {
         .user = o->user, .device = o->device, .jti = a->jti};
-    uint64_t epoch;
+    struct login_id id;
 
     (void) op;
-    if (!login_id_get(a->jti, &epoch) || o->device.len == 0) {
+    if (!login_id_get(a->jti, &id) || o->device.len == 0) {
         call_fail(c, CHAT_ERROR_FOREIGN, STR(""));
         return;
     }
-    t.issued_at = later(worker_now_ms() / 1000, a->issued_at);
-    t.expires_at = t.issued_at + a->lifetime_s;
+    t.issued_at = later(a->received_at, a->issued_at);
+    t.expires_at = t.issued_at + earlier(a->lifetime_s, id.lifetime_s);
     call_reply_token(c, &t);
 }
 
-/* Every token of this login ends: also one that was made later than this. */
+/* Every token of this login ends: also one that was made later than this, and
+ * one of when the lifetime was set longer. */
 static void
 handle_log_out(struct call *c, const struct origin *o, struct storage_op *op)
 {
     const struct origin_account *a = o->account;
+    struct login_id id;
+    bool ours = login_id_get(a->jti, &id);
 
     if (a->jti.len == 0) {
         call_fail(c, CHAT_ERROR_NO_JTI, STR(""));
@@ -276,7 +292,8 @@ handle_log_out(struct call *c, const struct origin *o, struct storage_op *op)
     }
     op->cursor = a->jti;
     op->number =
-        later(a->expires_at, worker_now_ms() / 1000 + 1 + a->lifetime_s);
+        later(a->expires_at, later(a->issued_at, worker_now_ms() / 1000) + 1
+                                 + (ours ? id.lifetime_s : a->lifetime_s));
     call_submit(c, o, op);
 }
 

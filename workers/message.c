@@ -6,10 +6,12 @@
 #include "message.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "bounds.h"
 #include "call.h"
 #include "front.h"
+#include "pages.h"
 #include "session.h"
 #include "worker.h"
 
@@ -135,20 +137,53 @@ handle_send(struct call *c, const struct origin *o, struct storage_op *op)
     buf_clear(&text);
 }
 
+/* The note is which message is changed. */
+static void
+note_message(struct call *c, const struct storage_op *op)
+{
+    buf_put(&c->note, (const char *) &op->message_id, sizeof(op->message_id));
+    buf_put_str(&c->note, op->channel);
+}
+
 /* The storage puts the text where the old one was, so it comes as JSON. */
 static void
 handle_edit(struct call *c, const struct origin *o, struct storage_op *op)
 {
     struct buf text = {0};
 
+    note_message(c, op);
     buf_put_json_str(&text, op->text);
-    if (buf_failed(&text)) {
+    if (buf_failed(&text) || buf_failed(&c->note)) {
         call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
     } else {
         op->text = buf_str(&text);
         call_submit(c, o, op);
     }
     buf_clear(&text);
+}
+
+static void
+handle_react(struct call *c, const struct origin *o, struct storage_op *op)
+{
+    note_message(c, op);
+    if (buf_failed(&c->note)) {
+        call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
+    } else {
+        call_submit(c, o, op);
+    }
+}
+
+static void
+answer_change(struct call *c, const struct storage_result *r)
+{
+    struct storage_op again = {.type = STORAGE_GET_MESSAGE};
+    size_t n = sizeof(again.message_id);
+
+    memcpy(&again.message_id, c->note.data, n);
+    again.channel = (struct str){c->note.data + n, c->note.len - n};
+    if (pages_answer(c, r->json.len, &again)) {
+        call_reply(c, r->json);
+    }
 }
 
 /* A result outside the sequence has to say so; the storage does for what it
@@ -218,9 +253,10 @@ static const struct method methods[] = {
     METHOD("message.history", STORAGE_HISTORY, history_params, .pages = true,
            .check = check_history),
     METHOD("message.edit", STORAGE_EDIT_MESSAGE, edit_params,
-           .handle = handle_edit),
+           .handle = handle_edit, .answer = answer_change),
     METHOD("message.delete", STORAGE_DELETE_MESSAGE, delete_params),
-    METHOD("message.react", STORAGE_REACT, react_params),
+    METHOD("message.react", STORAGE_REACT, react_params, .handle = handle_react,
+           .answer = answer_change),
 };
 
 const struct family message_family = FAMILY(methods);

@@ -485,6 +485,7 @@ method_receive(const struct origin *o, struct str text)
         call_request_refuse(o, CHAT_ERROR_UNAVAILABLE);
         return;
     }
+    r->text_len = text.len;
     if (!batch) {
         start_call(&r->calls[0], o, root);
     } else {

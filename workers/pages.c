@@ -5,17 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "call.h"
 #include "session.h"
 
 #define PAGES_AT_ONCE 2
 #define PAGES_SMALL   16384 /* bytes of an answer that nginx may keep */
+#define PAGES_PAID    4     /* times the length of the request   */
+#define RETRY_AFTER_S 1
 
 struct page_call {
     struct session_pages head; /* first */
     struct call *call;
+    size_t bytes; /* of its request, where it is the first of that  */
+    uint64_t sum; /* the same, with all that ever waited before it  */
     struct storage_op op;
-    char bytes[]; /* of the strings of the op */
+    char strings[]; /* of the op */
 };
 
 static void
@@ -65,20 +70,22 @@ keep(char **at, struct str s)
 static struct page_call *
 page_call_create(struct call *c, const struct storage_op *op)
 {
-    size_t len = op->user.len + op->channel.len + op->cursor.len + op->text.len;
+    size_t len = op->user.len + op->device.len + op->channel.len
+                 + op->cursor.len + op->text.len;
     struct page_call *p = malloc(sizeof(*p) + len + 1);
     char *at;
 
     if (p == NULL) {
         return NULL;
     }
-    at = p->bytes;
+    at = p->strings;
     p->head = (struct session_pages){NULL, forget};
     p->call = c;
     p->op = (struct storage_op){
         .type = op->type,
         .flags = op->flags,
         .user = keep(&at, op->user),
+        .device = keep(&at, op->device),
         .channel = keep(&at, op->channel),
         .cursor = keep(&at, op->cursor),
         .text = keep(&at, op->text),
@@ -92,30 +99,108 @@ page_call_create(struct call *c, const struct storage_op *op)
     return p;
 }
 
-bool
-pages_take(struct call *c, const struct origin *o, const struct storage_op *op)
+/* Bytes of the requests of those who wait. */
+static uint64_t
+waiting_bytes(const struct session *s)
 {
-    struct session *s = o->session;
+    const struct page_call *first = (const struct page_call *) s->pages;
+    const struct page_call *last = (const struct page_call *) s->pages_last;
+
+    return first == NULL ? 0 : last->sum - first->sum + first->bytes;
+}
+
+static void
+wait_behind(struct session *s, struct page_call *p, size_t bytes)
+{
+    struct page_call *last = (struct page_call *) s->pages_last;
+
+    p->bytes = bytes;
+    if (s->pages == NULL) {
+        p->sum = bytes;
+        s->pages = &p->head;
+    } else {
+        p->sum = last->sum + bytes;
+        last->head.next = &p->head;
+    }
+    s->pages_last = &p->head;
+}
+
+enum place {
+    PLACE_TAKEN,
+    PLACE_WAITS,
+    PLACE_NONE, /* too much waits */
+    PLACE_NOMEM,
+};
+
+/* A place on the way for the call's request, or one among those who wait. */
+static enum place
+find_place(struct session *s, struct call *c, const struct storage_op *op)
+{
+    size_t bytes = c->request->waits ? 0 : c->request->text_len;
     struct page_call *p;
 
-    if (s == NULL) {
-        return true;
-    }
     if (c->request->paged || (s->pages == NULL && may_start(s, c->request))) {
         start(s, c->request);
-        return true;
+        return PLACE_TAKEN;
+    }
+    if (s->pages != NULL && waiting_bytes(s) + bytes > PAGES_WAITING_MAX) {
+        return PLACE_NONE;
     }
     p = page_call_create(c, op);
     if (p == NULL) {
+        return PLACE_NOMEM;
+    }
+    wait_behind(s, p, bytes);
+    c->request->waits = true;
+    return PLACE_WAITS;
+}
+
+bool
+pages_take(struct call *c, const struct origin *o, const struct storage_op *op)
+{
+    switch (o->session == NULL ? PLACE_TAKEN : find_place(o->session, c, op)) {
+    case PLACE_TAKEN:
+        return true;
+    case PLACE_WAITS:
+        break;
+    case PLACE_NONE:
+        call_fail_limited(c, RETRY_AFTER_S);
+        break;
+    case PLACE_NOMEM:
         call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
-        return false;
+        break;
     }
-    if (s->pages == NULL) {
-        s->pages = &p->head;
-    } else {
-        s->pages_last->next = &p->head;
+    return false;
+}
+
+/* A large answer to a request that is large itself costs its client as much. */
+static bool
+is_paid(const struct request *r, size_t len)
+{
+    return len <= PAGES_SMALL / (r->batch ? LIMIT_BATCH : 1)
+           || r->answer_len + len <= PAGES_PAID * r->text_len;
+}
+
+bool
+pages_answer(struct call *c, size_t len, struct storage_op *again)
+{
+    struct request *r = c->request;
+    struct session *s = r->link == NULL || r->handle == 0
+                            ? NULL
+                            : session_find(r->link, r->handle);
+
+    if (s == NULL || c->id.len == 0 || is_paid(r, len)) {
+        return true;
     }
-    s->pages_last = &p->head;
+    again->user = session_user(s);
+    switch (find_place(s, c, again)) {
+    case PLACE_TAKEN:
+        return true;
+    case PLACE_WAITS:
+        break;
+    default:
+        call_fail(c, CHAT_ERROR_UNAVAILABLE, STR(""));
+    }
     return false;
 }
 

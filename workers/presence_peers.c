@@ -563,6 +563,22 @@ peers_next(struct peers *p, struct peers_change *c)
     return found;
 }
 
+/* Whoever is offline may have been forgotten since. */
+void
+peers_untold(struct peers *p, struct str user, bool online, uint64_t at)
+{
+    struct remote *r = remote_find(p, user);
+
+    if (r == NULL && !online && (r = remote_make(p, user)) != NULL) {
+        r->at = at;
+    }
+    if (r != NULL && r->told == online) {
+        r->told = !online;
+        remote_changed(p, r);
+        remote_free_if_idle(p, r);
+    }
+}
+
 bool
 peers_online(struct peers *p, struct str user)
 {

@@ -60,6 +60,10 @@ bool peers_work(struct peers *p);
  * each other back meanwhile are none. */
 bool peers_next(struct peers *p, struct peers_change *c);
 
+/* A change that was taken off could not be told: it comes again, unless it has
+ * been taken back since. */
+void peers_untold(struct peers *p, struct str user, bool online, uint64_t at);
+
 bool peers_online(struct peers *p, struct str user);
 size_t peers_users(const struct peers *p);
 

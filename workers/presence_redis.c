@@ -49,6 +49,8 @@ struct presence_redis {
     uv_prepare_t turn;
     unsigned ticks;
     unsigned n_telling;
+    bool
+        refused; /* since the last tick: nothing more is told before the next */
 
     /* the beat */
     uint64_t beat;    /* number of the frame that is not heard yet; 0: none */
@@ -414,6 +416,7 @@ on_tick(uv_timer_t *timer)
     struct redis_stats stats;
     uint64_t now = uv_now(p->loop);
 
+    p->refused = false;
     redis_stats(p->commands, &stats);
     local_tick(p->local, now);
     peers_tick(p->peers, now);
@@ -440,7 +443,8 @@ on_turn(uv_prepare_t *prepare)
     if (stats.up) {
         local_pump(p->local, p->commands, uv_now(p->loop));
     }
-    while (p->n_telling < TELLING_MAX && peers_next(p->peers, &c)) {
+    while (!p->refused && p->n_telling < TELLING_MAX
+           && peers_next(p->peers, &c)) {
         p->n_telling++;
         p->handlers.tell(c.user, c.online, c.at, p->handlers.data);
     }
@@ -450,6 +454,15 @@ void
 presence_redis_told(struct presence_redis *p)
 {
     p->n_telling--;
+}
+
+void
+presence_redis_refused(struct presence_redis *p, struct str user, bool online,
+                       uint64_t at)
+{
+    p->n_telling--;
+    p->refused = true;
+    peers_untold(p->peers, user, online, at);
 }
 
 /* Opening and closing */

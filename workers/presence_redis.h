@@ -25,8 +25,8 @@ struct presence_redis;
 struct presence_redis_handlers {
     /*
      * A user is now online at another machine, or at none any more.  Each is
-     * answered by presence_redis_told(), perhaps before return: so many at a
-     * time are under way and no more.
+     * answered by presence_redis_told() or presence_redis_refused(), perhaps
+     * before return: so many at a time are under way and no more.
      */
     void (*tell)(struct str user, bool online, uint64_t at, void *data);
 
@@ -70,6 +70,10 @@ void presence_redis_set(struct presence_redis *p, uint64_t number,
 bool presence_redis_elsewhere(struct presence_redis *p, struct str user);
 
 void presence_redis_told(struct presence_redis *p);
+
+/* The same, but nobody could be told: it is tried again in a while. */
+void presence_redis_refused(struct presence_redis *p, struct str user,
+                            bool online, uint64_t at);
 
 void presence_redis_stats(const struct presence_redis *p,
                           struct presence_redis_stats *out);

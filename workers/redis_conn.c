@@ -15,6 +15,7 @@
 #include "buf.h"
 #include "log.h"
 #include "redis_config.h"
+#include "redis_reader.h"
 
 #define TICK_MS    250
 #define WHY_MAX    160
@@ -66,7 +67,7 @@ struct redis {
     uv_prepare_t flush;
     struct conn_socket *socket;
     struct conn_lookup *lookup;
-    redisReader *reader;
+    struct redis_reader *reader;
     bool reading; /* inside of callbacks of answers: hands off the reader */
     bool broken;  /* what is to be read is of no use                      */
     struct buf out;
@@ -125,7 +126,7 @@ close_socket(struct redis *r)
         r->socket = NULL;
     }
     if (r->reader != NULL && !r->reading) {
-        redisReaderFree(r->reader);
+        redis_reader_free(r->reader);
         r->reader = NULL;
     }
     r->broken = true;
@@ -336,24 +337,23 @@ take(struct redis *r, const redisReply *reply)
 static void
 take_all(struct redis *r)
 {
-    void *reply = NULL;
+    redisReply *reply;
+    const char *why = "";
+    int rc = 0;
 
     r->reading = true;
     r->broken = false;
-    while (!r->broken && redisReaderGetReply(r->reader, &reply) == REDIS_OK
-           && reply != NULL) {
+    while (!r->broken
+           && (rc = redis_reader_get(r->reader, &reply, &why)) == 1) {
         take(r, reply);
         freeReplyObject(reply);
-        reply = NULL;
     }
     r->reading = false;
     if (r->broken) {
-        redisReaderFree(r->reader);
+        redis_reader_free(r->reader);
         r->reader = NULL;
-    } else if (r->reader->err != 0) {
-        conn_lost(r, "not the protocol of Redis");
-    } else if (r->reader->len - r->reader->pos > REDIS_IN_MAX) {
-        conn_lost(r, "an answer is too large");
+    } else if (rc == -1) {
+        conn_lost(r, why);
     }
 }
 
@@ -381,7 +381,7 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         return;
     }
     r->since = uv_now(r->loop);
-    if (redisReaderFeed(r->reader, b->base, (size_t) n) != REDIS_OK) {
+    if (redis_reader_feed(r->reader, b->base, (size_t) n) != 0) {
         conn_lost(r, "out of memory");
         return;
     }
@@ -474,7 +474,7 @@ on_connected(uv_connect_t *request, int status)
     if (r == NULL) {
         return;
     }
-    r->reader = redisReaderCreate();
+    r->reader = redis_reader_create();
     if (status == 0 && r->reader == NULL) {
         status = UV_ENOMEM;
     }

@@ -8,8 +8,8 @@
  * The connection is always wanted: one that cannot be made or is lost is made
  * again, after pauses that grow to REDIS_PAUSE_MAX_MS, with jitter so that
  * many machines do not come back at once.  It counts as lost when Redis does
- * not answer for REDIS_TIMEOUT_MS; an idle one is asked PING.  Redis is up
- * once it has answered the greeting (AUTH, SELECT, PING), so one that still
+ * not answer for REDIS_TIMEOUT_MS; an idle one is asked PING.  An answer beyond
+ * the bounds of redis_reader.h ends it, too.  Redis is up once it has answered the greeting (AUTH, SELECT, PING), so one that still
  * loads its data is not.
  */
 
@@ -25,7 +25,6 @@
 
 #define REDIS_PENDING_MAX  4096 /* commands without an answer            */
 #define REDIS_OUT_MAX      ((size_t) 1 << 20) /* bytes to be written     */
-#define REDIS_IN_MAX       ((size_t) 4 << 20) /* bytes of one answer     */
 #define REDIS_ARGS_MAX     1024
 #define REDIS_TIMEOUT_MS   4000
 #define REDIS_IDLE_MS      1000

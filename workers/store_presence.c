@@ -5,9 +5,21 @@
 
 #include "store_presence.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "chat_wire.h"
 #include "presence_redis.h"
 #include "role.h"
+
+/* An ELSEWHERE: a store that is broken refuses it. */
+struct telling {
+    struct store_presence *presence;
+    bool online;
+    uint64_t at;
+    struct str user; /* in bytes */
+    char bytes[];
+};
 
 static void
 on_present(uint64_t number, struct str user, bool online, uint64_t at,
@@ -31,12 +43,15 @@ on_elsewhere(struct str user, void *data)
 static void
 on_told(const struct storage_result *r, void *data)
 {
-    struct store_presence *p = data;
+    struct telling *t = data;
+    struct presence_redis *redis = t->presence->redis;
 
-    (void) r;
-    if (p->redis != NULL) {
-        presence_redis_told(p->redis);
+    if (redis != NULL && r->status == STORAGE_OK) {
+        presence_redis_told(redis);
+    } else if (redis != NULL) {
+        presence_redis_refused(redis, t->user, t->online, t->at);
     }
+    free(t);
 }
 
 static void
@@ -45,8 +60,17 @@ on_tell(struct str user, bool online, uint64_t at, void *data)
     struct store_presence *p = data;
     struct storage_op op = {
         .type = STORAGE_ELSEWHERE, .user = user, .limit = online, .after = at};
+    struct telling *t = malloc(sizeof(*t) + user.len);
 
-    storage_submit(p->storage, &op, on_told, p);
+    if (t == NULL) {
+        presence_redis_refused(p->redis, user, online, at);
+        return;
+    }
+    *t = (struct telling){
+        p, online, at, {t->bytes, user.len}
+    };
+    memcpy(t->bytes, user.data, user.len);
+    storage_submit(p->storage, &op, on_told, t);
 }
 
 static bool

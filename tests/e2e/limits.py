@@ -321,6 +321,27 @@ def _():
         equal(len(again.call('message.history', {'channel': channel})['messages']), 4)
 
 
+@test('answers with a whole message wait for the reader as pages do, in batches too')
+def _():
+    server = Server(ws='chat_send_timeout 60s;', chat_workers=1, workers=1)
+    channel = fill(server, 1)
+    reacts = [{'jsonrpc': '2.0', 'id': i, 'method': 'message.react', 'params': {'channel': channel, 'message_id': 1, 'emoji': '+'}}
+              for i in range(8)]
+    c = server.client('alice', receive_buffer=4096, timeout=60)
+    for _ in range(30):
+        c.send(json.dumps(reacts))
+    keys = [c.request('message.edit', {'channel': channel, 'message_id': 1, 'text': ch * 100000}) for ch in 'abcdef']
+    until(lambda: server.metrics()['chat_queue_bytes'] > 0, 10)
+    time.sleep(0.5)
+    assert server.metrics()['chat_queue_bytes'] < 3 << 20, server.metrics()['chat_queue_bytes']
+    for _ in range(30):
+        c.replies.pop(None, None)
+        while None not in c.replies:
+            c.pump(60)
+        equal([len(a['result']['message']['text']) for a in c.replies[None]], [100000] * 8)
+    equal([c.reply(key, 60)['message']['text'][0] for key in keys], list('abcdef'))
+
+
 @test('pages due outlive a kill of the worker and of the store')
 def _():
     server = Server(ws='chat_send_timeout 60s;', chat_workers=1, workers=1, allow='exited|ended|lost')

@@ -36,6 +36,7 @@ static struct session_link l;
 /* what was submitted last */
 static struct storage_op op;
 static char op_text[1024];
+static char op_device[128];
 static char op_channel[256];
 static char op_client_id[128];
 static char op_request_id[128];
@@ -87,6 +88,7 @@ storage_submit(struct storage *s, const struct storage_op *submitted,
     }
     op = *submitted;
     keep(op_text, sizeof(op_text), op.text);
+    keep(op_device, sizeof(op_device), op.device);
     keep(op_channel, sizeof(op_channel), op.channel);
     keep(op_client_id, sizeof(op_client_id), op.client_id);
     keep(op_request_id, sizeof(op_request_id), op.request_id);

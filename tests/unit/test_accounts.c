@@ -272,6 +272,14 @@ a_login_on_a_removed_device_is_younger_than_its_removal(void **state)
     assert_in_range(use.number, now, now + 3);
     assert_int_equal(call(&use)->status, STORAGE_OK);
     assert_int_equal(account("bob", "web")->inbox_id, 0);
+
+    /* the next removal ends that log-in, too, even in the same second */
+    assert_int_equal(call(&remove)->status, STORAGE_OK);
+    assert_int_equal(call(&use)->status, STORAGE_TOKEN_ENDED);
+    reopen();
+    assert_int_equal(call(&use)->status, STORAGE_TOKEN_ENDED);
+    use.number = account("bob", "phone")->inbox_id;
+    assert_int_equal(call(&use)->status, STORAGE_OK);
 }
 
 

@@ -4,10 +4,14 @@
  * offers of a client are taken.
  */
 
+#define _GNU_SOURCE
+
 #include "ngx_chat_deflate.h"
 #include "ngx_chat_extension.h"
 
+#include <dlfcn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <setjmp.h>
 #include <cmocka.h>
@@ -18,6 +22,31 @@
 static u_char packed[2 * MAX], plain[2 * MAX];
 static size_t packed_len, plain_len;
 static ngx_chat_inflate_t in;
+static bool old_zlib;
+
+
+/* In the place of zlib's: 1.2.11 flushes the stream first, also one that was
+ * reset and has nothing. */
+int
+deflateParams(z_streamp z, int level, int strategy)
+{
+    int (*own)(z_streamp z, int level, int strategy);
+
+    *(void **) &own = dlsym(RTLD_NEXT, "deflateParams");
+    assert_non_null(own);
+
+    if (old_zlib) {
+        if (deflate(z, Z_BLOCK) == Z_STREAM_ERROR) {
+            return Z_STREAM_ERROR;
+        }
+
+        if (z->avail_out == 0) {
+            return Z_BUF_ERROR;
+        }
+    }
+
+    return own(z, level, strategy);
+}
 
 
 /* Inflates in pieces of `step` bytes, with room for `room` bytes at a time. */
@@ -426,6 +455,24 @@ test_no_room_is_declined(void **state)
 
 /* A head of its own before a tail that is shared. */
 static void
+test_another_level_after_one_that_was_declined(void **state)
+{
+    static u_char text[20000];
+
+    (void) state;
+
+    fill(text, sizeof(text), 21);
+    assert_int_equal(deflate_in(text, sizeof(text), MAX, 6, 100), NGX_DECLINED);
+
+    old_zlib = true;
+    assert_int_equal(deflate_in(text, sizeof(text), MAX, 1, MAX), NGX_OK);
+    old_zlib = false;
+
+    assert_zlib_inflates(text, sizeof(text), 15);
+}
+
+
+static void
 test_a_stored_block_before_a_payload(void **state)
 {
     static u_char tail[5000], whole[80000];
@@ -591,6 +638,7 @@ main(void)
         cmocka_unit_test(test_what_is_deflated_another_inflates),
         cmocka_unit_test(test_a_short_message_fits_a_small_window),
         cmocka_unit_test(test_no_room_is_declined),
+        cmocka_unit_test(test_another_level_after_one_that_was_declined),
         cmocka_unit_test(test_a_stored_block_before_a_payload),
         cmocka_unit_test(test_offers_that_are_taken),
         cmocka_unit_test(test_offers_that_are_declined),

@@ -440,26 +440,37 @@ of_an_address_its_network_counts(void **state)
 /* Login ids */
 
 static void
-a_login_id_names_its_epoch(void **state)
+a_login_id_names_its_epoch_and_lifetime(void **state)
 {
     unsigned char random[LOGIN_ID_RANDOM];
     char id[LOGIN_ID_SIZE];
     static const uint64_t epochs[] = {1, 9, 10, 4294967296, 999999999999999999};
-    uint64_t epoch;
+    static const uint64_t lifetimes[] = {1, 60, 3600, 2592000,
+                                         LOGIN_LIFETIME_MAX_S};
+    struct login_id got;
 
     (void) state;
     for (unsigned i = 0; i < sizeof(random); i++) {
         random[i] = (unsigned char) (i * 37);
     }
     for (unsigned i = 0; i < 5; i++) {
-        size_t len = login_id_put(id, epochs[i], random);
+        struct login_id put = {epochs[i], lifetimes[i]};
+        size_t len = login_id_put(id, &put, random);
+        size_t end = strcspn(id + 5, ":") + 5 + 1 + LOGIN_ID_RANDOM;
 
         assert_int_equal(len, strlen(id));
-        assert_true(login_id_get((struct str){id, len}, &epoch));
-        assert_int_equal(epoch, epochs[i]);
-        assert_false(login_id_get((struct str){id, len - 1}, &epoch));
+        assert_true(login_id_get((struct str){id, len}, &got));
+        assert_int_equal(got.epoch, epochs[i]);
+        assert_int_equal(got.lifetime_s, lifetimes[i]);
+        assert_false(login_id_get((struct str){id, end - 1}, &got));
+        assert_false(login_id_get((struct str){id, end + 1}, &got));
         id[len] = 'x';
-        assert_false(login_id_get((struct str){id, len + 1}, &epoch));
+        assert_false(login_id_get((struct str){id, len + 1}, &got));
+
+        /* of a log-in before there were lifetimes */
+        assert_true(login_id_get((struct str){id, end}, &got));
+        assert_int_equal(got.epoch, epochs[i]);
+        assert_int_equal(got.lifetime_s, LOGIN_LIFETIME_MAX_S);
     }
 }
 
@@ -480,14 +491,20 @@ anything_else_is_none(void **state)
         "chat:1:aaaaaaaaaaaaaaaaaaaaaaa",
         "chat:1:aaaaaaaaaaaaaaaaaaaaa!",
         "Chat:1:aaaaaaaaaaaaaaaaaaaaaa",
+        "chat:1:aaaaaaaaaaaaaaaaaaaaaa:",
+        "chat:1:aaaaaaaaaaaaaaaaaaaaaa:0",
+        "chat:1:aaaaaaaaaaaaaaaaaaaaaa:1:",
+        "chat:1:aaaaaaaaaaaaaaaaaaaaaa:99999999999999999999",
+        "chat:1:aaaaaaaaaaaaaaaaaaaaaa:31536001",
+        "chat:1:aaaaaaaaaaaaaaaaaaaaaaa:1",
     };
-    uint64_t epoch;
+    struct login_id got;
 
     (void) state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_false(login_id_get(str(bad[i]), &epoch));
+        assert_false(login_id_get(str(bad[i]), &got));
     }
-    assert_false(login_id_get(STR("chat:1:aaaaaaaaaaaaaaaaaaaaa\0"), &epoch));
+    assert_false(login_id_get(STR("chat:1:aaaaaaaaaaaaaaaaaaaaa\0"), &got));
 }
 
 #define WITH_HASHER(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -512,7 +529,7 @@ main(void)
         WITH_ATTEMPTS(tables_are_bounded_and_the_oldest_makes_room),
         WITH_ATTEMPTS(who_has_to_wait_pushes_nobody_out),
         cmocka_unit_test(of_an_address_its_network_counts),
-        cmocka_unit_test(a_login_id_names_its_epoch),
+        cmocka_unit_test(a_login_id_names_its_epoch_and_lifetime),
         cmocka_unit_test(anything_else_is_none),
     };
 

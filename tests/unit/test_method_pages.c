@@ -133,6 +133,136 @@ a_batch_of_pages_is_by_itself(void **state)
 }
 
 static void
+lists_of_one_s_own_wait_like_pages(void **state)
+{
+    struct work one = work(HISTORY(1)), two = work(HISTORY(2));
+
+    (void) state;
+    waits(CALL("device.list", "{}"));
+    waits(CALL("channel.get", "{\"channel\":\"c\"}"));
+    waits(CALL("invite.list", "{\"channel\":\"c\"}"));
+    finish(one, 10);
+    assert_int_equal(op.type, STORAGE_LIST_DEVICES);
+    assert_string_equal(op_device, "web");
+    one = (struct work){op_done, op_data};
+    finish(two, 10);
+    assert_int_equal(op.type, STORAGE_GET_CHANNEL);
+    two = (struct work){op_done, op_data};
+    finish(one, 10);
+    assert_int_equal(op.type, STORAGE_LIST_INVITES);
+    finish(two, 10);
+    finish((struct work){op_done, op_data}, 10);
+}
+
+#define REACT                                                                  \
+    CALL("message.react",                                                      \
+         "{\"channel\":\"c\",\"message_id\":3,\"emoji\":\"+\"}")
+
+/* A change never does: only what it is answered with, which is read anew. */
+static void
+a_long_message_waits_that_answers_a_change(void **state)
+{
+    struct session *s = session_find(&l, HANDLE);
+    struct work one = work(HISTORY(1)), two = work(HISTORY(2));
+    struct work react = work(REACT), small = work(REACT);
+    struct work edit =
+        work(CALL("message.edit", "{\"channel\":\"e\",\"message_id\":4,"
+                                  "\"text\":\"x\"}"));
+
+    (void) state;
+    n_replies = n_ops = 0;
+    finish(react, LARGE_ANSWER);
+    finish(edit, LARGE_ANSWER);
+    assert_int_equal(n_replies, 0);
+    finish(small, 10);
+    finish(one, LARGE_ANSWER);
+    assert_int_equal(n_replies, 2);
+    assert_int_equal(n_ops, 0);
+
+    pages_drained(s, 1);
+    assert_int_equal(n_ops, 1);
+    assert_int_equal(op.type, STORAGE_GET_MESSAGE);
+    assert_string_equal(op_channel, "c");
+    assert_int_equal(op.message_id, 3);
+    finish((struct work){op_done, op_data}, LARGE_ANSWER);
+    assert_int_equal(n_replies, 3);
+    assert_true(reply_large);
+    pages_drained(s, 1);
+    assert_int_equal(n_ops, 2);
+    assert_string_equal(op_channel, "e");
+    finish((struct work){op_done, op_data}, LARGE_ANSWER);
+    assert_int_equal(n_replies, 4);
+
+    /* with room it goes out at once, and counts */
+    finish(two, 10);
+    finish(work(REACT), LARGE_ANSWER);
+    assert_true(reply_large);
+    waits(HISTORY(3));
+    pages_drained(s, 2);
+    finish((struct work){op_done, op_data}, 10);
+}
+
+static void
+in_a_batch_the_answers_to_changes_wait_together(void **state)
+{
+    struct work one = work(HISTORY(1)), first, second;
+
+    (void) state;
+    n_ops = n_replies = 0;
+    receive("[" REACT "," REACT "]");
+    assert_int_equal(n_ops, 2);
+    first = (struct work){op_done, op_data_before};
+    second = (struct work){op_done, op_data};
+    finish(second, 5000);
+    finish(first, 5000);
+    assert_int_equal(n_replies, 0);
+    assert_int_equal(n_ops, 2);
+    finish(one, 10);
+    assert_int_equal(n_replies, 1);
+    assert_int_equal(n_ops, 4);
+    assert_int_equal(op.type, STORAGE_GET_MESSAGE);
+    first = (struct work){op_done, op_data_before};
+    second = (struct work){op_done, op_data};
+    finish(first, 5000);
+    assert_int_equal(n_replies, 1);
+    finish(second, 5000);
+    assert_int_equal(n_replies, 2);
+}
+
+/* nginx keeps them until they are answered. */
+static void
+few_bytes_of_requests_wait(void **state)
+{
+    static char text[PAGES_WAITING_MAX + 100];
+    struct work one = work(HISTORY(1)), two = work(HISTORY(2));
+
+    (void) state;
+    memset(text, ' ', sizeof(text) - 1);
+    memcpy(text, HISTORY(3), sizeof(HISTORY(3)) - 1);
+    waits(text);
+    n_replies = 0;
+    receive(HISTORY(4));
+    assert_int_equal(n_replies, 1);
+    assert_non_null(strstr(reply, "\"code\":429"));
+
+    /* what was done may not be refused */
+    finish(work(REACT), LARGE_ANSWER);
+    assert_int_equal(n_replies, 2);
+    assert_non_null(strstr(reply, "\"code\":503"));
+    memset(text, ' ', sizeof(text) - 1);
+    memcpy(text, REACT, sizeof(REACT) - 1);
+    finish(work(text), LARGE_ANSWER);
+    assert_int_equal(n_replies, 3);
+    assert_null(strstr(reply, "\"code\""));
+
+    finish(one, 10);
+    assert_string_equal(op_channel, "c3");
+    finish((struct work){op_done, op_data}, 10);
+    finish(work(HISTORY(4)), 10);
+    finish(two, 10);
+}
+
+static void
 what_waits_has_failed_when_its_session_goes(void **state)
 {
     struct session *s = session_find(&l, HANDLE);
@@ -180,6 +310,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(two_requests_for_pages_are_on_their_way),
         TEST(a_batch_of_pages_is_by_itself),
+        TEST(lists_of_one_s_own_wait_like_pages),
+        TEST(a_long_message_waits_that_answers_a_change),
+        TEST(in_a_batch_the_answers_to_changes_wait_together),
+        TEST(few_bytes_of_requests_wait),
         TEST(what_waits_has_failed_when_its_session_goes),
         TEST(sync_lists_events_as_they_are_pushed),
     };

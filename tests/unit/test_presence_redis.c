@@ -126,6 +126,52 @@ changes_are_told_once_and_taken_back_unseen(void **state)
 }
 
 static void
+untold(const char *user, bool is_online, uint64_t at)
+{
+    peers_untold(peers, (struct str){user, strlen(user)}, is_online, at);
+}
+
+static void
+what_could_not_be_told_comes_again(void **state)
+{
+    (void) state;
+    assert_int_equal(frame("1 " ONE " 9 1 15 1\n+bob 10 77\n", 1), 0);
+    expect_change("bob", true, 77);
+    untold("bob", true, 77);
+    expect_change("bob", true, 77);
+    expect_no_change();
+
+    /* he is forgotten by then */
+    assert_int_equal(frame("1 " ONE " 9 2 15 1\n-bob 11 78\n", 1), 0);
+    expect_change("bob", false, 78);
+    work();
+    untold("bob", false, 78);
+    expect_change("bob", false, 78);
+    expect_no_change();
+
+    /* it is not so any more: who saw him online never hears of it */
+    assert_int_equal(frame("1 " ONE " 9 3 15 1\n+bob 12 79\n", 1), 0);
+    expect_change("bob", true, 79);
+    assert_int_equal(frame("1 " ONE " 9 4 15 1\n-bob 13 80\n", 1), 0);
+    untold("bob", true, 79);
+    expect_no_change();
+    work();
+    untold("bob", true, 79);
+    expect_no_change();
+
+    /* both were refused */
+    assert_int_equal(frame("1 " ONE " 9 5 15 1\n+bob 14 81\n", 1), 0);
+    expect_change("bob", true, 81);
+    assert_int_equal(frame("1 " ONE " 9 6 15 1\n-bob 15 82\n", 1), 0);
+    expect_change("bob", false, 82);
+    untold("bob", true, 81);
+    expect_no_change();
+    untold("bob", false, 82);
+    expect_change("bob", false, 82);
+    expect_no_change();
+}
+
+static void
 own_frames_and_what_is_none(void **state)
 {
     static const char *const bad[] = {
@@ -314,18 +360,22 @@ keys_and_values(void **state)
 static uv_loop_t loop;
 static struct end {
     struct presence_redis *p;
-    unsigned n_online, n_offline, n_open, most_open;
+    unsigned n_online, n_offline, n_open, most_open, n_refused;
     uint64_t gone; /* the number of one who is no longer here */
 } ends[2];
-static bool hold; /* answers wait */
+static bool hold;        /* answers wait */
+static bool is_refusing; /* as a store that is broken */
 
 static void
 on_tell(struct str user, bool is_online, uint64_t at, void *data)
 {
     struct end *e = data;
 
-    (void) user;
-    (void) at;
+    if (is_refusing) {
+        e->n_refused++;
+        presence_redis_refused(e->p, user, is_online, at);
+        return;
+    }
     e->n_online += is_online;
     e->n_offline += !is_online;
     if (++e->n_open > e->most_open) {
@@ -371,6 +421,7 @@ pair_set_up(void **state)
 {
     (void) state;
     hold = false;
+    is_refusing = false;
     assert_int_equal(uv_loop_init(&loop), 0);
     server_start(NULL, NULL);
     open_end(0);
@@ -464,6 +515,29 @@ no_more_are_told_at_a_time_than_are_answered(void **state)
     turn_until(&loop, ends[1].n_online == 2000, 10);
 }
 
+static void
+what_the_store_refused_is_told_when_it_is_back(void **state)
+{
+    uint64_t start;
+
+    (void) state;
+    set(0, 1, true);
+    set(0, 2, true);
+    turn_until(&loop, ends[1].n_online == 2, 10);
+    is_refusing = true;
+    set(0, 2, false);
+    set(0, 3, true);
+
+    /* it is not asked all the time: once in 250 ms */
+    turn_until(&loop, ends[1].n_refused >= 1, 10);
+    start = uv_hrtime();
+    turn_until(&loop, ends[1].n_refused >= 4, 10);
+    assert_true(uv_hrtime() - start > 400000000);
+    is_refusing = false;
+    turn_until(&loop, ends[1].n_offline == 1 && ends[1].n_online == 3, 10);
+    assert_int_equal(ends[1].n_open, 0);
+}
+
 /* The storage could not say that he went. */
 static void
 who_is_not_here_any_more_is_found_out(void **state)
@@ -525,6 +599,7 @@ main(void)
 #define P(f) cmocka_unit_test_setup_teardown(f, pair_set_up, pair_tear_down)
     const struct CMUnitTest tests[] = {
         T(changes_are_told_once_and_taken_back_unseen),
+        T(what_could_not_be_told_comes_again),
         T(own_frames_and_what_is_none),
         T(a_gap_makes_a_reading_due_which_ends_who_is_not_found),
         T(a_machine_that_has_not_all_in_redis_loses_nobody),
@@ -534,6 +609,7 @@ main(void)
         T(keys_and_values),
         P(many_users_a_kill_of_redis_and_all_is_there_again),
         P(no_more_are_told_at_a_time_than_are_answered),
+        P(what_the_store_refused_is_told_when_it_is_back),
         P(who_is_not_here_any_more_is_found_out),
         P(a_machine_that_starts_takes_nobody_offline),
         P(a_machine_keeps_its_name),

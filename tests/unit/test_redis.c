@@ -13,6 +13,7 @@
 #include "log.h"
 #include "redis_config.h"
 #include "redis_conn.h"
+#include "redis_reader.h"
 #include "redis_server.h"
 
 static uv_loop_t loop;
@@ -507,6 +508,70 @@ an_answer_without_end_is_cut_off(void **state)
     free(text);
 }
 
+/* Was that the reason, and not that nothing came any more? */
+static bool
+was_logged(const char *path, const char *text)
+{
+    char line[512];
+    bool found = false;
+    FILE *f = fopen(path, "r");
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f) != NULL) {
+        found |= strstr(line, text) != NULL;
+    }
+    fclose(f);
+    return found;
+}
+
+static void
+cut_off(const char *text, size_t len, const char *why)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/f", server_dir);
+    log_open(path, "test", LOG_DEBUG);
+    fake_text = text;
+    fake_len = len;
+    open_redis("", true);
+    turn_until(&loop, failures() >= 1, 20);
+    redis_close(redis);
+    redis = NULL;
+    log_open("/dev/null", "test", LOG_DEBUG);
+    assert_true(was_logged(path, why));
+    unlink(path);
+}
+
+/* What is read of an array is kept until its last element is there. */
+static void
+arrays_are_bounded_in_elements_and_bytes(void **state)
+{
+    static const char head[] = "+PONG\r\n*16000\r\n", element[] = "$1000\r\n";
+    size_t size = 2 * REDIS_IN_MAX, at = sizeof(head) - 1;
+    char *text = malloc(size);
+    static const char *const many[] = {
+        "+PONG\r\n*2000000000\r\n",
+        "+PONG\r\n*16385\r\n",
+        "+PONG\r\n*2\r\n*16382\r\n*1\r\n",
+    };
+
+    (void) state;
+    fake_open();
+    for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++) {
+        cut_off(many[i], strlen(many[i]), "too many elements");
+    }
+    memset(text, 'x', size);
+    memcpy(text, head, at);
+    for (; at + 1010 < size; at += 1009) {
+        memcpy(text + at, element, sizeof(element) - 1);
+        memcpy(text + at + 1007, "\r\n", 2);
+    }
+    cut_off(text, at, "an answer is too large");
+    uv_close((uv_handle_t *) &fake, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    free(text);
+}
+
 static void
 close_in_answer(const redisReply *reply, void *data)
 {
@@ -559,6 +624,7 @@ main(void)
         T(a_subscription_brings_messages_and_is_asked_ping),
         T(what_is_no_answer_of_redis_ends_the_connection_only),
         T(an_answer_without_end_is_cut_off),
+        T(arrays_are_bounded_in_elements_and_bytes),
         T(it_may_be_closed_or_dropped_in_an_answer),
     };
     int rc;

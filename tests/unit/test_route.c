@@ -16,6 +16,7 @@
 #include "front_unused.h"
 #include "json.h"
 #include "login.h"
+#include "login_id.h"
 #include "rate.h"
 #include "route.h"
 #include "worker.h"
@@ -38,6 +39,7 @@ static unsigned n_answers;
 static char token_jti[64];
 static uint64_t token_issued_at, token_expires_at;
 static void *kept[8];
+static uint64_t now_ms;
 
 static void
 keep(char *to, size_t size, struct str s)
@@ -86,7 +88,7 @@ storage_op_changes(enum storage_op_type type)
 uint64_t
 worker_now_ms(void)
 {
-    return 0;
+    return now_ms;
 }
 
 void
@@ -165,6 +167,7 @@ setup(void **state)
 {
     (void) state;
     n_ops = n_answers = 0;
+    now_ms = 0;
     uv_loop_init(&loop);
     worker = (struct worker){
         .loop = &loop, .json = json_create(), .rate = rate_create()};
@@ -456,6 +459,7 @@ static struct origin_account account = {
     .jti = STR("chat:3:AAAAAAAAAAAAAAAAAAAAAA"),
     .issued_at = 100,
     .expires_at = 5000,
+    .received_at = 99,
     .address = STR("10.0.0.1"),
     .reserved = STR("site-"),
     .lifetime_s = 60,
@@ -510,7 +514,6 @@ accounts_have_routes_of_their_own(void **state)
     ask_account("logout", "", "{}");
     assert_int_equal(op.type, STORAGE_END_LOGIN);
     assert_string_equal(op_cursor, "chat:3:AAAAAAAAAAAAAAAAAAAAAA");
-    assert_int_equal(op.number, 5000);
     answered(204, "{}");
 
     account.jti = STR("of the site");
@@ -544,6 +547,72 @@ accounts_have_routes_of_their_own(void **state)
         uv_run(&loop, UV_RUN_ONCE);
     }
     refused(401, "bad_credentials", NULL);
+}
+
+#define RANDOM "AAAAAAAAAAAAAAAAAAAAAA"
+
+/* What removes the device while it is made has to be younger. */
+static void
+a_token_is_as_old_as_the_request_for_it(void **state)
+{
+    struct storage_result found = {
+        .json = STR("$scrypt$ln=1,r=8,p=1$U1NTU1NTU1NTU1NTU1NTUw$"
+                    "anA9RedKfAD2ytblGIAmqkJGCYIaxJ2Jnsf2rO0/FNc"),
+        .number = 3,
+    };
+    struct storage_result fine = {0};
+
+    (void) state;
+    account.jti = STR("chat:3:" RANDOM ":3600");
+    account.received_at = 4990;
+    now_ms = 4995000;
+    ask_account("token", "", "");
+    assert_int_equal(token_issued_at, 4990);
+    assert_int_equal(token_expires_at, 5050);
+
+    ask_account("login", "", "{\"user\":\"x\",\"password\":\"pleaseletmein\"}");
+    op_done(&found, op_data);
+    while (n_answers == 0) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(token_issued_at, 4990);
+    assert_int_equal(token_expires_at, 5050);
+    assert_memory_equal(token_jti, "chat:3:", 7);
+    assert_string_equal(token_jti + 7 + sizeof(RANDOM) - 1, ":60");
+
+    /* it is kept by more work than before */
+    while (n_ops == 1) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(op.type, STORAGE_REHASH);
+    op_done(&fine, op_data);
+    account.received_at = 99;
+}
+
+/* However the lifetime is set meanwhile. */
+static void
+a_log_out_is_kept_as_long_as_a_token_of_the_log_in_lasts(void **state)
+{
+    (void) state;
+    now_ms = 7000000;
+    account.jti = STR("chat:3:" RANDOM ":3600");
+    ask_account("logout", "", "");
+    assert_int_equal(op.number, 7000 + 1 + 3600);
+    answered(204, "{}");
+    account.jti = STR("chat:3:" RANDOM);
+    ask_account("logout", "", "");
+    assert_int_equal(op.number, 7000 + 1 + LOGIN_LIFETIME_MAX_S);
+    answered(204, "{}");
+    account.jti = STR("of the site");
+    ask_account("logout", "", "");
+    assert_int_equal(op.number, 7000 + 1 + 60);
+    answered(204, "{}");
+
+    /* so none is made that lasts longer */
+    account.jti = STR("chat:3:" RANDOM ":30");
+    ask_account("token", "", "");
+    assert_int_equal(token_expires_at - token_issued_at, 30);
 }
 
 static void
@@ -625,6 +694,8 @@ main(void)
         TEST(an_account_read_after_the_thread_has_ended_is_busy),
         TEST(events_start_where_the_header_says),
         TEST(accounts_have_routes_of_their_own),
+        TEST(a_token_is_as_old_as_the_request_for_it),
+        TEST(a_log_out_is_kept_as_long_as_a_token_of_the_log_in_lasts),
         TEST(attempts_are_limited_before_anything_is_asked),
     };
 

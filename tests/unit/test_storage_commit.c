@@ -182,6 +182,49 @@ a_failed_write_fails_all_that_follows(void **state)
 }
 
 
+/* Nobody says so again: else he would be online for good. */
+static void
+who_leaves_while_it_is_broken_has_left(void **state)
+{
+    static const char left[] = "\0\0\0\0\0\0\0\3";
+    struct storage_op start = {.type = STORAGE_PRESENCE_START};
+    struct storage_op before = {.type = STORAGE_UNSUBSCRIBE, .number = 1};
+    struct storage_op broken = {.type = STORAGE_UNSUBSCRIBE, .number = 2};
+    struct storage_op gone = {
+        .type = STORAGE_LEFT, .text = {left, 8}
+    };
+    struct answer *a;
+
+    (void) state;
+    call(&start);
+    assert_int_equal(subscribe("ann")->number, 1);
+    assert_int_equal(subscribe("bob")->number, 2);
+    assert_int_equal(subscribe("cy")->number, 3);
+    assert_int_equal(subscribe("dan")->number, 4);
+    engine_memory_hold_writes(path(), true);
+    engine_memory_fail_writes(path(), 1);
+    a = start_send("dan", "bob", "1");
+    wait_until_waiting(1);
+    (void) submit(&before);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    engine_memory_hold_writes(path(), false);
+    wait_for(a);
+    assert_int_equal(a->status, STORAGE_UNAVAILABLE);
+    call(&broken);
+    call(&gone);
+
+    while (n_lost == 0) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+
+    run_for(2100);
+    assert_false(storage_online(storage, 1));
+    assert_false(storage_online(storage, 2));
+    assert_false(storage_online(storage, 3));
+    assert_true(storage_online(storage, 4));
+}
+
+
 static void
 it_tries_until_it_can_be_opened(void **state)
 {
@@ -271,6 +314,7 @@ main(void)
         ON(nothing_is_said_before_it_is_written, memory),
         ON(a_contact_that_waits_for_the_disk_is_not_listed, memory),
         ON(a_failed_write_fails_all_that_follows, memory),
+        ON(who_leaves_while_it_is_broken_has_left, memory),
         ON(it_tries_until_it_can_be_opened, memory),
         ON(it_closes_while_it_cannot_be_opened, memory),
         ON(a_store_of_an_older_format_is_raised, memory),
