@@ -187,8 +187,8 @@ of_twins_at_once_one_wins(void **state)
 static void
 one_who_connects_meanwhile_is_seen(void **state)
 {
-    struct storage_op op, connect = {.type = STORAGE_SUBSCRIBE,
-                                     .flags = STORAGE_CONNECT};
+    struct storage_op op,
+        connect = {.type = STORAGE_SUBSCRIBE, .flags = STORAGE_CONNECT};
     struct answer *made, *other;
     char small[16], large[16];
     unsigned taken = 0;
