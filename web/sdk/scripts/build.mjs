@@ -1,5 +1,5 @@
 // Builds the package into objs/web-sdk: modules with their types as they are
-// in src/, and chat.js, all of it in one file for a page without a bundler.
+// in src/, and chat-sdk.min.js for a page without a bundler.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -579,7 +579,7 @@ export interface ContactRemoveResult {
   contact: Contact;
 }
 
-/** Refuses direct messages and group additions of a user and hides presence from him; he is not told. */
+/** Refuses a user's direct messages, edits and reactions there, and group additions, and hides presence from him; he is not told. */
 export interface ContactBlockParams {
   user: UserId;
   client_id?: ClientId;
@@ -774,7 +774,7 @@ export interface ContactUpdatedEvent {
   contact: Contact;
 }
 
-/** A contact or a watched user came or went. Live only. */
+/** A friend or a watched user came or went. Live only. */
 export interface PresenceEvent {
   user: UserId;
   online: boolean;
