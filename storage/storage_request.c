@@ -270,13 +270,18 @@ request_group_id(struct request *r, char **at)
 }
 
 
-/* Who leaves has left, and nobody says so again when the store is back. */
+/* Who leaves has left, and nobody says so again when the store is back or has
+ * less to do. */
 static bool
 request_may_run(const struct embedded *e, const struct request *r)
 {
+    bool leaves =
+        r->op.type == STORAGE_UNSUBSCRIBE || r->op.type == STORAGE_LEFT;
+
     return !e->closing
-           && (e->state == EMBEDDED_OPEN || r->op.type == STORAGE_UNSUBSCRIBE
-               || r->op.type == STORAGE_LEFT);
+           && (leaves
+               || (e->state == EMBEDDED_OPEN
+                   && e->request_bytes <= EMBEDDED_REQUESTS_MAX));
 }
 
 
@@ -286,7 +291,7 @@ request_submit(struct embedded *e, struct request *r)
     enum storage_status status = storage_op_check(&r->op);
     struct channel *ch;
 
-    if (!request_may_run(e, r) || e->request_bytes > EMBEDDED_REQUESTS_MAX) {
+    if (!request_may_run(e, r)) {
         status = STORAGE_UNAVAILABLE;
     }
 

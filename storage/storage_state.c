@@ -25,6 +25,8 @@ static void channel_hand_over(struct embedded *e, struct channel *from,
                               struct channel *to);
 static int channel_fill(struct embedded *e, struct channel *ch,
                         struct load_channel *l);
+static int channel_fill_members(struct embedded *e, struct channel *ch,
+                                const struct load_channel *l);
 static void channel_fill_own(struct embedded *e, struct channel *ch,
                              const struct load_channel *l);
 static void channel_settle(struct embedded *e, struct channel *ch,
@@ -414,7 +416,6 @@ channel_fill(struct embedded *e, struct channel *ch, struct load_channel *l)
     const struct record_channel *record = &l->record;
     struct request *r;
     struct storage_op op = {0};
-    uint32_t n;
 
     ch->kind = (uint8_t) record->kind;
     ch->created_at = record->created_at;
@@ -433,28 +434,10 @@ channel_fill(struct embedded *e, struct channel *ch, struct load_channel *l)
     }
 
     if (channel_set_text(&ch->name, record->name) != 0
-        || channel_set_text(&ch->avatar, record->avatar) != 0) {
+        || channel_set_text(&ch->avatar, record->avatar) != 0
+        || channel_fill_members(e, ch, l) != 0) {
         return -1;
     }
-
-    for (n = 0; n < record->n_members; n++) {
-        struct user *u = user_by_number(e, record->members[n].user);
-        struct member *m;
-
-        m = u == NULL ? NULL : channel_join(e, ch, u, record->members[n].role);
-        if (m == NULL) {
-            return -1;
-        }
-
-        m->read = l->markers[n].read;
-        m->delivered = l->markers[n].delivered;
-        m->hidden = l->markers[n].hidden;
-        m->muted = l->markers[n].muted;
-        m->wrote = record->wrote_known && (record->wrote >> n & 1) != 0;
-    }
-
-    ch->wrote_known = record->wrote_known;
-    channel_fill_own(e, ch, l);
 
     ch->invites = l->invites;
     ch->n_invites = ch->invites_cap = (uint8_t) l->n_invites;
@@ -480,6 +463,35 @@ channel_fill(struct embedded *e, struct channel *ch, struct load_channel *l)
     r->step = channel_members_step;
     request_pin(e, r, NULL, ch);
     request_wake(e, r);
+    return 0;
+}
+
+
+static int
+channel_fill_members(struct embedded *e, struct channel *ch,
+                     const struct load_channel *l)
+{
+    const struct record_channel *record = &l->record;
+    uint32_t n;
+
+    for (n = 0; n < record->n_members; n++) {
+        struct user *u = user_by_number(e, record->members[n].user);
+        struct member *m;
+
+        m = u == NULL ? NULL : channel_join(e, ch, u, record->members[n].role);
+        if (m == NULL) {
+            return -1;
+        }
+
+        m->read = l->markers[n].read;
+        m->delivered = l->markers[n].delivered;
+        m->hidden = l->markers[n].hidden;
+        m->muted = l->markers[n].muted;
+        m->wrote = record->wrote_known && (record->wrote >> n & 1) != 0;
+    }
+
+    ch->wrote_known = record->wrote_known;
+    channel_fill_own(e, ch, l);
     return 0;
 }
 

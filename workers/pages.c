@@ -109,20 +109,33 @@ waiting_bytes(const struct session *s)
     return first == NULL ? 0 : last->sum - first->sum + first->bytes;
 }
 
+/* Those of one request stand together: it gives its place back when all of them
+ * are answered, so none may stand behind another that waits for that place. */
 static void
-wait_behind(struct session *s, struct page_call *p, size_t bytes)
+wait_behind(struct session *s, struct page_call *p)
 {
-    struct page_call *last = (struct page_call *) s->pages_last;
+    const struct request *r = p->call->request;
+    struct page_call *before, *i;
 
-    p->bytes = bytes;
+    p->bytes = r->waits ? 0 : r->text_len;
     if (s->pages == NULL) {
-        p->sum = bytes;
-        s->pages = &p->head;
-    } else {
-        p->sum = last->sum + bytes;
-        last->head.next = &p->head;
+        p->sum = p->bytes;
+        s->pages = s->pages_last = &p->head;
+        return;
     }
-    s->pages_last = &p->head;
+    before = (struct page_call *) s->pages_last;
+    if (r->waits) {
+        for (i = (struct page_call *) s->pages; i != NULL;
+             i = (struct page_call *) i->head.next) {
+            before = i->call->request == r ? i : before;
+        }
+    }
+    p->sum = before->sum + p->bytes;
+    p->head.next = before->head.next;
+    before->head.next = &p->head;
+    if (p->head.next == NULL) {
+        s->pages_last = &p->head;
+    }
 }
 
 enum place {
@@ -136,22 +149,23 @@ enum place {
 static enum place
 find_place(struct session *s, struct call *c, const struct storage_op *op)
 {
-    size_t bytes = c->request->waits ? 0 : c->request->text_len;
+    struct request *r = c->request;
     struct page_call *p;
 
-    if (c->request->paged || (s->pages == NULL && may_start(s, c->request))) {
-        start(s, c->request);
+    if (r->paged || (s->pages == NULL && may_start(s, r))) {
+        start(s, r);
         return PLACE_TAKEN;
     }
-    if (s->pages != NULL && waiting_bytes(s) + bytes > PAGES_WAITING_MAX) {
+    if (!r->waits && s->pages != NULL
+        && waiting_bytes(s) + r->text_len > PAGES_WAITING_MAX) {
         return PLACE_NONE;
     }
     p = page_call_create(c, op);
     if (p == NULL) {
         return PLACE_NOMEM;
     }
-    wait_behind(s, p, bytes);
-    c->request->waits = true;
+    wait_behind(s, p);
+    r->waits = true;
     return PLACE_WAITS;
 }
 

@@ -49,8 +49,7 @@ struct presence_redis {
     uv_prepare_t turn;
     unsigned ticks;
     unsigned n_telling;
-    bool
-        refused; /* since the last tick: nothing more is told before the next */
+    bool refused; /* nothing more is told before the next tick */
 
     /* the beat */
     uint64_t beat;    /* number of the frame that is not heard yet; 0: none */

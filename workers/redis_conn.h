@@ -9,8 +9,8 @@
  * again, after pauses that grow to REDIS_PAUSE_MAX_MS, with jitter so that
  * many machines do not come back at once.  It counts as lost when Redis does
  * not answer for REDIS_TIMEOUT_MS; an idle one is asked PING.  An answer beyond
- * the bounds of redis_reader.h ends it, too.  Redis is up once it has answered the greeting (AUTH, SELECT, PING), so one that still
- * loads its data is not.
+ * the bounds of redis_reader.h ends it, too.  Redis is up once it has answered
+ * the greeting (AUTH, SELECT, PING), so one that still loads its data is not.
  */
 
 #ifndef WORKERS_REDIS_CONN_H

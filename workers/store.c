@@ -32,6 +32,7 @@
 /* An operation in the storage; peer is NULL when its worker is gone. */
 struct pending {
     TAILQ_ENTRY(pending) link;
+    struct store *store;
     struct peer *peer;
     uint64_t number;
     uint8_t type;
@@ -175,6 +176,25 @@ route_end_all(struct store *s, unsigned index)
     buf_clear(&numbers);
 }
 
+/* His worker went while he was being subscribed: no other will say that he has
+ * left, unless it has subscribed him itself. */
+static void
+route_missing(struct store *s, uint64_t number)
+{
+    struct storage_op op = {.type = STORAGE_LEFT};
+    struct buf numbers = {0};
+
+    if (s->closing || route_find(s, number) != 0) {
+        return;
+    }
+    put_number(&numbers, number);
+    op.text = buf_str(&numbers);
+    if (!buf_failed(&numbers)) {
+        storage_submit(s->storage, &op, told, NULL);
+    }
+    buf_clear(&numbers);
+}
+
 /* Out */
 
 static void
@@ -205,6 +225,8 @@ op_done(const struct storage_result *r, void *data)
             r = &failed;
         }
         send_result(p, op->number, r);
+    } else if (op->type == STORAGE_SUBSCRIBE && r->status == STORAGE_OK) {
+        route_missing(op->store, r->number);
     }
     free(op);
 }
@@ -392,7 +414,8 @@ on_op(struct peer *p, uint64_t number, struct chat_wire_reader *r)
                     &(struct storage_result){.status = STORAGE_EXHAUSTED});
         return 0;
     }
-    *pending = (struct pending){.peer = p,
+    *pending = (struct pending){.store = s,
+                                .peer = p,
                                 .number = number,
                                 .type = (uint8_t) op.type,
                                 .crash = is_crash(&op)};

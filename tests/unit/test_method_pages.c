@@ -229,6 +229,56 @@ in_a_batch_the_answers_to_changes_wait_together(void **state)
     assert_int_equal(n_replies, 2);
 }
 
+/* Else each would wait for the other: it gives its place back as a whole. */
+static void
+no_part_of_a_batch_waits_behind_another_request(void **state)
+{
+    struct work one = work(HISTORY(1)), first, second;
+
+    (void) state;
+    n_ops = n_replies = 0;
+    receive("[" REACT "," REACT "]");
+    assert_int_equal(n_ops, 2);
+    first = (struct work){op_done, op_data_before};
+    second = (struct work){op_done, op_data};
+    finish(first, 5000);
+    waits(HISTORY(2));
+    finish(second, 5000);
+    assert_int_equal(n_replies, 0);
+    finish(one, 10);
+    assert_int_equal(n_ops, 4);
+    assert_int_equal(op.type, STORAGE_GET_MESSAGE);
+    first = (struct work){op_done, op_data_before};
+    second = (struct work){op_done, op_data};
+    finish(first, 5000);
+    finish(second, 5000);
+    assert_int_equal(n_replies, 2);
+    assert_int_equal(n_ops, 5);
+    assert_string_equal(op_channel, "c2");
+    finish((struct work){op_done, op_data}, 10);
+}
+
+static void
+a_batch_of_any_length_waits_as_a_whole(void **state)
+{
+    static const char batch[] = "[" HISTORY(3) "," HISTORY(4) "]";
+    static char text[PAGES_WAITING_MAX + 100];
+    struct work one = work(HISTORY(1)), two = work(HISTORY(2));
+
+    (void) state;
+    memset(text, ' ', sizeof(text) - 1);
+    memcpy(text, batch, sizeof(batch) - 1);
+    waits(text);
+    finish(one, 10);
+    n_ops = 0;
+    finish(two, 10);
+    assert_int_equal(n_ops, 2);
+    one = (struct work){op_done, op_data_before};
+    two = (struct work){op_done, op_data};
+    finish(one, 10);
+    finish(two, 10);
+}
+
 /* nginx keeps them until they are answered. */
 static void
 few_bytes_of_requests_wait(void **state)
@@ -313,6 +363,8 @@ main(void)
         TEST(lists_of_one_s_own_wait_like_pages),
         TEST(a_long_message_waits_that_answers_a_change),
         TEST(in_a_batch_the_answers_to_changes_wait_together),
+        TEST(no_part_of_a_batch_waits_behind_another_request),
+        TEST(a_batch_of_any_length_waits_as_a_whole),
         TEST(few_bytes_of_requests_wait),
         TEST(what_waits_has_failed_when_its_session_goes),
         TEST(sync_lists_events_as_they_are_pushed),

@@ -2,7 +2,7 @@
 
 import type { Message, Timeline } from '@chat/sdk';
 import { signal } from '@preact/signals';
-import { chat } from './chat.ts';
+import { chat, me } from './chat.ts';
 import { edits, moveDraft, replies } from './drafts.ts';
 
 export interface Open {
@@ -54,7 +54,8 @@ export function nowChannel(to: string, channel: string): void {
 }
 
 export function closeConversation(): void {
-  if (open.value && replyTo.value) replies.set(open.value.key, replyTo.value);
+  // one that closes because of a log-out leaves nothing to whoever comes next
+  if (open.value && replyTo.value && me()) replies.set(open.value.key, replyTo.value);
   else if (open.value) replies.delete(open.value.key);
   ended?.();
   ended = undefined;

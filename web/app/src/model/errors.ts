@@ -59,9 +59,15 @@ export function wordsFor(error: unknown): string {
   return error.message || 'Something went wrong.';
 }
 
+/** Whether there is no connection, but one to come. */
+function waits(): boolean {
+  const { status } = chat.state;
+  return status === 'connecting' || status === 'waiting';
+}
+
 /** Runs it; a failure becomes a note, and so does a wait for the connection.  Whether it went well. */
 export async function attempt(action: () => Promise<unknown>, done?: string): Promise<boolean> {
-  const late = setTimeout(() => chat.state.status !== 'online' && tell('Done as soon as there is a connection…'), PATIENCE_MS);
+  const late = setTimeout(() => waits() && tell('Done as soon as there is a connection…'), PATIENCE_MS);
   try {
     await action();
     if (done) tell(done);

@@ -31,6 +31,12 @@ export function startNotifying(): void {
   chat.on('channel', ({ channel }) => {
     if (told.has(channel) && !chat.channel(channel)?.unread) void withdraw(channel);
   });
+  let user: string | null = null;
+  // the next one at this screen is not told what was written to whoever logged out
+  chat.on('state', (next) => {
+    if (user && next.user !== user) for (const channel of told) void withdraw(channel);
+    user = next.user;
+  });
   effect(() => {
     // a mute may be over
     void minute.value;
@@ -56,8 +62,9 @@ function onMessage(message: Message): void {
   const seen = route.value.channel === message.channel && document.visibilityState === 'visible' && document.hasFocus();
   // of several tabs the one with the connection tells
   if (seen || !state.value.leader) return;
+  const user = me();
   setTimeout(() => {
-    if ((chat.channel(message.channel)?.read ?? 0) >= message.message_id) return;
+    if (me() !== user || (chat.channel(message.channel)?.read ?? 0) >= message.message_id) return;
     if (settings.value.sound) playSound();
     if (settings.value.notifications) void show(title, text, message.channel);
   }, ELSEWHERE_MS);

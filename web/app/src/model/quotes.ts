@@ -24,6 +24,16 @@ export async function fetchQuoted(channel: string, id: number): Promise<void> {
   }
 }
 
+let user: string | null = null;
+
+// what one user was shown is not for the next
+chat.on('state', (next) => {
+  if (next.user === user) return;
+  user = next.user;
+  found.value = new Map();
+  asked.clear();
+});
+
 for (const change of ['message.edited', 'message.deleted'] as const) {
   chat.on(change, ({ message }) => {
     const key = `${message.channel} ${message.message_id}`;
