@@ -24,10 +24,10 @@
 #include "role.h"
 #include "storage_codec.h"
 #include "store_presence.h"
+#include "store_routes.h"
 
-#define STATS_MS     1000
-#define ROUTES_FIRST 1024u
-#define LEFT_BYTES   ((size_t) 1 << 20)
+#define STATS_MS   1000
+#define LEFT_BYTES ((size_t) 1 << 20)
 
 /* An operation in the storage; peer is NULL when its worker is gone. */
 struct pending {
@@ -62,8 +62,7 @@ struct store {
     struct peer_list peers;
     struct peer *by_index[CHAT_WIRE_WORKERS_MAX];
     uint64_t instance;
-    uint8_t *routes; /* by user number */
-    size_t n_routes;
+    struct store_routes routes;
     uint64_t n_lost;
     uint64_t stats[CHAT_WIRE_NCOUNTERS]; /* as sent last */
     struct store_presence presence;
@@ -99,42 +98,6 @@ is_crash(const struct storage_op *op)
 
 /* Routes */
 
-static int
-route_set(struct store *s, uint64_t number, unsigned index)
-{
-    size_t n = s->n_routes == 0 ? ROUTES_FIRST : s->n_routes;
-    uint8_t *grown;
-
-    while (n <= number && n < SIZE_MAX / 4) {
-        n *= 2;
-    }
-    if (n > s->n_routes) {
-        grown = realloc(s->routes, n);
-        if (grown == NULL) {
-            return -1;
-        }
-        memset(grown + s->n_routes, 0, n - s->n_routes);
-        s->routes = grown;
-        s->n_routes = n;
-    }
-    s->routes[number] = (uint8_t) (index + 1);
-    return 0;
-}
-
-static unsigned
-route_find(const struct store *s, uint64_t number)
-{
-    return number < s->n_routes ? s->routes[number] : 0;
-}
-
-static void
-route_end(struct store *s, uint64_t number, unsigned index)
-{
-    if (route_find(s, number) == index + 1) {
-        s->routes[number] = 0;
-    }
-}
-
 static void
 told(const struct storage_result *r, void *data)
 {
@@ -160,12 +123,11 @@ route_end_all(struct store *s, unsigned index)
     struct storage_op op = {.type = STORAGE_LEFT};
     struct buf numbers = {0};
 
-    for (size_t i = 0; i < s->n_routes; i++) {
-        if (s->routes[i] == index + 1) {
-            s->routes[i] = 0;
+    for (size_t i = 0; i < s->routes.n; i++) {
+        if (store_routes_end(&s->routes, i, index)) {
             put_number(&numbers, i);
         }
-        if (numbers.len >= LEFT_BYTES || i + 1 == s->n_routes) {
+        if (numbers.len >= LEFT_BYTES || i + 1 == s->routes.n) {
             op.text = buf_str(&numbers);
             if (!s->closing && !buf_failed(&numbers) && numbers.len != 0) {
                 storage_submit(s->storage, &op, told, NULL);
@@ -184,7 +146,7 @@ route_missing(struct store *s, uint64_t number)
     struct storage_op op = {.type = STORAGE_LEFT};
     struct buf numbers = {0};
 
-    if (s->closing || route_find(s, number) != 0) {
+    if (s->closing || store_routes_find(&s->routes, number) != 0) {
         return;
     }
     put_number(&numbers, number);
@@ -221,7 +183,7 @@ op_done(const struct storage_result *r, void *data)
 
         /* before the result: events that follow it must find the route */
         if (op->type == STORAGE_SUBSCRIBE && r->status == STORAGE_OK
-            && route_set(p->store, r->number, p->index) != 0) {
+            && store_routes_set(&p->store->routes, r->number, p->index) != 0) {
             r = &failed;
         }
         send_result(p, op->number, r);
@@ -249,7 +211,8 @@ send_event(struct peer *p, const struct storage_event *e, uint32_t n)
                    storage_codec_event_size(e, n));
     storage_codec_put_event(w, e, n);
     for (uint32_t i = 0; i < e->n_targets; i++) {
-        if (route_find(s, e->targets[i].number) == p->index + 1) {
+        if (store_routes_find(&s->routes, e->targets[i].number)
+            == p->index + 1) {
             storage_codec_put_target(w, &e->targets[i]);
         }
     }
@@ -263,7 +226,7 @@ on_event(const struct storage_event *e, void *data)
     uint32_t counts[CHAT_WIRE_WORKERS_MAX] = {0};
 
     for (uint32_t i = 0; i < e->n_targets; i++) {
-        unsigned route = route_find(s, e->targets[i].number);
+        unsigned route = store_routes_find(&s->routes, e->targets[i].number);
 
         if (route != 0) {
             counts[route - 1]++;
@@ -406,7 +369,7 @@ on_op(struct peer *p, uint64_t number, struct chat_wire_reader *r)
         return -1;
     }
     if (op.type == STORAGE_UNSUBSCRIBE) {
-        route_end(s, op.number, p->index);
+        (void) store_routes_end(&s->routes, op.number, p->index);
     }
     pending = malloc(sizeof(*pending));
     if (pending == NULL) {
@@ -713,6 +676,6 @@ store_main(const struct role_config *config)
 
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    free(s->routes);
+    store_routes_clear(&s->routes);
     return EXIT_SUCCESS;
 }
