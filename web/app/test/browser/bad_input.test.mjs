@@ -181,6 +181,8 @@ test('a network that falls silent is noticed as soon as the browser says so', as
   const meg = await Device.open(browser, server);
   let silent = false;
   await meg.context.routeWebSocket(/./, (socket) => {
+    // one that is opened meanwhile must not wait for an answer that was lost
+    if (silent) return socket.close();
     const far = socket.connectToServer();
     socket.onMessage((message) => silent || far.send(message));
     far.onMessage((message) => silent || socket.send(message));
@@ -194,7 +196,8 @@ test('a network that falls silent is noticed as soon as the browser says so', as
   await meg.find('.connection-line').waitFor({ timeout: 25_000 });
   silent = false;
   await meg.context.setOffline(false);
-  await meg.gone('.connection-line');
+  // the next attempt may have been put off while there was no network
+  await meg.find('.connection-line').waitFor({ state: 'hidden', timeout: 120_000 });
   await meg.close();
 });
 
