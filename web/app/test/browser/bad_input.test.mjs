@@ -193,7 +193,10 @@ test('a network that falls silent is noticed as soon as the browser says so', as
   silent = true;
   await meg.context.setOffline(true);
   // ten seconds for the answer that does not come; without the browser's word it is forty
-  await meg.find('.connection-line').waitFor({ timeout: 25_000 });
+  await meg.find('.connection-line', { hasText: 'Offline' }).waitFor({ timeout: 25_000 });
+  silent = false;
+  await meg.context.setOffline(false);
+  await meg.gone('.connection-line');
   await meg.close();
 });
 
