@@ -363,7 +363,13 @@ export class Core implements EngineHooks, ModelHooks, OutboxHooks {
   }
 
   outboxChanged(change: OutboxChange): void {
-    void this.#keepOutbox(change.client_id, change.put);
+    const { client_id, put } = change;
+    if (put) void this.#keepOutbox(client_id, put);
+    else {
+      // in one transaction with the message it became
+      this.keeper.put('outbox', client_id, put);
+      void this.flush();
+    }
     this.sharing.post('outbox', { change });
     this.outboxTold(change);
   }

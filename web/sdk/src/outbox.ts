@@ -115,7 +115,7 @@ export class Outbox {
     const { client_id } = params;
     const now = this.hooks.now();
     if (attempted_at && now - attempted_at > REMEMBERED) {
-      return this.#fail(entry, new ChatError(0, 'expired', 'it may have been sent; that is too long ago to tell'));
+      return this.#fail(entry, new ChatError(0, 'expired', 'it may have been sent long ago'));
     }
     this.#busy.set(client_id, conversation);
     this.#put({ ...entry, state: 'sending', attempted_at: attempted_at || now });

@@ -97,9 +97,11 @@ test('what goes wrong in a dialog is told above it, and can be dismissed', async
   await fay.close();
 });
 
-/** Without a network, as one opens the page there. */
-async function offline(device) {
+/** Without a network, as one opens the page there: once so many rows of each store are kept. */
+async function offline(device, rows) {
   await device.page.evaluate(() => navigator.serviceWorker.ready);
+  for (const [store, count] of Object.entries(rows))
+    await until(async () => (await device.kept([store])) === count, `${count} rows in ${store}`);
   await device.context.setOffline(true);
   await device.page.reload();
   await device.see('.connection-line');
@@ -268,7 +270,7 @@ test('what waits to be sent looks as it will: with its quote, at its place; and 
   await val.open('uma');
   await val.send('one');
   await val.see('.history [role=article]', { hasText: 'one' });
-  await offline(val);
+  await offline(val, { messages: 2, outbox: 0 });
   await (await val.seeMessage('a question')).locator('.bubble').hover();
   await val.button('Reply').click();
   await val.send('two');
@@ -408,7 +410,7 @@ test('without a network a press is answered: what waits is said to wait, a searc
   const iris = await enter('iris');
   await iris.section('Contacts');
   await iris.see('.contact-row', { hasText: 'gwen' });
-  await offline(iris);
+  await offline(iris, { contacts: 2 });
   await iris.button('Accept gwen').click();
   await iris.see('.note', { hasText: 'as soon as there is a connection' });
   await iris.find('[aria-label="Find people"]').fill('nobody');
@@ -490,7 +492,7 @@ test('a conversation that was opened offline, and of which nothing was kept, is 
   });
   await rita.useToken('rita', 'dev=rita', 'jti=rita');
   await rita.see('.channel-row', { hasText: 'you have not' });
-  await offline(rita);
+  await offline(rita, { channels: 1 });
   await rita.open('paul');
   await rita.see('.history', { hasText: 'shown when you are online' });
   await rita.page.waitForTimeout(1000);

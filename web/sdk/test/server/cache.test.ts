@@ -67,6 +67,24 @@ describe('what is kept', () => {
     proxy.close();
   });
 
+  it('what leaves the outbox is kept as a message at once, whenever the page ends', async () => {
+    const kept: number[] = [];
+    class Watched extends MemoryStorage {
+      override async write(changes: Parameters<MemoryStorage['write']>[0]): Promise<void> {
+        await super.write(changes);
+        const rows = [...(await this.all<any>('outbox')), ...(await this.all<any>('messages'))];
+        kept.push(rows.filter((row) => row.text === 'one').length);
+      }
+    }
+    const kim = await online(server, 'kim', { storage: new Watched(), timing: { flush: 1e6, ack: 1e6 } });
+    await kim.send({ to: 'bob', text: 'one' }).sent;
+    await until(() => kim.outbox().length === 0, 'the outbox to be empty');
+    await kim.stop();
+    const first = kept.indexOf(1);
+    expect(first).toBeGreaterThanOrEqual(0);
+    expect(new Set(kept.slice(first))).toEqual(new Set([1]));
+  });
+
   it('another user of the same page sees nothing of the one before', async () => {
     const erin = await online(server, 'erin', options('users'));
     await erin.send({ to: 'bob', text: 'secret' }).sent;
