@@ -66,6 +66,7 @@ struct store {
     uint64_t n_lost;
     uint64_t stats[CHAT_WIRE_NCOUNTERS]; /* as sent last */
     struct store_presence presence;
+    unsigned presence_timeout_s;
     bool closing;
 
     struct str users[STORAGE_USERS_LIMIT]; /* of the op being read */
@@ -246,6 +247,26 @@ send_lost(struct peer *p)
     link_end(p->link);
 }
 
+static void
+on_presence_started(const struct storage_result *r, void *data)
+{
+    struct store *s = data;
+
+    if (r->status == STORAGE_OK) {
+        store_presence_ready(&s->presence);
+    }
+}
+
+static void
+start_presence(struct store *s)
+{
+    struct storage_op op = {.type = STORAGE_PRESENCE_START,
+                            .limit = s->presence_timeout_s};
+
+    storage_submit(s->storage, &op, on_presence_started, s);
+    store_presence_set_timeout(&s->presence, s->presence_timeout_s);
+}
+
 /* The storage started anew after a failed write: what it had sequenced and
  * not committed is gone, and so is what it knew of its users. */
 static void
@@ -253,6 +274,9 @@ on_lost(void *data)
 {
     struct store *s = data;
     struct peer *p;
+
+    /* settings that were reloaded meanwhile have been refused */
+    start_presence(s);
 
     for (p = TAILQ_FIRST(&s->peers); p != NULL;
          p = TAILQ_NEXT(p, link_of_store)) {
@@ -579,33 +603,14 @@ on_stop(void *data)
 }
 
 static void
-on_presence_started(const struct storage_result *r, void *data)
-{
-    struct store *s = data;
-
-    if (r->status == STORAGE_OK) {
-        store_presence_ready(&s->presence);
-    }
-}
-
-static void
-start_presence(struct store *s, const struct settings *settings)
-{
-    struct storage_op op = {.type = STORAGE_PRESENCE_START,
-                            .limit = settings->presence_timeout_s};
-
-    storage_submit(s->storage, &op, on_presence_started, s);
-    store_presence_set_timeout(&s->presence, settings->presence_timeout_s);
-}
-
-static void
 on_settings(const struct settings *settings, void *data)
 {
     struct store *s = data;
 
     if (!s->closing) {
         storage_set_cache(s->storage, settings->cache_bytes);
-        start_presence(s, settings);
+        s->presence_timeout_s = settings->presence_timeout_s;
+        start_presence(s);
     }
     log_info("settings were reloaded: store and number of workers stay until "
              "the pool is started again");
@@ -630,7 +635,8 @@ open_storage(struct store *s)
     }
     s->presence.storage = s->storage;
     storage_set_cache(s->storage, s->config->settings.cache_bytes);
-    start_presence(s, &s->config->settings);
+    s->presence_timeout_s = s->config->settings.presence_timeout_s;
+    start_presence(s);
     return 0;
 }
 

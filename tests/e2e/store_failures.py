@@ -58,6 +58,43 @@ def _():
     equal(status, 0, output)
 
 
+@test('the presence timeout of a reload while the disk is full is in force once the store goes on')
+def _():
+    directory = tempfile.mkdtemp(prefix='chat-disk-')
+    full = directory + '/full'
+    os.mkdir(directory + '/disk')
+
+    class Full(Server):
+        def chatd_path(self):
+            pool = Pool(self.dir, '', preload='disk_full')
+            with open(self.dir + '/chatd', 'w') as f:
+                f.write("#!/bin/sh\nexport LD_PRELOAD='%s' CHAT_DISK_FULL='%s' CHAT_DISK_DIR='%s'\nexec %s/chatd \"$@\"\n"
+                        % (pool.env['LD_PRELOAD'], full, directory + '/disk', OBJS))
+            os.chmod(self.dir + '/chatd', 0o755)
+            return self.dir + '/chatd'
+
+    server = Full(chat_workers=1, store=directory + '/disk/store', allow='chatd', http='chat_presence_timeout 1h;')
+    server.rpc('alice', 'contact.request', {'user': 'bob'})
+    server.rpc('bob', 'contact.accept', {'user': 'alice'})
+
+    def goes(i):
+        try:
+            return server.rpc('alice', 'message.send', {'to': 'bob', 'client_id': 'c%d' % i, 'text': 'hi'})
+        except RpcError as e:
+            equal(e.code, 503)
+
+    open(full, 'w').close()
+    until(lambda: not goes(0), 30 * SLOW, 'the disk to be full', every=0.1)
+    server.reload(http='chat_presence_timeout 1s;')
+    until(lambda: 'settings were reloaded' in read(server.run_dir + '/chatd.log'), 20 * SLOW, 'the store to be told')
+    equal(goes(1), None)
+    os.unlink(full)
+    until(lambda: goes(2), 30 * SLOW, 'the store to go on', every=0.1)
+    alice = server.client('alice')
+    server.client('bob').close()
+    until(lambda: not alice.call('presence.get', {'users': ['bob']})['users'][0]['online'], 30 * SLOW, 'bob to be offline')
+
+
 def unusable(server, words):
     """Clients get 503 and nginx's error log says why."""
     r = refusal(server, 'alice')
