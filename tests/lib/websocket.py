@@ -140,26 +140,32 @@ class WebSocket:
             raise Closed(None, 'end of file')
         self.buffer += data
 
-    def take(self, n):
+    def fill_to(self, n):
         while len(self.buffer) < n:
             self.fill()
-        data = bytes(self.buffer[:n])
-        del self.buffer[:n]
-        return data
 
     def read_frame(self):
-        """(fin, rsv, opcode, payload) of the next frame, whatever it is."""
-        a, b = self.take(2)
+        """(fin, rsv, opcode, payload) of the next frame, whatever it is.  A
+        time-out before its end leaves it in the buffer."""
+        self.fill_to(2)
+        a, b = self.buffer[:2]
         if b & 0x80:
             raise AssertionError('the server masked a frame')
-        n = b & 0x7f
+        n, head = b & 0x7f, 2
         if n == 126:
-            n = struct.unpack('>H', self.take(2))[0]
+            head = 4
+            self.fill_to(head)
+            n = struct.unpack_from('>H', self.buffer, 2)[0]
             assert n > 125, 'the server wrote a length longer than needed'
         elif n == 127:
-            n = struct.unpack('>Q', self.take(8))[0]
+            head = 10
+            self.fill_to(head)
+            n = struct.unpack_from('>Q', self.buffer, 2)[0]
             assert n > 0xffff, 'the server wrote a length longer than needed'
-        return a & 0x80 != 0, a >> 4 & 7, a & 15, self.take(n)
+        self.fill_to(head + n)
+        payload = bytes(self.buffer[head:head + n])
+        del self.buffer[:head + n]
+        return a & 0x80 != 0, a >> 4 & 7, a & 15, payload
 
     def recv(self, timeout=None):
         """The next message, str or bytes.  Answers pings; raises Closed."""
