@@ -40,10 +40,12 @@ def until(condition, timeout=10, what=None, every=0.01):
     """Waits for a true result of condition() and returns it."""
     end = time.monotonic() + timeout
     while True:
+        # asked once more after the end: the machine may have stood still until then
+        late = time.monotonic() > end
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        if late:
             raise AssertionError('waited %g s for %s' % (timeout, what or 'a condition'))
         time.sleep(every)
 
