@@ -23,6 +23,7 @@ import tempfile
 import time
 
 import tap
+from ports import free_port
 from tap import Skip, cleanup, equal, main, test, until
 from websocket import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, Closed, Refused,
                        RpcError, WebSocket, frame)
@@ -44,20 +45,7 @@ _loader.exec_module(token)
 BAD_LOG = re.compile(r'\[(alert|emerg|crit)\]|runtime error:|Sanitizer|exited on signal|exited with (fatal )?code [1-9]')
 
 
-def free_port():
-    """One that no connection of another test gets by chance before it is listened on:
-    below those that the kernel hands out."""
-    with open('/proc/sys/net/ipv4/ip_local_port_range') as f:
-        first = int(f.read().split()[0])
-    low = 10000 if first > 11000 else 1024
-    while True:
-        port = random.SystemRandom().randrange(low, max(first, low + 1000))
-        with socket.socket() as s:
-            try:
-                s.bind(('', port))
-                return port
-            except OSError:
-                pass
+_ports = []    # what says to other tests that a port is taken, until this process ends
 
 
 def alive(pid):
