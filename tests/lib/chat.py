@@ -12,7 +12,6 @@ import importlib.machinery
 import importlib.util
 import json
 import os
-import random
 import re
 import resource
 import shutil
@@ -340,8 +339,16 @@ class Server:
             self.run_dir + '/stderr')
 
     def bad_log_lines(self):
-        return [l for l in self.logs().splitlines()
-                if BAD_LOG.search(l) and not (self.allow and self.allow.search(l))]
+        ending, bad = set(), []
+        for line in self.logs().splitlines():
+            master = re.search(r'\] (\d+)#', line)
+            if master and re.search(r'SIGTERM\) received.* exiting', line):
+                ending.add(master[1])
+            # by then nginx itself kills a worker that takes longer than a second
+            killed = master and master[1] in ending and 'exited on signal 9' in line
+            if BAD_LOG.search(line) and not killed and not (self.allow and self.allow.search(line)):
+                bad.append(line)
+        return bad
 
     def show_logs(self):
         for path in (self.error_log, self.dir + '/stderr', self.run_dir + '/chatd.log', self.run_dir + '/stderr'):
