@@ -50,7 +50,7 @@ def _():
     phone.say('alice', 'note')
     web.message()
     web.call('inbox.ack', {'inbox_id': 1})
-    time.sleep(1.2)
+    server.written_behind()
     server.kill('chatd: store')
     listed = until(lambda: devices(phone), 10)
     equal({k: (d['name'], d['inbox_id']) for k, d in listed.items()}, {'phone': (named['name'], 0), 'web': ('x', 1)})
@@ -81,7 +81,7 @@ def _():
     time.sleep(0.02)
     phone.close()
     later = until(lambda: devices(web)['phone']['last_active_at'] > opened and devices(web)['phone'], 5)
-    time.sleep(1.5)
+    server.written_behind()
     server.kill('chatd: store')
     equal(until(lambda: devices(web)['phone'], 10), later)
 

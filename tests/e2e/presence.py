@@ -192,16 +192,16 @@ def _():
 
 @test('nobody is told offline by a kill of the store or of a worker, and who did not come back is so after the timeout')
 def _():
-    server = Server(http='chat_presence_timeout 4s;')
+    server = Server(http='chat_presence_timeout 10s;')
     friends(server, 'alice', 'bob')
     alice, bob = server.client('alice'), server.client('bob')
     events(alice)
-    time.sleep(1.2)
+    server.written_behind()
     for name in ('chatd: store', 'chatd: worker 0', 'chatd: worker 1', 'chatd: store'):
         server.kill(name)
         server.wait_ready()
         equal(presence(alice, 'bob'), {'bob': True}, name)
-    equal([e for e in events(alice, 5) if not e[1]], [])
+    equal([e for e in events(alice, 11) if not e[1]], [])
     server.kill('chatd: store')
     bob.close()
     server.wait_ready()

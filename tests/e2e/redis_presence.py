@@ -224,7 +224,7 @@ def _():
     settled(redis, a, b)
     alice, bob = a.client('alice'), b.client('bob')
     until(lambda: online(alice, 'bob'), 10 * SLOW)
-    time.sleep(1.2)                             # the mark is written behind
+    b.written_behind()
     told(alice)
     b.kill('chatd: store')
     b.wait_ready()

@@ -364,6 +364,18 @@ class Server:
         return token.sign({k: v for k, v in body.items() if v is not None}, key or self.key, header)
 
     def client(self, user, after=None, **options):
+        """Comes again when the pool has not answered for two seconds, as a client is to."""
+        end = time.monotonic() + 30 * SLOW
+        while True:
+            start = time.monotonic()
+            try:
+                return self.connect(user, after, **options)
+            except Refused as r:
+                if (r.status != 503 or r.problem['reason'] != 'unavailable' or time.monotonic() - start < 1.5
+                        or time.monotonic() > end):
+                    raise
+
+    def connect(self, user, after=None, **options):
         return Client(self, user, after, timeout=options.pop('timeout', 10 * SLOW), **options)
 
     def http(self, method, path, body=None, headers=None, tls=False, timeout=15):
@@ -405,6 +417,15 @@ class Server:
                 name = re.sub('_total$', '', m.group(1))
                 values[name] = values.get(name, 0) + float(m.group(2))
         return values
+
+    def written_behind(self):
+        """Waits until what the store writes behind, once a second, is on the disk."""
+        # its counters come once a second, too: from one message's to the next one's it has
+        # begun to write, and the third one's commit comes after that
+        for _ in range(3):
+            before = self.metrics()['chat_pool_commit_messages']
+            self.rpc('behind', 'message.send', {'to': 'behind', 'client_id': os.urandom(8).hex(), 'text': 'x'})
+            until(lambda: self.metrics()['chat_pool_commit_messages'] > before, 20 * SLOW, 'the counters')
 
     def api(self, user, method, path, body=None, headers=None, **options):
         """A resource below /v1/: (status, headers, parsed answer or None)."""
@@ -450,7 +471,7 @@ def refused(function, *args, **kwargs):
 def refusal(server, user, **options):
     """The Refused of a handshake."""
     try:
-        server.client(user, **options)
+        server.connect(user, **options)
     except Refused as r:
         return r
     raise AssertionError('the handshake was accepted')
