@@ -546,7 +546,7 @@ Content-Type: application/problem+json
 
 === TEST 54: a token that is not valid yet: 401
 --- raw_request eval
-handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " . token("alice", nbf => time + 60))
+handshake("/ws", Connection => ["Upgrade", "close"], Authorization => "Bearer " . token("alice", nbf => time + 3600))
 --- error_code: 401
 --- response_headers
 Content-Type: application/problem+json
