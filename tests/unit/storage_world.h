@@ -174,6 +174,7 @@ call(const struct storage_op *op)
 }
 
 
+/* For what must not come: nothing that has to come may depend on it. */
 static inline void
 run_for(unsigned ms)
 {
@@ -183,6 +184,47 @@ run_for(unsigned ms)
         uv_run(&loop, UV_RUN_NOWAIT);
         usleep(1000);
     }
+}
+
+
+#define RUN_UNTIL_MS 30000
+
+/* Until the condition holds. */
+#define run_until(condition)                                                   \
+    do {                                                                       \
+        uint64_t run_end = uv_hrtime() + RUN_UNTIL_MS * 1000000ull;            \
+                                                                               \
+        while (!(condition) && uv_hrtime() < run_end) {                        \
+            uv_run(&loop, UV_RUN_NOWAIT);                                      \
+            usleep(1000);                                                      \
+        }                                                                      \
+        assert_true(condition);                                                \
+    } while (0)
+
+
+static inline void
+on_second(uv_timer_t *timer)
+{
+    ++*(unsigned *) timer->data;
+}
+
+
+/* Until what a store does once a second was done so often, however late. */
+static inline void
+run_ticks(unsigned n)
+{
+    unsigned seconds = 0;
+    uv_timer_t timer = {.data = &seconds};
+
+    uv_timer_init(&loop, &timer);
+    uv_timer_start(&timer, on_second, 1000, 1000);
+
+    while (seconds <= n) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+
+    uv_close((uv_handle_t *) &timer, NULL);
+    uv_run(&loop, UV_RUN_NOWAIT);
 }
 
 

@@ -241,7 +241,7 @@ test_frame_made_in_a_prepare_callback(void **state)
     uv_prepare_init(&loop, &prepare);
     uv_prepare_start(&prepare, on_prepare);
     uv_timer_init(&loop, &timer);
-    uv_timer_start(&timer, on_timer, 5000, 0);
+    uv_timer_start(&timer, on_timer, 30000, 0);
     while (server.n_frames == 0) {
         uv_run(&loop, UV_RUN_ONCE);
     }
