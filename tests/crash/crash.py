@@ -129,11 +129,16 @@ class Talker(threading.Thread):
 
 
 def disturb(server, rng, until_time, talkers):
-    """Kills and reloads until the time is over; how often what was done."""
+    """Kills and reloads until the time is over and enough has been done on a slow
+    machine, too; how often what was done."""
     done = collections.Counter()
+
+    def enough():
+        return (sum(len(t.acknowledged) for t in talkers) > 10 * SECONDS
+                and sum(v for k, v in done.items() if k != 'reload') >= SECONDS / KILL_EVERY / 2)
     next_kill = time.monotonic() + KILL_EVERY
     next_reload = time.monotonic() + RELOAD_EVERY
-    while time.monotonic() < until_time:
+    while time.monotonic() < until_time or not enough():
         time.sleep(0.05)    # the disturbances are made by the clock, as the test says
         assert not [t.failure for t in talkers if t.failure], [t.failure for t in talkers if t.failure]
         if time.monotonic() >= next_kill:
@@ -246,8 +251,6 @@ def _():
     n, channels = verify(server, talkers, groups, members)
     print('# %d messages acknowledged in %d channels; %s; connections ended: %s; handshakes refused: %d' % (
         n, len(channels), dict(done), dict(closes), sum(t.refused for t in talkers)), flush=True)
-    assert n > 100 * SECONDS / 10, 'too little traffic for a test: %d' % n
-    assert sum(v for k, v in done.items() if k != 'reload') >= SECONDS / KILL_EVERY / 2, dict(done)
     # only a reload ends a connection, and it says so
     equal(set(closes) - {1012, 'refused'}, set(), 'connections ended with')
     server.stop()

@@ -385,7 +385,8 @@ class World(Choice, Looks, Order):
         for u in USERS:
             # a request by HTTP alone makes nobody a user
             self.connect(self.devices[u][0], 'ws')
-        while time.monotonic() < end:
+        # on a slow machine until enough is done
+        while time.monotonic() < end or self.counts['message.send'] <= 2 * self.seconds / SLOW:
             disturb = None
             self.round_at = time.monotonic()
             if self.round_at >= next_disturb:
@@ -402,7 +403,6 @@ class World(Choice, Looks, Order):
                 next_quiet = time.monotonic() + 12
         self.finish()
         print('# seed %d: %d rounds, %s' % (self.seed, rounds, dict(sorted(self.counts.items()))), flush=True)
-        assert self.counts['message.send'] > 2 * self.seconds / SLOW, 'too little done for a test'
 
     def finish(self):
         """Everybody comes back, and all is looked at."""
