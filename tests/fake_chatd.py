@@ -542,6 +542,8 @@ class Worker:
 
 
 async def serve(options):
+    while options.after and not os.path.exists(options.after):
+        await asyncio.sleep(0.01)
     workers = [Worker(options, i) for i in range(options.workers)
                if not options.index or i in options.index]
     for worker in workers:
@@ -583,6 +585,7 @@ def parse():
     add("--mute", action="store_true", help="say no HELLO")
     add("--refuse-hello", default="", metavar="TEXT")
     add("--refuse-open", default="", metavar="STATUS:REASON[:RETRY_AFTER]")
+    add("--after", metavar="FILE", help="listen once it is there")
     add("--no-ready", action="store_true", help="answer no OPEN")
     add("--open-delay", type=float, default=0, metavar="MS")
     add("--hold", action="store_true", help="answer no request")

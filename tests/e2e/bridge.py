@@ -27,11 +27,14 @@ class Fake:
     def start(self, *options, workers=None):
         self.workers = workers or self.workers
         seen = len(self.events('listens'))
+        self.launch(*options)
+        until(lambda: len(self.events('listens')) >= seen + self.workers, 20, 'the fake workers')
+
+    def launch(self, *options):
         with open(self.server.dir + '/stderr', 'ab') as err:
             self.process = subprocess.Popen(
                 [sys.executable, FAKE, '-d', self.server.run_dir, '-n', str(self.workers), '--log', self.log,
                  *options], stderr=err)
-        until(lambda: len(self.events('listens')) >= seen + self.workers, 20, 'the fake workers')
 
     def stop(self, sig=signal.SIGTERM):
         if self.process:
@@ -125,12 +128,22 @@ def _():
 
 @test('a worker that comes within two seconds finds the handshake waiting')
 def _():
-    fake = Fake(start=False)
-    late = threading.Timer(1, fake.start)
-    late.start()
-    c = fake.server.client('alice')
-    late.join()
-    equal(c.call('echo')['user'], 'alice')
+    def comes_late():
+        fake = Fake(start=False)
+        sign = fake.server.dir + '/sign'
+        fake.launch('--after', sign)
+        late = threading.Timer(0.5, open, (sign, 'w'))
+        late.start()
+        try:
+            c = fake.server.connect('alice')
+        except Refused as r:
+            equal((r.status, r.problem['reason']), (503, 'unavailable'))
+            return None
+        finally:
+            late.join()
+        return c.call('echo')
+    # where the machine stands still, the two seconds may be over for any one of them
+    equal(until(comes_late, 30 * SLOW, 'a handshake that waited')['user'], 'alice')
 
 
 @test('a client that leaves while it waits is forgotten')
@@ -261,7 +274,7 @@ def _():
     status, headers, text = fake.server.post('bob', '{"jsonrpc":"2.0","id":1,"method":"echo"}')
     equal((status, json.loads(text)['reason']), (503, 'unavailable'))
     assert int(headers['retry-after']) > 0
-    a.expect_close(1013, timeout=15)
+    a.expect_close(1013, timeout=40)
     took = time.monotonic() - start
     assert took > 9.5, took
     fake.start()
@@ -427,13 +440,13 @@ def _():
 def _():
     fake = Fake()
     s = fake.server
-    soon = int(time.time()) + 3
+    soon = int(time.time()) + 8
     a = s.client('alice', device='web-1', claims={'exp': soon, 'jti': 'one'})
     # what was verified and not said counts for nothing
     b = s.client('bob', claims={'exp': soon})
     b.call('fake.verify', {'token': s.token('bob', exp=soon + 100)})
     a.call('fake.renewed', {'jti': 'another', 'iat': 7, 'exp': soon + 100})
-    b.expect_close(1008, 'token_expired')
+    b.expect_close(1008, 'token_expired', 30)
     equal(a.call('echo')['user'], 'alice')
     a.request('fake.drop', {'times': 1})
     until(lambda: len(fake.events('OPEN', user='alice')) == 2, 10)
@@ -469,7 +482,7 @@ def _():
 def _():
     fake = Fake('--version', '2')
     equal(refusal(fake.server, 'alice').status, 503)
-    assert 'chatd is of another version' in read(fake.server.error_log)
+    until(lambda: 'chatd is of another version' in read(fake.server.error_log), what='the error')
 
 
 @test('a pool with another number of workers takes the clients and their requests over')
@@ -536,19 +549,17 @@ def _():
 def _():
     fake = Fake()
     s = fake.server
-    for _ in range(3):
+    for n in range(3):
         w = WebSocket('127.0.0.1', s.port, handshake=False)
         body = b'{"method":"fake.hold"}'
         w.send_bytes(b'POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
                      b'Authorization: Bearer ' + s.token('alice').encode()
                      + b'\r\nContent-Length: %d\r\n\r\n' % len(body) + body)
-        until(lambda: fake.events('CALL'), what='the call')
+        until(lambda: len(fake.events('CALL')) > n, what='the call')
         w.abort()
-    until(lambda: len(fake.events('CALL')) == 3, what='the calls')
-    time.sleep(0.2)
+    until(lambda: read(s.access_log).count(' 499 ') == 3, what='the three to be given up')
     s.rpc('bob', 'fake.release')
     equal(s.rpc('bob', 'echo')['user'], 'bob')
-    assert ' 499 ' in read(s.access_log)
 
 
 @test('a resource that failed without a word is no success')
@@ -661,10 +672,14 @@ def _():
 def _():
     fake = Fake(http='chat_drain_time 1s;')
     c = fake.server.client('alice')
+    held = c.request('fake.hold')
+    until(lambda: fake.events('REQUEST'), what='the request')
     fake.server.reload()
-    equal(c.call('echo')['user'], 'alice')
-    c.expect_close(1012)
+    c.event('session.closing')
     d = fake.server.client('alice')
+    d.call('fake.release')
+    equal(c.reply(held), {'held': True})
+    c.expect_close(1012)
     equal(d.call('echo')['user'], 'alice')
     until(lambda: len(fake.events('closed')) == 1, what='the old link to close')
 

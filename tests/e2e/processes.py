@@ -295,10 +295,11 @@ def _():
     server = Server()
     parent = server.pool_parent()
     server.client('alice').say('bob', 'kept')
+    start = time.monotonic()
     server.nginx.send_signal(signal.SIGTERM)
     server.nginx.wait(20)
-    assert alive(parent), 'the pool ended before the links were gone for 3 s'
     until(lambda: not alive(parent), 10 * SLOW, 'the pool to end')
+    assert time.monotonic() - start > 2.9, 'the pool ended before the links were gone for 3 s'
     server.start()
     assert server.pool_parent() != parent
     equal(len(server.inbox('bob')), 1)
@@ -326,7 +327,7 @@ def _():
         server.kill('chatd: parent')
         server.pool.process.wait()
         server.pool.start()
-        until(lambda: read(server.run_dir + '/chatd.log').count('ready') == 4, 20 * SLOW, 'the next pool')
+        until(lambda: read(server.run_dir + '/chatd.log').count('ready') >= 4, 20 * SLOW, 'the next pool')
     finally:
         os.kill(old, signal.SIGCONT)
     until(lambda: not alive(old), 10 * SLOW, 'the old worker to end')
