@@ -11,7 +11,7 @@ def closed(client):
     """Reads up to the close frame: its code and reason."""
     try:
         while True:
-            client.pump(5)
+            client.pump(20)
     except Closed as c:
         return c.code, c.reason
 

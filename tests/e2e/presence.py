@@ -25,16 +25,24 @@ def events(client, wait=0.3):
     return found
 
 
-def next_event(client, timeout=10):
+def next_event(client, timeout=20):
     return client.event('presence', timeout=timeout * SLOW)
+
+
+def befriended(server, a, b):
+    """The connection of a, to whom b is a friend, and was told to be offline again:
+    they asked over HTTP."""
+    client = server.client(a)
+    friends(server, a, b)
+    client.event('presence', timeout=20 * SLOW, user=b, online=False)
+    client.events.clear()
+    return client
 
 
 @test('a contact is told live: online at the first connection, offline only after the timeout')
 def _():
     server = Server(http=SHORT)
-    friends(server, 'alice', 'bob')
-    time.sleep(2.2 * SLOW)
-    alice = server.client('alice')
+    alice = befriended(server, 'alice', 'bob')
     start = time.time() * 1000
     bob = server.client('bob')
     e = next_event(alice)
@@ -46,8 +54,9 @@ def _():
     bob.close()
     e = next_event(alice)
     equal((e['user'], e['online']), ('bob', False))
-    assert time.time() - ended >= 0.99, 'told after %.3f s' % (time.time() - ended)
-    assert start - 5 <= e['last_active_at'] <= ended * 1000 + 200 * SLOW, e
+    told = time.time()
+    assert told - ended >= 0.99, 'told after %.3f s' % (told - ended)
+    assert start - 5 <= e['last_active_at'] <= told * 1000 - 990, (e, told)
     row = alice.call('presence.get', {'users': ['bob', 'alice']})['users']
     equal(row[0], {'user': 'bob', 'online': False, 'last_active_at': e['last_active_at']})
     equal(row[1]['online'], True)
@@ -55,23 +64,21 @@ def _():
 
 @test('a reconnect within the timeout is seen by nobody')
 def _():
-    server = Server(http='chat_presence_timeout 3s;')
+    server = Server(http='chat_presence_timeout 8s;')
     friends(server, 'alice', 'bob')
     alice, bob = server.client('alice'), server.client('bob')
     events(alice)
     for _ in range(5):
         bob.close()
         bob = server.client('bob')
-    equal(events(alice, 4), [])
+    equal(events(alice, 9), [])
     equal(presence(alice, 'bob'), {'bob': True})
 
 
 @test('an HTTP request makes one online for the timeout')
 def _():
     server = Server(http=SHORT)
-    friends(server, 'alice', 'bob')
-    time.sleep(2.2 * SLOW)
-    alice = server.client('alice')
+    alice = befriended(server, 'alice', 'bob')
     equal(presence(alice, 'bob'), {'bob': False})
     server.rpc('bob', 'ping')
     equal([next_event(alice)['online'], next_event(alice)['online']], [True, False])
@@ -98,20 +105,20 @@ def _():
     eve.call('contact.request', {'user': 'alice'})
     equal(events(eve), [])
     alice.call('contact.accept', {'user': 'eve'})
-    equal(events(eve), [('alice', True)])
+    e = next_event(eve)
+    equal((e['user'], e['online']), ('alice', True))
     equal(refused(eve.call, 'user.get', {'user': 'nobody'}).code, 404)
 
 
 @test('who is blocked is told once that the other is offline, as a friend or as one who watches, and then nothing')
 def _():
     server = Server(http=SHORT)
-    friends(server, 'alice', 'bob')
-    time.sleep(2.2 * SLOW)
     alice, bob, carol, eve = (server.client(u) for u in ('alice', 'bob', 'carol', 'eve'))
+    friends(server, 'alice', 'bob')
+    equal([next_event(bob)['user'], next_event(alice)['user']], ['alice', 'bob'])
     alice.call('channel.create', {'name': 'g', 'members': ['bob', 'carol']})
     for c in (carol, eve):
         c.call('presence.watch', {'users': ['alice']})
-    events(bob)
     for user in ('bob', 'carol', 'eve'):
         alice.call('contact.block', {'user': user})
     for c in (bob, carol):
@@ -124,7 +131,9 @@ def _():
     equal((events(bob), events(carol), events(eve)), ([], [], []))
     for user in ('bob', 'carol', 'eve'):
         alice.call('contact.unblock', {'user': user})
-    equal((events(bob), events(carol), events(eve)), ([], [('alice', True)], []))
+    e = next_event(carol)
+    equal((e['user'], e['online']), ('alice', True))
+    equal((events(bob), events(carol), events(eve)), ([], [], []))
 
 
 @test('both have written: also when one wrote once in the midst of thousands')
@@ -263,7 +272,7 @@ def _():
         slowest = max(slowest, time.monotonic() - start)
     print('# the slowest ping took %.0f ms' % (slowest * 1000))
     # it took 20 s when each of the lists was searched for each of the users
-    assert slowest < 5 * SLOW, slowest
+    assert slowest < 10 * SLOW, slowest
 
 
 @test('a reload changes the timeout')
