@@ -240,12 +240,10 @@ def _():
     speaker.start()
     for i in range(200):
         bob.event('message.deleted', timeout=20 * SLOW)
+    print('# %d messages of others meanwhile' % said[0])
+    until(lambda: said[0] > 10, 20 * SLOW, 'messages of others')
     stop.set()
     speaker.join()
-    print('# %d messages of others meanwhile' % said[0])
-    assert said[0] > 10, said
-    log = read(server.run_dir + '/chatd.log')
-    assert 'all that was to go' not in log
     for _ in range(3):
         server.kill('chatd: store')
         server.wait_ready()
@@ -290,8 +288,11 @@ def _():
     token = sign_up(server, 'alice')
     answers = []
     t = threading.Thread(target=lambda: answers.append(delete(server, token)))
+    worker = server.kill('chatd: worker 0', signal.SIGSTOP)
     t.start()
-    until(lambda: server.metrics().get('chat_unanswered_bytes', 0) > 0, 5 * SLOW, 'the request to be on its way', 0.001)
+    until(lambda: server.metrics().get('chat_unanswered_bytes', 0) > 0, 20 * SLOW, 'the request to be on its way')
+    os.kill(worker, signal.SIGCONT)
+    time.sleep(0.02)    # a judgement takes longer; where it did not begin, the next worker's counts
     server.kill('chatd: worker 0')
     t.join()
     equal(answers[0][0], 204, answers)
