@@ -53,7 +53,7 @@ def _():
     equal((status, page), (200, {'events': [], 'more': False, 'inbox_id': 1}))
     assert 0.9 <= took < 20 * SLOW, took
     # a live-only event is nothing
-    p = poll(server, 'bob', 1, 1)
+    p = poll(server, 'bob', 1, 6)
     parked(server, 1)
     server.rpc('alice', 'channel.read', {'channel': 'd.alice~bob', 'message_id': 1})
     equal(json.loads(p.rest())['events'], [])
