@@ -178,7 +178,10 @@ class WebSocket:
                 assert rsv == 0, 'reserved bits set'
                 if opcode == PING:
                     self.pings.append(payload)
-                    self.send_bytes(frame(PONG, payload))
+                    try:
+                        self.send_bytes(frame(PONG, payload))
+                    except OSError:
+                        pass    # what it said before it ended comes next
                 elif opcode == PONG:
                     pass
                 elif opcode == CLOSE:
