@@ -24,6 +24,7 @@ class Device:
         self.client = None
         self.cursor = 0
         self.since = 0            # when the connection began
+        self.empty_at = 0         # when nothing was there to be read
         self.resumed = 0
         self.sent = {}            # request id -> client_id
         self.untold = {}          # request id -> answer
@@ -101,7 +102,11 @@ class Device:
 
     def drain(self):
         """Takes what is there already."""
-        while self.kind is not None and self.readable():
+        while self.kind is not None:
+            at = time.monotonic()
+            if not self.readable():
+                self.empty_at = at
+                return
             self.pump()
 
     def readable(self):

@@ -91,7 +91,8 @@ class World(Choice, Looks, Order):
             steady = min((d.since for d in self.devices[other] if d.standing), default=now)
             # without a time it is out of sight: a contact or a block
             related_at = self.related_at.get(frozenset((device.user, other)), 0)
-            if not params['online'] and params['last_active_at'] and max(steady, related_at) < now - SLACK:
+            # it was told after the last time when nothing was there to be read
+            if not params['online'] and params['last_active_at'] and max(steady, related_at) < device.empty_at - SLACK:
                 raise AssertionError('%r was told that %s is offline, who is connected for %.1f s'
                                      % (device, other, now - steady))
             self.in_good_time(params)
