@@ -560,8 +560,8 @@ def flood(n, sender, to, what):
     for i in range(160):
         n.request(sender, 'message.send', to=to, client_id='%s%d' % (what, i), text='x' * 100000)
         if i % 8 == 7:
-            n.until(lambda: not sender.link.unanswered, 30)
-    n.until(lambda: not sender.link.unanswered, 30)
+            n.until(lambda: not sender.link.unanswered, 90)
+    n.until(lambda: not sender.link.unanswered, 90)
 
 
 def test_slow_worker(n, pool):
@@ -572,7 +572,7 @@ def test_slow_worker(n, pool):
     os.kill(worker, signal.SIGSTOP)
     flood(n, sender, 'w1', 'slow-worker')
     os.kill(worker, signal.SIGCONT)
-    n.until(lambda: other.last == 160, 30, 'all delivered: %d' % other.last)
+    n.until(lambda: other.last == 160, 90, 'all delivered: %d' % other.last)
     check('gapless', other.sequence() == list(range(1, 161)), other.sequence())
     n.until(lambda: n.stats[0][15] > lost, what='events were dropped')
 
@@ -582,8 +582,8 @@ def test_slow_nginx(n, pool):
     slow = Nginx(pool.run_dir, 2, index=2)
     sender, other, beside = n.open('alice', 'd1'), slow.open('w2', 'd', worker=1), n.open('w2', 'd2', worker=1)
     flood(n, sender, 'w2', 'slow-nginx')
-    n.until(lambda: beside.last == 160, 30, 'the other nginx is not held up')
-    slow.until(lambda: other.last == 160, 30, 'all delivered')
+    n.until(lambda: beside.last == 160, 90, 'the other nginx is not held up')
+    slow.until(lambda: other.last == 160, 90, 'all delivered')
     check('gapless', other.sequence() == list(range(1, 161)), other.sequence())
     slow.until(lambda: slow.stats.get(2, [0] * 8)[7] > 0, what='pages')
     slow.settle()
