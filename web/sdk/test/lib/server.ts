@@ -2,7 +2,7 @@
 // port, as tests/lib/chat.py does for the other tests.  CHAT_OBJS has the
 // module and chatd, CHAT_NGINX is the nginx.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes, randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, chmodSync, readdirSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ export interface ServerOptions {
   without?: ('ws' | 'events')[];
 }
 
-export const until = async <T>(condition: () => T | Promise<T>, what: string, ms = 15_000): Promise<NonNullable<T>> => {
+export const until = async <T>(condition: () => T | Promise<T>, what: string, ms = 60_000): Promise<NonNullable<T>> => {
   const end = performance.now() + ms;
   for (;;) {
     const value = await condition();
@@ -35,12 +35,18 @@ export const until = async <T>(condition: () => T | Promise<T>, what: string, ms
   }
 };
 
+/** Below those that the kernel hands out: no connection of another test gets it while the server is not there. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((go) => server.once('listening', go));
-  const { port } = server.address() as { port: number };
-  await new Promise((go) => server.close(go));
-  return port;
+  const first = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t')[0]);
+  const low = first > 11_000 ? 10_000 : 1024;
+  for (;;) {
+    const port = randomInt(low, Math.max(first, low + 1000));
+    const server = createServer();
+    const free = await new Promise((go) => server.once('error', () => go(false)).listen(port, '127.0.0.1', () => go(true)));
+    if (!free) continue;
+    await new Promise((go) => server.close(go));
+    return port;
+  }
 }
 
 const base64 = (data: string | Buffer) => Buffer.from(data).toString('base64url');
@@ -78,9 +84,17 @@ export class Server {
   }
 
   static async start(options: ServerOptions = {}): Promise<Server> {
-    const server = new Server(await freePort(), options);
-    await server.up();
-    return server;
+    for (let tries = 1; ; tries++) {
+      const server = new Server(await freePort(), options);
+      try {
+        await server.up();
+        return server;
+      } catch (error) {
+        // another test may have taken the port meanwhile
+        if (tries === 3 || !/in use/.test(String(error))) throw error;
+        rmSync(server.dir, { recursive: true, force: true });
+      }
+    }
   }
 
   async up(): Promise<void> {

@@ -1,19 +1,27 @@
 // A server of its own for a test: what `make run` starts, in a scratch folder.
 
 import { execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { until } from './until.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../../../../..');
 
+/** Below those that the kernel hands out: no connection of another test gets it while the server is not there. */
 async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  const first = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t')[0]);
+  const low = first > 11_000 ? 10_000 : 1024;
+  for (;;) {
+    const port = randomInt(low, Math.max(first, low + 1000));
+    const server = createServer();
+    const free = await new Promise((done) => server.once('error', () => done(false)).listen(port, () => done(true)));
+    if (!free) continue;
+    await new Promise((done) => server.close(done));
+    return port;
+  }
 }
 
 export class Server {
@@ -32,7 +40,7 @@ export class Server {
   }
 
   constructor(port, directory, rate) {
-    Object.assign(this, { port, directory, rate, url: `http://127.0.0.1:${port}/` });
+    Object.assign(this, { port, directory, rate, url: `http://127.0.0.1:${port}/`, tokens: new Map() });
   }
 
   /** Runs it, again with what is there. */
@@ -63,8 +71,11 @@ export class Server {
   async kill() {
     const roots = [this.pid('nginx.pid'), this.pid('chat/chatd.pid')];
     const ended = new Promise((done) => this.process.on('exit', done));
-    for (const pid of withChildren(roots)) process.kill(pid, 'SIGKILL');
+    const all = withChildren(roots);
+    for (const pid of all) process.kill(pid, 'SIGKILL');
     await ended;
+    // a worker process that is not gone yet has the port
+    await until(() => !all.some(runs), 'all processes to be gone');
   }
 
   /** Ends it as Ctrl-C does, and takes the folder away. */
@@ -83,9 +94,10 @@ export class Server {
 
   /** One call over HTTP for a user with a token of the site. */
   async call(user, method, params) {
+    if (!this.tokens.has(user)) this.tokens.set(user, this.token(user));
     const answer = await fetch(`${this.url}rpc`, {
       method: 'POST',
-      headers: { Authorization: `Bearer ${this.token(user)}`, 'Content-Type': 'application/json' },
+      headers: { Authorization: `Bearer ${this.tokens.get(user)}`, 'Content-Type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
     });
     const { result, error } = await answer.json();
@@ -94,16 +106,21 @@ export class Server {
   }
 }
 
+/** State and parent of a process; nothing of one that is gone. */
+function statOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
+}
+
+const runs = (pid) => /^[^ZX]/.test(statOf(pid)[0] ?? '');
+
 function withChildren(roots) {
   const parents = new Map();
-  for (const name of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-    } catch {
-      // it ended meanwhile
-    }
-  }
+  for (const name of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) parents.set(Number(name), Number(statOf(name)[1]));
   const found = [...roots];
   for (let i = 0; i < found.length; i++) for (const [pid, parent] of parents) if (parent === found[i]) found.push(pid);
   return found;
