@@ -1,6 +1,6 @@
 // Sign up and log in.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { chat, state } from '../model/chat.ts';
 import { wordsFor } from '../model/errors.ts';
 import { keepSiteToken, siteToken } from '../model/site_token.ts';
@@ -70,7 +70,7 @@ function AccountForm({ mode }: { mode: 'login' | 'signup' }) {
   const [busy, setBusy] = useState(false);
   const signup = mode === 'signup';
   // what was typed is good for the other form, too; what was wrong there may not be wrong here
-  useEffect(() => setProblem(''), [mode]);
+  useLayoutEffect(() => setProblem(''), [mode]);
 
   const submit = async (e: Event) => {
     e.preventDefault();

@@ -1,6 +1,6 @@
 // Keys that work everywhere.
 
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { channelList } from '../model/chat.ts';
 import { openChannel, openSection, route } from '../model/route.ts';
 import { settings } from '../model/settings.ts';
@@ -24,7 +24,8 @@ export const SHORTCUTS: [keys: string, what: string][] = [
 ];
 
 export function useShortcuts(): void {
-  useEffect(() => {
+  // a key may be pressed as soon as the page is seen
+  useLayoutEffect(() => {
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, []);

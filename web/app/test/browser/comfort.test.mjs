@@ -360,15 +360,33 @@ test('the shortcuts of the list do what it says; those of one letter can be turn
   await abe.close();
 });
 
+test('a key counts as soon as the page is seen', async () => {
+  const ada = await Device.open(browser, server);
+  await ada.context.addInitScript(() => {
+    new MutationObserver((_, observer) => {
+      if (!document.querySelector('.shell')) return;
+      observer.disconnect();
+      document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '?', bubbles: true, cancelable: true }));
+    }).observe(document, { childList: true, subtree: true });
+  });
+  await ada.useToken('ada', 'dev=ada', 'jti=ada');
+  await ada.see('dialog h2', { hasText: 'Shortcuts' });
+  await ada.close();
+});
+
 test('who finds that he has no account yet need not type all of it again', async () => {
   const ben = await Device.open(browser, server);
   await ben.find('[name=user]').fill('ben');
   await ben.find('[name=password]').fill('12345678');
   await ben.button('Log in').click();
   await ben.see('.form-problem', { hasText: 'wrong' });
-  await ben.button('Make an account').click();
-  await ben.see('form', { hasText: 'at least 8 characters' });
-  assert.equal(await ben.find('.form-problem').innerText(), '');
+  const drawn = await ben.button('Make an account').evaluate(async (button) => {
+    button.click();
+    await new Promise(requestAnimationFrame);
+    return ['.form', '.form-problem'].map((selector) => document.querySelector(selector).textContent);
+  });
+  assert.match(drawn[0], /at least 8 characters/);
+  assert.equal(drawn[1], '', 'what was wrong at the log-in, also in the first drawing');
   await ben.button('Sign up').click();
   await ben.see('.shell');
   await ben.close();
