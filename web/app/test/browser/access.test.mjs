@@ -77,14 +77,16 @@ test('axe: list, conversation and its menus', async () => {
     await device.open('Book club');
     await device.seeMessage('Good,');
     await check(device, 'conversation');
-    await (await device.seeMessage('Good,')).locator('.bubble').hover();
-    await device.button('More for this message').click();
+    await (await device.point('Good,')).getByRole('button', { name: 'More for this message' }).click();
+    await device.see('[role=menu]');
     await check(device, 'menu of a message');
     await device.page.keyboard.press('Escape');
+    await device.gone('[role=menu]');
     await device.button('Emoji').click();
     await device.see('.emoji-picker');
     await check(device, 'emoji');
     await device.page.keyboard.press('Escape');
+    await device.gone('.emoji-picker');
     await device.find('.composer-field').fill('@b');
     await device.see('.mention-option');
     await check(device, 'mentions');
@@ -186,9 +188,12 @@ test('a new message is said to screen readers, without moving the focus', async 
 test('reduced motion: nothing moves', async () => {
   await wide.page.emulateMedia({ reducedMotion: 'reduce' });
   await wide.button('New chat').click();
+  // Escape before it is shown would find no dialog to close
+  await wide.see('dialog');
   const name = await wide.find('dialog').evaluate((e) => getComputedStyle(e).animationName);
   assert.equal(name, 'none');
   await wide.page.keyboard.press('Escape');
+  await wide.gone('dialog');
 });
 
 test('names turned around or invisible are shown safely', async () => {
@@ -198,6 +203,7 @@ test('names turned around or invisible are shown safely', async () => {
   await row.locator('.contact-person').click();
   await wide.see('dialog', { hasText: 'invisible characters' });
   await wide.page.keyboard.press('Escape');
+  await wide.gone('dialog');
 });
 
 test('the consoles are clean', () => {

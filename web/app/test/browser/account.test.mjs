@@ -66,8 +66,10 @@ test('an invite: made, followed by somebody, taken back', async () => {
   await lou.gone('.member', { hasText: 'joined' });
   await max.page.goto(`${server.url}#/join/${invites[0].invite.replaceAll(/[0-9a-f]/g, '0')}`);
   await max.see('dialog', { hasText: 'no such invite' });
-  await max.page.keyboard.press('Escape');
-  await lou.page.keyboard.press('Escape');
+  for (const device of [max, lou]) {
+    await device.page.keyboard.press('Escape');
+    await device.gone('dialog');
+  }
 });
 
 test('an export is a file with what the server has', async () => {

@@ -12,6 +12,10 @@ before(async () => {
   [server, browser] = await Promise.all([Server.start(), launch()]);
   gus = await Device.open(browser, server, { permissions: ['notifications'] });
   await gus.context.addInitScript(() => {
+    // before a message is told another tab has a moment to say that it is read there: the test ends it
+    const later = window.setTimeout;
+    window.moments = [];
+    window.setTimeout = (run, ms, ...more) => (ms === 300 ? window.moments.push(run) : later(run, ms, ...more));
     window.shown = [];
     ServiceWorkerRegistration.prototype.showNotification = function (title, options) {
       window.shown.push(`${title}: ${options.body}`);
@@ -39,8 +43,19 @@ after(async () => {
 
 const toggle = (label) => gus.find('.switch-row', { hasText: label }).locator('input');
 const shown = () => gus.page.evaluate(() => window.shown);
-// a sound or notification would have come by then
-const quiet = () => gus.page.waitForTimeout(1000);
+/** What waits to be told is told now; how much that was. */
+const tell = () =>
+  gus.page.evaluate(() => {
+    const due = window.moments.splice(0);
+    for (const run of due) run();
+    return due.length;
+  });
+const noises = () => gus.page.evaluate(() => [window.tones, window.shown.length]);
+async function wantNotifications() {
+  await toggle('On the desktop').check();
+  // once the browser has given its leave
+  await until(() => gus.page.evaluate(() => JSON.parse(localStorage.getItem('chat.settings')).notifications), 'notifications to be on');
+}
 const send = (text, user = 'hal') => server.call(user, 'message.send', { to: 'gus', client_id: text, text });
 
 test('light and dark: as the system says, or as one chose, also after a reload', async () => {
@@ -66,10 +81,12 @@ test('light and dark: as the system says, or as one chose, also after a reload',
 test('a message while one looks elsewhere: a number in the title, a sound, a notification if one wants it', async () => {
   await send('first');
   await until(async () => (await gus.page.title()) === '(1) Chat', 'the number');
+  assert.equal(await tell(), 1);
+  await until(async () => (await noises())[0] > 0, 'the sound');
   assert.deepEqual(await shown(), [], 'not asked for');
-  await until(() => gus.page.evaluate(() => window.tones > 0), 'the sound');
-  await toggle('On the desktop').check();
+  await wantNotifications();
   await send('second');
+  await until(tell, 'the second message');
   await until(async () => (await shown()).includes('hal: second'), 'the notification');
 });
 
@@ -78,53 +95,54 @@ test('each of them can be turned off', async () => {
   await until(async () => (await gus.page.title()) === 'Chat', 'a title without number');
   await toggle('Sound').uncheck();
   await toggle('On the desktop').uncheck();
-  const before = await gus.page.evaluate(() => [window.tones, window.shown.length]);
+  const before = await noises();
   await send('third');
   await gus.see('.nav-button .badge');
   await gus.section('Chats');
   await gus.see('.channel-row .badge', { hasText: '3' });
-  await quiet();
-  assert.deepEqual(await gus.page.evaluate(() => [window.tones, window.shown.length]), before);
+  assert.equal(await tell(), 1);
+  assert.deepEqual(await noises(), before);
 });
 
 test('what one reads right now makes no noise; a muted chat never does', async () => {
   await gus.section('Settings');
-  await toggle('On the desktop').check();
+  await wantNotifications();
   await gus.section('Chats');
   await gus.open('hal');
   await gus.page.bringToFront();
   await until(() => gus.page.evaluate(() => document.hasFocus()), 'the focus of the page');
   await until(() => gus.page.evaluate(() => window.withdrawn.length > 0), 'the notification of what is read now to go');
-  const before = (await shown()).length;
   await send('fourth');
   await gus.seeMessage('fourth');
-  await quiet();
-  assert.equal((await shown()).length, before);
+  assert.equal(await tell(), 0);
   await gus.button('Conversation menu').click();
   await gus.find('[role=menuitem]', { hasText: /^Mute$/ }).click();
   await gus.see('.conversation-head [aria-label=Muted]');
   await gus.section('Contacts');
   await send('fifth');
-  await quiet();
   await gus.section('Chats');
   await gus.see('.channel-row', { hasText: 'fifth' });
-  assert.equal((await shown()).length, before);
+  assert.equal(await tell(), 0);
 });
 
 test('what one reads in another tab makes no noise in this one', async () => {
   await send('to begin with', 'lyn');
   await gus.see('.channel-row', { hasText: 'to begin with' });
+  assert.equal(await tell(), 1);
   await until(async () => (await shown()).includes('lyn: to begin with'), 'its notification');
   const page = await gus.context.newPage();
   const other = Object.assign(Object.create(Device.prototype), gus, { page });
   await page.goto(server.url);
   await other.open('lyn');
   await other.seeMessage('to begin with');
-  const before = await gus.page.evaluate(() => [window.tones, window.shown.length]);
+  await until(async () => !(await gus.row('lyn').locator('.badge').count()), 'it to be read there');
+  const before = await noises();
   await send('you see this there', 'lyn');
   await other.seeMessage('you see this there');
-  await quiet();
-  assert.deepEqual(await gus.page.evaluate(() => [window.tones, window.shown.length]), before);
+  await gus.see('.channel-row', { hasText: 'you see this there' });
+  await until(async () => !(await gus.row('lyn').locator('.badge').count()), 'this one to be read there, too');
+  assert.equal(await tell(), 1);
+  assert.deepEqual(await noises(), before);
   await page.close();
 });
 

@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
+import { PATIENCE_MS, until } from './until.mjs';
+
+export { until };
 
 const FLAGS = [
   '--headless',
@@ -14,11 +17,25 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-// machines that run everything at once are slow
-const PATIENCE_MS = 30_000;
-
 export const PASSWORD = 'correct horse battery';
 export const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+/** Where it is about noon: no test runs over a midnight that it did not make. */
+function noon() {
+  const hours = 12 - new Date().getUTCHours();
+  return `Etc/GMT${hours > 0 ? '-' : '+'}${Math.abs(hours)}`;
+}
+
+// what goes away by itself: a machine that stands still for a moment would not see it
+const FLEETING = ['.note', '.message.flash .text', '.typing-line', '.channel-row .typing', '.people-results'];
+
+/** In the page: what each of them has shown so far. */
+function remember(selectors) {
+  const shown = (window.fleeting = Object.fromEntries(selectors.map((selector) => [selector, new Set()])));
+  new MutationObserver(() => {
+    for (const selector of selectors) for (const element of document.querySelectorAll(selector)) shown[selector].add(element.textContent);
+  }).observe(document, { subtree: true, childList: true, characterData: true, attributeFilter: ['class'] });
+}
 
 export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
@@ -27,7 +44,8 @@ export function launch() {
 export class Device {
   /** A window at the page, nobody logged in. */
   static async open(browser, server, options = {}) {
-    const context = await browser.newContext({ viewport: { width: 1180, height: 760 }, locale: 'en-GB', ...options });
+    const context = await browser.newContext({ viewport: { width: 1180, height: 760 }, locale: 'en-GB', timezoneId: noon(), ...options });
+    await context.addInitScript(remember, FLEETING);
     const device = new Device(context, await context.newPage(), server);
     await device.page.goto(server.url);
     await device.see('html[data-ready]');
@@ -47,6 +65,13 @@ export class Device {
 
   see(selector, options) {
     return this.find(selector, options).first().waitFor({ state: 'visible' });
+  }
+
+  /** It was shown since the page was loaded, if only for a moment. */
+  saw(selector, words) {
+    assert.ok(FLEETING.includes(selector), selector);
+    const look = ([name, text]) => [...window.fleeting[name]].some((shown) => shown.includes(text));
+    return until(() => this.page.evaluate(look, [selector, words]), `${selector} with ${words}`);
   }
 
   gone(selector, options) {
@@ -115,10 +140,27 @@ export class Device {
     return this.message(text);
   }
 
+  /** What was typed and not sent. */
+  typed(text) {
+    return until(async () => (await this.find('.composer-field').inputValue()) === text, `${JSON.stringify(text)} in the field`);
+  }
+
+  /** A message at the server, with the pointer on it: what one can do with it is there. */
+  async point(text) {
+    const message = this.find('.history [role=article]', { has: this.page.locator('.text', { hasText: text }) }).last();
+    const more = message.getByRole('button', { name: 'More for this message' });
+    // one that moves away under the pointer is followed
+    await until(async () => {
+      await this.page.mouse.move(0, 0);
+      await message.locator('.bubble').hover();
+      return more.isVisible();
+    }, `the actions of ${text}`);
+    return message;
+  }
+
   /** Opens the menu of a message and chooses. */
   async onMessage(text, item) {
-    const message = await this.seeMessage(text);
-    await message.locator('.bubble').hover();
+    const message = await this.point(text);
     await message.getByRole('button', { name: 'More for this message' }).click();
     await message.getByRole('menuitem', { name: item }).click();
   }
@@ -127,10 +169,10 @@ export class Device {
     return this.find('.history .message .text').allInnerTexts();
   }
 
-  /** How many rows the browser's database keeps in the stores of these names. */
+  /** The rows that the browser's database keeps in the stores of these names, as JSON. */
   kept(names) {
     return this.page.evaluate(async (wanted) => {
-      let rows = 0;
+      const rows = [];
       for (const { name } of await indexedDB.databases()) {
         const db = await new Promise((done, fail) => {
           const request = indexedDB.open(name);
@@ -139,10 +181,10 @@ export class Device {
         });
         for (const store of db.objectStoreNames)
           if (wanted.includes(store))
-            rows += await new Promise((done) => (db.transaction(store).objectStore(store).count().onsuccess = (e) => done(e.target.result)));
+            rows.push(...(await new Promise((done) => (db.transaction(store).objectStore(store).getAll().onsuccess = (e) => done(e.target.result)))));
         db.close();
       }
-      return rows;
+      return rows.map((row) => JSON.stringify(row));
     }, names);
   }
 
@@ -153,16 +195,5 @@ export class Device {
 
   async close() {
     await this.context.close();
-  }
-}
-
-/** Waits until a condition holds. */
-export async function until(condition, what, timeout = PATIENCE_MS) {
-  const end = Date.now() + timeout;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-    await new Promise((done) => setTimeout(done, 50));
   }
 }
