@@ -3,8 +3,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // machines that run everything at once are slow, and stand still at times
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // each file with a server of its own; two at a time are enough
     maxWorkers: 2,
     teardownTimeout: 20_000,

@@ -8,11 +8,13 @@ const open: Chat[] = [];
 
 afterEach(() => Promise.all(open.splice(0).map((chat) => chat.stop())).then(() => {}));
 
+/** What is waited for is quick; what would be given up has time, since a machine may stand still. */
 export const quick = {
   backoff_min: 20,
   backoff_max: 200,
   stable_after: 50,
-  connect: 5_000,
+  connect: 30_000,
+  leader: 60_000,
   upgrade: 300,
   flush: 5,
   ack: 20,

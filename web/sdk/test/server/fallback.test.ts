@@ -22,7 +22,7 @@ describe.each([
     await bob.react(channel, 1, '👋');
 
     await server.reload({ without: [] });
-    await until(() => alice.state.transport === 'websocket' && bob.state.transport === 'websocket', 'WebSocket', 25_000);
+    await until(() => alice.state.transport === 'websocket' && bob.state.transport === 'websocket', 'WebSocket');
     await bob.send({ channel, text: 'two' }).sent;
     await until(() => own.length === 2, 'the answer');
     expect(own.map((e) => e.message.text)).toEqual(['one', 'two']);

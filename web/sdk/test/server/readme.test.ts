@@ -41,7 +41,7 @@ describe('README.md', () => {
   it.each(examples.map((code, i) => [i + 1, code] as const))('example %i prints what it says', async (n, code) => {
     const file = join(server.dir, `example${n}.mjs`);
     writeFileSync(file, code.replaceAll('https://chat.example', server.url).replaceAll('https://site.example', siteUrl));
-    const { stdout, stderr } = await run(process.execPath, [file], { timeout: 20_000 });
+    const { stdout, stderr } = await run(process.execPath, [file], { timeout: 60_000 });
     expect(stderr).toBe('');
     expect(stdout.trim().split('\n')).toEqual(printed(code));
     expect(printed(code).length).toBeGreaterThan(0);

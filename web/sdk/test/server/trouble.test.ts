@@ -13,17 +13,19 @@ describe('tokens', () => {
 
   it('one that ends is renewed on the live connection', async () => {
     const reasons: string[] = [];
+    // two thirds of its time are over, so that it is renewed at once: the machine may stand still for the rest of it
+    const old = { iat: seconds() - 60, exp: seconds() + 10 };
     const chat = await online(server, 'alice', {
       device: 'd1',
       token: (reason) => {
         reasons.push(reason);
-        return token('alice', { exp: seconds() + (reasons.length === 1 ? 3 : 60) });
+        return token('alice', reasons.length === 1 ? old : {});
       },
     });
     const states = heard(chat, 'state');
     await until(() => reasons.length === 2, 'the second token');
     expect(reasons).toEqual(['first', 'expiring']);
-    await new Promise((go) => setTimeout(go, 3000));
+    await until(() => seconds() > old.exp + 1, 'the first to be over');
     expect(states.filter((s) => s.status !== 'online')).toEqual([]);
     await chat.call('ping', {});
   });
@@ -35,11 +37,12 @@ describe('tokens', () => {
       token: (reason) => {
         reasons.push(reason);
         if (reasons.length > 1 && reasons.length < 4) throw new Error('no tokens today');
-        return token('bob', { exp: seconds() + (reasons.length === 1 ? 2 : 60) });
+        return token('bob', reasons.length === 1 ? { exp: seconds() + 6 } : {});
       },
     });
     const came = heard(chat, 'message.new');
-    await until(() => chat.state.status === 'waiting', 'the end of the token');
+    // where the machine stood still the first one was over before it was of use
+    await until(() => chat.state.status === 'waiting' || reasons.length >= 4, 'the end of the token');
     await server.send('carol', 'bob', 'hi');
     await until(() => came.length, 'the message');
     expect(reasons.length).toBeGreaterThanOrEqual(4);
@@ -111,12 +114,12 @@ describe('a server in trouble', () => {
     try {
       const alice = await online(server, 'alice', { WebSocket: Seen as any });
       const states = heard(alice, 'state');
-      for (let i = 0; i < 20 && !refused; i++) {
+      await until(async () => {
         // takes what the server would still allow
-        await Promise.all([1, 2, 3, 4].map(() => server.rpc('alice', 'ping').catch(() => {})));
+        await Promise.all(Array.from({ length: 10 }, () => server.rpc('alice', 'ping').catch(() => {})));
         await alice.call('ping', {});
-      }
-      expect(refused).toBeGreaterThan(0);
+        return refused;
+      }, 'a refusal');
       expect(states.filter((s) => s.status !== 'online')).toEqual([]);
     } finally {
       await server.stop();
@@ -174,7 +177,8 @@ describe('a server in trouble', () => {
       });
       const start = performance.now();
       expect((await chat.call('user.get', { user: 'alice' })).user.user).toBe('alice');
-      expect(performance.now() - start).toBeGreaterThan(2000);
+      // twice a second, less what a timer is early
+      expect(performance.now() - start).toBeGreaterThan(1_900);
     } finally {
       await server.stop();
     }
@@ -187,10 +191,11 @@ describe('a server in trouble', () => {
       for (const text of ['a', 'b', 'c']) await alice.send({ to: 'bob', text }).sent;
       const resets = heard(alice, 'reset');
       const http = await online(server, 'alice', { WebSocket: null, device: 'http' });
+      const httpResets = heard(http, 'reset');
       await server.down();
       server.resetStore();
       await server.up();
-      await until(() => resets.length, 'the reset');
+      await until(() => resets.length && httpResets.length, 'the reset of both');
       await until(() => alice.state.synced && http.state.synced, 'in sync');
       expect(alice.channels()).toEqual([]);
       expect(http.channels()).toEqual([]);
@@ -213,7 +218,7 @@ describe('a server in trouble', () => {
       await server.reload();
       await until(() => closing.length, 'session.closing');
       for (const text of ['2', '3']) await server.send('alice', 'bob', text);
-      await until(() => came.length === 3, 'all three', 25_000);
+      await until(() => came.length === 3, 'all three');
       expect(came.map((e) => e.message.text)).toEqual(['1', '2', '3']);
     } finally {
       await server.stop();

@@ -4,6 +4,8 @@ import { ChatError } from '../../src/errors.ts';
 import { Http } from '../../src/http.ts';
 import { defaults } from '../../src/timing.ts';
 import type { ChatState, TokenReason } from '../../src/types.ts';
+// loaded when it is wanted, which a test would have to wait for
+import '../../src/transport_http.ts';
 
 const READY = { user: 'alice', device: 'd', session: 's', inbox_id: 0, server_time: 0, heartbeat: 30, limits: {} };
 

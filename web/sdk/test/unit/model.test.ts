@@ -26,7 +26,8 @@ describe('the model', () => {
     kept = [];
     model = new Model({
       emitter: new Emitter<ChatEvents>(),
-      timing: defaults,
+      // no time passes here
+      timing: { ...defaults, typing: Infinity },
       me: () => 'alice',
       now: () => 0,
       keep: (change) => void kept.push(change),
