@@ -188,10 +188,10 @@ test('a network that falls silent is noticed as soon as the browser says so', as
     socket.onMessage((message) => silent || far.send(message));
     far.onMessage((message) => silent || socket.send(message));
   });
-  // the page does not ask by itself, as it would after half a minute: it has the browser's word only
+  // the page does not ask by itself, as it would after a heartbeat: it has the browser's word only
   await meg.context.addInitScript(() => {
     const later = window.setTimeout;
-    window.setTimeout = (run, ms, ...more) => (ms > 20_000 ? 0 : later(run, ms, ...more));
+    window.setTimeout = (run, ms, ...more) => (ms === 30_000 ? 0 : later(run, ms, ...more));
   });
   await meg.useToken('meg', 'dev=meg', 'jti=meg');
   await send('nat', 'meg', 'hello there');
