@@ -518,8 +518,7 @@ def _():
 @test('no log and no file shows a password')
 def _():
     secret = 'S3cret-that-nobody-sees'
-    server = Checked(api=ON, http="log_format body '$request $request_body';", server='access_log %s/body.log body;' % tempfile.gettempdir())
-    server.stop()
+    server = Checked(api=ON, http="log_format body '$request $request_body';", start=False)
     server.settings['server'] = 'access_log %s/body.log body;' % server.dir
     server.settings['main'] = 'error_log %s/debug.log debug;' % server.dir
     server.start()
