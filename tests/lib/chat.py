@@ -44,9 +44,6 @@ _loader.exec_module(token)
 BAD_LOG = re.compile(r'\[(alert|emerg|crit)\]|runtime error:|Sanitizer|exited on signal|exited with (fatal )?code [1-9]')
 
 
-_ports = []    # what says to other tests that a port is taken, until this process ends
-
-
 def alive(pid):
     """A zombie is not."""
     try:
