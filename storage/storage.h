@@ -76,7 +76,8 @@ struct storage;
  *   ACK             device, inbox_id -> json {}
  *   CREATE_CHANNEL  name, avatar, users -> json {channel: {...}}
  *   GET_CHANNEL     channel -> json {channel: {...}} with markers
- *   LIST_CHANNELS   cursor, limit -> json {channels, more, next}
+ *   LIST_CHANNELS   cursor, limit; number: 1 for those that are hidden, 0 for
+ *                   the others -> json {channels, more, next}
  *   ADD_MEMBERS     channel, users; flags REFUSE_UNKNOWN
  *   REMOVE_MEMBERS  channel, users
  *   LEAVE           channel

@@ -37,6 +37,7 @@ struct list {
     struct request *request;
     uint64_t user;
     uint32_t limit;
+    bool hidden; /* those are wanted, not the others */
     bool has_cursor;
     uint64_t cursor_activity, cursor_channel;
     struct list_marker *markers;
@@ -114,6 +115,7 @@ list_channels_step(struct embedded *e, struct request *r)
     l->job.done = list_done;
     l->request = r;
     l->user = u->number;
+    l->hidden = r->op.number != 0;
     l->limit = r->op.limit == 0 ? LIST_LIMIT : r->op.limit;
 
     if (l->limit > STORAGE_LIST_LIMIT) {
@@ -307,7 +309,7 @@ list_row(struct list *l, const struct reader *r, struct engine_iter *i,
     row.read = own || markers.read > row.newest ? row.newest : markers.read;
     row.muted = markers.muted;
 
-    if (markers.hidden == row.newest + 1
+    if ((markers.hidden == row.newest + 1) != l->hidden
         || (l->has_cursor
             && (row.activity > l->cursor_activity
                 || (row.activity == l->cursor_activity

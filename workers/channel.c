@@ -28,8 +28,9 @@ static const struct param create_params[] = {
 static const struct param get_params[] = {PARAM_CHANNEL};
 
 static const struct param list_params[] = {
-    {"after", PARAM_BYTES, false, PARAM_FIELD(cursor), 1, STORAGE_CHANNEL_MAX},
-    {"limit", PARAM_LIMIT, false, PARAM_FIELD(limit),  1, STORAGE_LIST_LIMIT },
+    {"after",  PARAM_BYTES, false, PARAM_FIELD(cursor), 1, STORAGE_CHANNEL_MAX},
+    {"limit",  PARAM_LIMIT, false, PARAM_FIELD(limit),  1, STORAGE_LIST_LIMIT },
+    {"hidden", PARAM_BOOL,  false, PARAM_FIELD(number), 0, 0                  },
 };
 
 static const struct param update_params[] = {

@@ -303,6 +303,12 @@ type_of(const struct method *m, struct str name)
 }
 
 static bool
+is_bool(struct str s)
+{
+    return str_eq(s, STR("true")) || str_eq(s, STR("false"));
+}
+
+static bool
 is_number(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -368,14 +374,16 @@ add_param(struct params *p, struct str name, struct str value)
         return CHAT_ERROR_BAD_UNICODE;
     }
     v = new_node(p,
-                 type == PARAM_USERS          ? JSON_ARRAY
-                 : number && is_number(value) ? JSON_NUMBER
-                                              : JSON_STRING,
+                 type == PARAM_USERS                    ? JSON_ARRAY
+                 : number && is_number(value)           ? JSON_NUMBER
+                 : type == PARAM_BOOL && is_bool(value) ? JSON_BOOL
+                                                        : JSON_STRING,
                  value);
     if (v == NULL) {
         return CHAT_ERROR_OUT_OF_RANGE;
     }
     v->key = name;
+    v->boolean = v->type == JSON_BOOL && str_eq(value, STR("true"));
     if (p->last == NULL) {
         p->object.child = v;
     } else {
@@ -383,18 +391,6 @@ add_param(struct params *p, struct str name, struct str value)
     }
     p->last = v;
     return type == PARAM_USERS ? add_list(p, v, value) : CHAT_OK;
-}
-
-static enum chat_error
-add_remove(struct params *p)
-{
-    enum chat_error error = add_param(p, STR("remove"), STR("true"));
-
-    if (error == CHAT_OK) {
-        p->last->type = JSON_BOOL;
-        p->last->boolean = true;
-    }
-    return error;
 }
 
 static enum chat_error
@@ -511,7 +507,7 @@ take_params(struct params *p, const struct origin *o,
         error = add_param(p, m->vars[i].name, m->vars[i].value);
     }
     if (error == CHAT_OK && kind == ROUTE_REMOVE) {
-        error = add_remove(p);
+        error = add_param(p, STR("remove"), STR("true"));
     }
     if (error == CHAT_OK) {
         error = take_args(p, q);

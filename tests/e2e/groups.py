@@ -273,10 +273,30 @@ def _():
     alice, bob = server.client('alice'), server.client('bob')
     channel = alice.say('bob', 'hi')['channel']
     alice.call('channel.hide', {'channel': channel})
-    equal(alice.call('channel.list', {})['channels'], [])
-    equal(len(bob.call('channel.list', {})['channels']), 1)
+    shown = lambda client, **more: [c['channel'] for c in client.call('channel.list', more)['channels']]
+    equal((shown(alice), shown(alice, hidden=False), shown(alice, hidden=True)), ([], [], [channel]))
+    equal((shown(bob), shown(bob, hidden=True)), ([channel], []))
+    equal(server.api('alice', 'GET', 'channels?hidden=true')[2], alice.call('channel.list', {'hidden': True}))
+    equal(server.api('alice', 'GET', 'channels?hidden=maybe')[0], 400)
     bob.say('alice', 'hello?')
-    equal([c['channel'] for c in alice.call('channel.list', {})['channels']], [channel])
+    equal((shown(alice), shown(alice, hidden=True)), ([channel], []))
+
+
+@test('channel.list, hidden: paged by next')
+def _():
+    server = Server()
+    alice = server.client('alice')
+    made = [alice.call('channel.create', {'name': 'g%d' % i, 'members': []})['channel']['channel'] for i in range(5)]
+    for channel in made[:4]:
+        alice.call('channel.hide', {'channel': channel})
+    got, after = [], {}
+    while True:
+        page = alice.call('channel.list', dict(after, limit=3, hidden=True))
+        got += [c['channel'] for c in page['channels']]
+        if not page['more']:
+            break
+        after = {'after': page['next']}
+    equal(got, made[3::-1])
 
 
 @test('a non-member learns nothing: the same 404 as for a channel that is not there')

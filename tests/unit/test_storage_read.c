@@ -229,11 +229,17 @@ a_hidden_channel_comes_back_with_a_message(void **state)
     assert_not_in(call(&op)->json, "d.ann~bob");
     reopen();
     assert_not_in(call(&op)->json, "d.ann~bob");
+    op.number = 1;
+    assert_in(call(&op)->json, "d.ann~bob");
     op.user = s("bob");
+    assert_not_in(call(&op)->json, "d.ann~bob");
+    op.number = 0;
     assert_in(call(&op)->json, "d.ann~bob");
     do_send("bob", "ann", "2");
     op.user = s("ann");
     assert_in(call(&op)->json, "d.ann~bob");
+    op.number = 1;
+    assert_not_in(call(&op)->json, "d.ann~bob");
 }
 
 

@@ -391,6 +391,8 @@ export interface ChannelListParams {
   /** next of the page before */
   after?: string;
   limit?: number;
+  /** true for those that are hidden, and no others */
+  hidden?: boolean;
 }
 
 export interface ChannelListResult {
