@@ -24,7 +24,7 @@ export class Channels {
 
   /** Shown ones, newest activity first. */
   list(): readonly ChannelState[] {
-    return (this.#sorted ??= [...this.#states.values()]
+    return (this.#sorted ??= this.all()
       .filter((c) => !c.hidden)
       .sort((a, b) => activity(b) - activity(a) || (a.channel < b.channel ? -1 : 1)));
   }
@@ -75,7 +75,11 @@ export class Channels {
   /** The result of a method. */
   applyResult(method: string, params: any, result: any): void {
     if (method === 'channel.list') {
-      for (const channel of result.channels as p.ListedChannel[]) this.#merge(channel, { hidden: false });
+      for (const channel of result.channels as p.ListedChannel[]) {
+        // a message that came meanwhile has shown it again
+        const late = this.get(channel.channel)?.newest! > (channel.last_message?.message_id ?? 0);
+        this.#merge(channel, { hidden: !!params.hidden && !late });
+      }
     } else if (method === 'channel.leave') {
       this.remove(params.channel);
     } else if (method === 'channel.hide') {
@@ -112,7 +116,6 @@ export class Channels {
   mark(message: p.Message): Mark {
     const others = this.#states.get(message.channel)?.members.filter((m) => m.user !== message.sender) ?? [];
     const all = (marker: 'read' | 'delivered') => others.every((m) => (m[marker] ?? 0) >= message.message_id);
-    if (!others.length) return 'read';
     return all('read') ? 'read' : all('delivered') ? 'delivered' : 'sent';
   }
 
@@ -120,7 +123,7 @@ export class Channels {
     const state = this.#states.get(channel);
     if (!state) return;
     this.#states.delete(channel);
-    if (state.peer !== undefined) this.#byPeer.delete(state.peer);
+    this.#byPeer.delete(state.peer ?? '');
     this.#sorted = null;
     this.hooks.channelChanged(channel, null);
   }

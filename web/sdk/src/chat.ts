@@ -108,6 +108,11 @@ export class Chat {
     return this.#core.model.channels.list();
   }
 
+  /** In no order, the hidden ones, too: those of before this device came once `channel.list` with `hidden` was answered. */
+  known(): readonly ChannelState[] {
+    return this.#core.model.channels.all();
+  }
+
   channel(channel: protocol.ChannelId): ChannelState | undefined {
     return this.#core.model.channels.get(channel);
   }

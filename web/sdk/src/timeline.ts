@@ -2,7 +2,7 @@
 // and behind it what is on its way.
 import type { Core } from './core.ts';
 import type { Message, MessageHistoryParams, MessageHistoryResult } from './protocol.ts';
-import type { OutboxEntry, Timeline } from './types.ts';
+import type { ChannelState, OutboxEntry, Timeline } from './types.ts';
 
 const PAGE = 50;
 /** Messages at the end of the run that may just have left the outbox. */
@@ -42,13 +42,11 @@ export class ConversationTimeline implements Timeline {
   }
 
   get has_before(): boolean {
-    const first = this.messages[0];
-    return first ? first.message_id > 1 : this.#newestId > 0;
+    return (this.messages[0]?.message_id ?? this.#newestId + 1) > 1;
   }
 
   get has_after(): boolean {
-    const last = this.messages.at(-1);
-    return last !== undefined && last.message_id < this.#newestId;
+    return this.messages.at(-1)?.message_id! < this.#newestId;
   }
 
   async newest(): Promise<void> {
@@ -73,9 +71,7 @@ export class ConversationTimeline implements Timeline {
   }
 
   async after(limit = PAGE): Promise<void> {
-    const last = this.messages.at(-1);
-    if (!last || last.message_id >= this.#newestId) return;
-    await this.#load('after', { after: last.message_id, limit });
+    if (this.has_after) await this.#load('after', { after: this.messages.at(-1)!.message_id, limit });
   }
 
   async around(message_id: number): Promise<void> {
@@ -115,8 +111,12 @@ export class ConversationTimeline implements Timeline {
     }
   }
 
+  get #state(): ChannelState | undefined {
+    return this.core.model.channels.get(this.channel ?? '');
+  }
+
   get #newestId(): number {
-    return (this.channel !== null && this.core.model.channels.get(this.channel)?.newest) || 0;
+    return this.#state?.newest ?? 0;
   }
 
   async #sentAt(message_id: number): Promise<number> {
@@ -140,9 +140,8 @@ export class ConversationTimeline implements Timeline {
 
   /** Their markers, for the marks at one's own messages; once is enough, receipts follow. */
   #members(): void {
-    const state = this.channel !== null ? this.core.model.channels.get(this.channel) : undefined;
-    if (state && this.core.state.status === 'online') {
-      this.core.call('channel.get', { channel: state.channel }).catch(() => {});
+    if (this.#state && this.core.state.status === 'online') {
+      this.core.call('channel.get', { channel: this.channel }).catch(() => {});
     }
   }
 

@@ -45,16 +45,16 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 
 /** Runs once, `ms` after the first of a series of calls. */
 export function coalesce(ms: () => number, run: () => void): { (): void; cancel(): void } {
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const later = () => {
     timer ??= setTimeout(() => {
-      timer = null;
+      timer = undefined;
       run();
     }, ms());
   };
   later.cancel = () => {
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
+    clearTimeout(timer);
+    timer = undefined;
   };
   return later;
 }

@@ -18,8 +18,8 @@ export class WebSocketTransport implements Transport {
   #ended = false;
   #heard = false;
   #beat = 0;
-  #pulse: ReturnType<typeof setTimeout> | null = null;
-  #deadline: ReturnType<typeof setTimeout> | null;
+  #pulse: ReturnType<typeof setTimeout> | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
   #wait: number | undefined;
 
   constructor(private readonly host: TransportHost) {
@@ -52,7 +52,7 @@ export class WebSocketTransport implements Transport {
   }
 
   check(): void {
-    if (this.#deadline !== null || this.#ended) return;
+    if (this.#deadline || this.#ended) return;
     this.#deadline = setTimeout(() => this.#end({ code: 0, reason: 'silent' }), this.host.timing.pong);
     this.request('ping', {}).catch(() => {});
   }
@@ -71,9 +71,9 @@ export class WebSocketTransport implements Transport {
       return this.#end({ code: 0, reason: 'not_json' });
     }
     this.#heard = true;
-    if (this.#deadline !== null && (this.#beat || message.method === 'session.ready')) {
+    if (this.#beat || message.method === 'session.ready') {
       clearTimeout(this.#deadline);
-      this.#deadline = null;
+      this.#deadline = undefined;
     }
     if (message.method) this.#notification(message.method, message.params);
     else this.#answer(message);
@@ -118,9 +118,9 @@ export class WebSocketTransport implements Transport {
 
   #finish(): void {
     this.#ended = true;
-    if (this.#deadline !== null) clearTimeout(this.#deadline);
-    if (this.#pulse !== null) clearTimeout(this.#pulse);
-    for (const call of this.#waiting.values()) call.reject(new ChatError(0, 'offline', 'the connection ended'));
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#pulse);
+    for (const call of this.#waiting.values()) call.reject(new ChatError(0, 'offline'));
     this.#waiting.clear();
   }
 }

@@ -77,10 +77,24 @@ describe('the model', () => {
     group();
     model.applyResult('channel.hide', { channel: 'c' }, { channel: { channel: 'c', kind: 'group' } });
     expect(model.channels.list()).toEqual([]);
+    expect(model.channels.all()).toHaveLength(1);
     add(message(1));
     expect(model.channels.list()).toHaveLength(1);
     model.apply('channel.updated', { inbox_id: 2, removed: true, channel: { channel: 'c', kind: 'group' } });
     expect(model.channels.get('c')).toBeUndefined();
+  });
+
+  it('the list of the hidden ones makes known what is hidden, but hides nothing that a message has shown again', () => {
+    const listed = (last_message: Message | null) =>
+      model.applyResult('channel.list', { hidden: true }, { channels: [{ channel: 'c', kind: 'group', name: 'g', members: [], last_message, read: 0 }] });
+    listed(null);
+    expect(model.channels.list()).toEqual([]);
+    expect(model.channels.all()).toHaveLength(1);
+    add(message(1));
+    listed(null);
+    expect(model.channels.list()).toHaveLength(1);
+    listed(message(1));
+    expect(model.channels.list()).toEqual([]);
   });
 
   it('marks: delivered and read by all others', () => {
