@@ -1,8 +1,10 @@
 // The list of conversations, newest activity first.
 
+import type { ChannelState } from '@chat/sdk';
 import { useEffect, useState } from 'preact/hooks';
 import { channelList, chat, ready, state } from '../model/chat.ts';
 import { talkTo } from '../model/actions.ts';
+import { findHidden } from '../model/hidden.ts';
 import { channelName } from '../model/names.ts';
 import { openDialog } from '../model/ui.ts';
 import { ChannelRow } from './channel_row.tsx';
@@ -23,7 +25,11 @@ export function ChannelList({ current }: { current: string | undefined }) {
   // the dots of the first screens; the conversation watches its own members
   const peers = channels.slice(0, 60).flatMap((c) => c.peer ?? []).sort().join(' ');
   useEffect(() => (peers ? chat.watch(peers.split(' ')) : undefined), [peers]);
-  const shown = word ? channels.filter((c) => channelName(c).toLocaleLowerCase().includes(word)) : channels;
+  useEffect(() => {
+    if (word) void findHidden();
+  }, [word]);
+  const called = (channel: ChannelState) => channelName(channel).toLocaleLowerCase().includes(word);
+  const shown = word ? [...channels, ...chat.known().filter((c) => c.hidden)].filter(called) : channels;
   return (
     <section class="side" aria-label="Conversations">
       <header class="side-head">

@@ -1,6 +1,6 @@
 // One conversation of the list.
 
-import type { ChannelState, Message } from '@chat/sdk';
+import type { ChannelState, Message, OutboxEntry } from '@chat/sdk';
 import { isMuted } from '../model/actions.ts';
 import { channelOf, me, outbox, presenceOf, typingIn } from '../model/chat.ts';
 import { draftOf, draftsElsewhere } from '../model/drafts.ts';
@@ -42,6 +42,11 @@ export function ChannelRow({ channel: id, current }: { channel: string; current:
               <bdi>{name}</bdi>
             </span>
             {online && <span class="hidden-text">online</span>}
+            {channel.hidden && (
+              <span class="soft small-icon" role="img" aria-label="Hidden" title="Hidden">
+                <Icon name="hide" />
+              </span>
+            )}
             {muted && (
               <span class="soft small-icon" role="img" aria-label="Muted">
                 <Icon name="mute" />
@@ -71,7 +76,7 @@ function Preview({ channel, current }: { channel: ChannelState; current: boolean
   const typing = typingIn(channel.channel);
   if (typing.length) return <span class="one-line grow typing">{typing.length === 1 && channel.kind === 'direct' ? 'typing…' : `${nameOf(typing[0]!)} is typing…`}</span>;
   const waiting = outbox.value.findLast((e) => e.channel === channel.channel);
-  if (waiting) return <Line icon="clock" text={waiting.text} who="" />;
+  if (waiting) return <Line waiting={waiting} text={waiting.text} who="" />;
   void draftsElsewhere.value;
   const draft = current ? '' : draftOf(channel.channel);
   if (draft) return <Line text={draft} who="Draft" draft />;
@@ -83,18 +88,20 @@ function Preview({ channel, current }: { channel: ChannelState; current: boolean
 interface LineProps {
   text: string;
   who: string;
-  icon?: 'clock';
+  /** not at the server yet */
+  waiting?: OutboxEntry;
   draft?: boolean;
   message?: Message;
 }
 
-function Line({ text, who, icon, draft, message }: LineProps) {
+function Line({ text, who, waiting, draft, message }: LineProps) {
+  const failed = waiting?.state === 'failed';
   return (
     <>
       {message && <MarkIcon message={message} />}
-      {icon && (
-        <span class="soft small-icon" role="img" aria-label="Waiting to be sent">
-          <Icon name={icon} />
+      {waiting && (
+        <span class={failed ? 'draft small-icon' : 'soft small-icon'} role="img" aria-label={failed ? 'Not sent' : 'Waiting to be sent'}>
+          <Icon name={failed ? 'alert' : 'clock'} />
         </span>
       )}
       <span class="one-line grow soft preview">

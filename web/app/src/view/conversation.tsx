@@ -3,14 +3,13 @@
 import { batch } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { ChatError } from '@chat/sdk';
-import { channelOf, channelList, contacts, ready, state } from '../model/chat.ts';
+import { channelList, channelOf, chat, contacts, ready, state } from '../model/chat.ts';
 import { closeConversation, jumpTo, nowChannel, open, openConversation, timelineVersion } from '../model/conversation.ts';
-import { nameOf } from '../model/names.ts';
-import { channelName } from '../model/names.ts';
+import { findHidden } from '../model/hidden.ts';
+import { channelName, nameOf } from '../model/names.ts';
 import { go, type Route } from '../model/route.ts';
 import { openUser } from '../model/ui.ts';
 import { attempt } from '../model/errors.ts';
-import { chat } from '../model/chat.ts';
 import { Composer } from './composer.tsx';
 import { ConversationHead } from './conversation_head.tsx';
 import { History } from './history.tsx';
@@ -31,6 +30,10 @@ export function Conversation({ route }: { route: Route }) {
       go({ section: 'chats', channel: made }, true);
     });
   }, [made]);
+  useEffect(() => {
+    // there may be one that is hidden
+    if (route.to && !made) void findHidden();
+  }, [route.to, made]);
   useEffect(() => {
     openConversation(route.channel ? { channel: route.channel } : { to: route.to! });
   }, [key]);
