@@ -17,7 +17,7 @@ import { Menu, type MenuItem } from './menu.tsx';
 export function ChannelDialog({ channel: id, onClose }: { channel: string; onClose: () => void }) {
   const channel = channelOf(id);
   const [leaving, setLeaving] = useState(false);
-  const [removing, setRemoving] = useState('');
+  const [asked, ask] = useState<Question | null>(null);
   if (!channel) return null;
   const manage = canManage(channel);
   const full = channel.members.length >= limitOf('group_members');
@@ -40,7 +40,7 @@ export function ChannelDialog({ channel: id, onClose }: { channel: string; onClo
       )}
       <ul class="members">
         {channel.members.map((member) => (
-          <Member key={member.user} channel={channel} member={member} onRemove={setRemoving} />
+          <Member key={member.user} channel={channel} member={member} ask={ask} />
         ))}
       </ul>
       {manage && <Invites channel={id} />}
@@ -63,12 +63,24 @@ export function ChannelDialog({ channel: id, onClose }: { channel: string; onClo
           </button>
         )}
       </div>
-      {removing && <Remove channel={id} user={removing} onClose={() => setRemoving('')} />}
+      {asked && <Ask channel={id} {...asked} onClose={() => ask(null)} />}
     </Dialog>
   );
 }
 
-function Remove({ channel, user, onClose }: { channel: string; user: string; onClose: () => void }) {
+/** What is asked first: the one it is done to need not let one undo it. */
+interface Question {
+  what: 'remove' | 'owner';
+  user: string;
+}
+
+function Ask({ channel, what, user, onClose }: Question & { channel: string; onClose: () => void }) {
+  if (what === 'owner')
+    return (
+      <Confirm title={`Make ${nameOf(user)} an owner?`} action="Make owner" danger onClose={onClose} onConfirm={() => setRole(channel, user, 'owner')}>
+        An owner may do all that you may: also take your role away, or remove you.
+      </Confirm>
+    );
   const remove = () => void attempt(() => chat.call('channel.remove', { channel, users: [user] }));
   return (
     <Confirm title={`Remove ${nameOf(user)}?`} action="Remove" danger onClose={onClose} onConfirm={remove}>
@@ -101,11 +113,11 @@ function NameForm({ channel }: { channel: ChannelState }) {
 interface MemberProps {
   channel: ChannelState;
   member: MemberState;
-  onRemove: (user: string) => void;
+  ask: (question: Question) => void;
 }
 
-function Member({ channel, member, onRemove }: MemberProps) {
-  const items = itemsOf(channel, member, onRemove);
+function Member({ channel, member, ask }: MemberProps) {
+  const items = itemsOf(channel, member, ask);
   const name = nameOf(member.user);
   return (
     <li class="member">
@@ -123,20 +135,22 @@ function Member({ channel, member, onRemove }: MemberProps) {
 }
 
 /** What one may do with a member: the server's rules, so that nothing is offered in vain. */
-function itemsOf(channel: ChannelState, member: MemberState, onRemove: (user: string) => void): MenuItem[] {
+function itemsOf(channel: ChannelState, { user, role }: MemberState, ask: (question: Question) => void): MenuItem[] {
   const own = roleIn(channel, me());
   const items: MenuItem[] = [];
-  if (member.user === me()) return items;
-  const id = channel.channel;
-  const role = (label: string, to: Role) =>
-    items.push({ label, onSelect: () => void attempt(() => chat.call('channel.role', { channel: id, user: member.user, role: to })) });
+  if (user === me()) return items;
+  const give = (label: string, to: Role) => items.push({ label, onSelect: () => setRole(channel.channel, user, to) });
   if (own === 'owner') {
-    if (member.role !== 'owner') role('Make owner', 'owner');
-    if (member.role !== 'admin') role('Make admin', 'admin');
-    if (member.role !== 'member') role('Make plain member', 'member');
+    if (role !== 'owner') items.push({ label: 'Make owner', onSelect: () => ask({ what: 'owner', user }) });
+    if (role !== 'admin') give('Make admin', 'admin');
+    if (role !== 'member') give('Make plain member', 'member');
   }
-  if (own === 'owner' || (own === 'admin' && member.role === 'member')) {
-    items.push({ label: 'Remove', danger: true, onSelect: () => onRemove(member.user) });
+  if (own === 'owner' || (own === 'admin' && role === 'member')) {
+    items.push({ label: 'Remove', danger: true, onSelect: () => ask({ what: 'remove', user }) });
   }
   return items;
+}
+
+function setRole(channel: string, user: string, role: Role): void {
+  void attempt(() => chat.call('channel.role', { channel, user, role }));
 }

@@ -5,11 +5,13 @@ import { useEffect, useState } from 'preact/hooks';
 import { chat, state } from '../model/chat.ts';
 import { attempt, wordsFor } from '../model/errors.ts';
 import { lastActive } from '../text/time.ts';
+import { Confirm } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 
 export function Devices() {
   const [devices, setDevices] = useState<Device[]>([]);
   const [problem, setProblem] = useState('');
+  const [asked, ask] = useState<Device | null>(null);
   const online = state.value.status === 'online';
   const load = () =>
     chat.call('device.list', {}).then(
@@ -34,12 +36,12 @@ export function Devices() {
             </span>
             <span class="contact-text grow">
               <span class="one-line">
-                <bdi>{device.name ?? device.device}</bdi>
+                <bdi>{nameOf(device)}</bdi>
               </span>
               <span class="soft one-line">{device.current ? 'this device' : lastActive(device.last_active_at)}</span>
             </span>
             {!device.current && (
-              <button type="button" class="button small" aria-label={`Log out on ${device.name ?? device.device}`} onClick={() => remove(device.device)}>
+              <button type="button" class="button small" aria-label={`Log out on ${nameOf(device)}`} onClick={() => ask(device)}>
                 Log out there
               </button>
             )}
@@ -47,6 +49,13 @@ export function Devices() {
         ))}
         {devices.length === 0 && <li class="soft pad">{problem || (online ? 'Loading…' : 'Shown when you are online.')}</li>}
       </ul>
+      {asked && (
+        <Confirm title={`Log out on ${nameOf(asked)}?`} action="Log out there" danger onClose={() => ask(null)} onConfirm={() => remove(asked.device)}>
+          What was written there and not sent is lost.
+        </Confirm>
+      )}
     </section>
   );
 }
+
+const nameOf = ({ name, device }: Device): string => name ?? device;
