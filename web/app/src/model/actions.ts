@@ -2,24 +2,12 @@
 
 import type { ChannelState, Message } from '@chat/sdk';
 import { chat, me } from './chat.ts';
-import { editing, endEdit, replyTo } from './conversation.ts';
 import { attempt } from './errors.ts';
 import { tell } from './ui.ts';
 import { go } from './route.ts';
 
 export function react(message: Message, emoji: string, remove = false): void {
   void attempt(() => chat.react(message.channel, message.message_id, emoji, remove));
-}
-
-export function startReply(message: Message): void {
-  endEdit();
-  replyTo.value = message;
-}
-
-export function startEdit(message: Message): void {
-  replyTo.value = null;
-  endEdit();
-  editing.value = message;
 }
 
 export function canEdit(message: Message): boolean {

@@ -3,7 +3,9 @@
 import type { Message, Timeline } from '@chat/sdk';
 import { signal } from '@preact/signals';
 import { chat, me } from './chat.ts';
-import { edits, moveDraft, replies } from './drafts.ts';
+import { dropEdit, editIn, editOf, keepBegun, keepEdit, replies } from './begun.ts';
+import { draftOf, moveDraft } from './drafts.ts';
+import { attempt } from './errors.ts';
 
 export interface Open {
   /** the channel, or `to:USER` before there is one */
@@ -43,7 +45,7 @@ export function openConversation(where: { channel: string } | { to: string }): v
   const channel = 'channel' in where ? chat.channel(where.channel) : undefined;
   open.value = { key, timeline, newFrom: channel && channel.unread > 0 ? channel.read + 1 : 0 };
   replyTo.value = replies.get(key) ?? null;
-  editing.value = edits.get(key)?.message ?? null;
+  editing.value = editIn(key);
 }
 
 /** The first message to somebody has made the channel: the conversation goes on in it, with what is being written. */
@@ -53,10 +55,19 @@ export function nowChannel(to: string, channel: string): void {
   if (open.value?.key === key) open.value = { ...open.value, key: channel };
 }
 
-export function closeConversation(): void {
+function keepReply(): void {
   // one that closes because of a log-out leaves nothing to whoever comes next
   if (open.value && replyTo.value && me()) replies.set(open.value.key, replyTo.value);
   else if (open.value) replies.delete(open.value.key);
+}
+
+addEventListener('pagehide', () => {
+  keepReply();
+  keepBegun();
+});
+
+export function closeConversation(): void {
+  keepReply();
   ended?.();
   ended = undefined;
   open.value?.timeline.close();
@@ -69,25 +80,47 @@ export function closeConversation(): void {
 
 /** What the editor of a message shows: what one had changed it to already. */
 export function editedText(message: Message): string {
-  const begun = edits.get(message.channel);
-  return (begun?.message.message_id === message.message_id ? begun.text : message.text) ?? '';
+  return editOf(message)?.text ?? message.text ?? '';
 }
 
-export function keepEdit(message: Message, text: string): void {
-  edits.set(message.channel, { message, text });
+/** Opens the editor; what one had changed in another message waits until this one is done. */
+export function startEdit(message: Message): void {
+  keepEdit(message, editedText(message));
+  replyTo.value = null;
+  editing.value = message;
 }
 
-/** Leaves the editor; what was typed in it is given up, or on its way. */
-export function endEdit(): void {
-  if (editing.value) edits.delete(editing.value.channel);
+/** The next message answers this one; an edit that was begun waits until then. */
+export function startReply(message: Message): void {
   editing.value = null;
+  replyTo.value = message;
 }
 
-/** What could not be saved is not lost: the editor has it, now or when one is back. */
-export function editAgain(message: Message, text: string): void {
-  if (edits.has(message.channel)) return;
-  keepEdit(message, text);
-  if (open.value?.key === message.channel) editing.value = message;
+/** Gives up the edit, else the answer. */
+export function cancel(): void {
+  if (editing.value) dropEdit(editing.value);
+  else replyTo.value = null;
+  goOn();
+}
+
+/** The composer is free: an edit that waits comes back. */
+export function goOn(): void {
+  editing.value = open.value && editIn(open.value.key);
+}
+
+/** The editor closes; what cannot be saved comes back to it. */
+export async function saveEdit(message: Message, text: string): Promise<void> {
+  const edit = keepEdit(message, text);
+  if (edit) edit.saving = true;
+  goOn();
+  if (!edit) return;
+  const done = await attempt(() => chat.edit(message.channel, message.message_id, text));
+  // taken up again meanwhile, or gone with the login
+  if (editOf(message) !== edit) return;
+  edit.saving = false;
+  if (done) dropEdit(message);
+  // not into what one is writing now
+  else if (open.value?.key === message.channel && !editing.value && !replyTo.value && !draftOf(message.channel)) goOn();
 }
 
 export function jumpTo(id: number): void {

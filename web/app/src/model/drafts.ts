@@ -1,7 +1,6 @@
 // What was typed and not sent: a text for each conversation, which outlives
-// the page and ends with the login; and the answers and edits that were begun.
+// the page and ends with the login.
 
-import type { Message } from '@chat/sdk';
 import { signal } from '@preact/signals';
 import { chat, me } from './chat.ts';
 
@@ -10,11 +9,6 @@ const kept = new Map<string, string>();
 
 /** Counts what other tabs did to them. */
 export const draftsElsewhere = signal(0);
-
-/** What the next message of a conversation answers, while one is elsewhere. */
-export const replies = new Map<string, Message>();
-/** The edit that was begun in a conversation. */
-export const edits = new Map<string, { message: Message; text: string }>();
 
 // no user id has a space
 const prefixOf = (user: string) => `${KEY}${user} `;
@@ -51,7 +45,7 @@ export function moveDraft(from: string, to: string): void {
 }
 
 function forget(user: string): void {
-  for (const map of [kept, replies, edits]) map.clear();
+  kept.clear();
   try {
     for (const key of Object.keys(localStorage)) if (key.startsWith(prefixOf(user))) localStorage.removeItem(key);
   } catch {

@@ -2,9 +2,9 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { chat, limitOf, me, state } from '../model/chat.ts';
-import { editAgain, editedText, editing, endEdit, endWished, keepEdit, open, paged, replyTo } from '../model/conversation.ts';
+import { keepEdit } from '../model/begun.ts';
+import { cancel, editedText, editing, endWished, goOn, open, paged, replyTo, saveEdit, startEdit } from '../model/conversation.ts';
 import { draftOf, draftsElsewhere, keepDraft } from '../model/drafts.ts';
-import { attempt } from '../model/errors.ts';
 import { settings } from '../model/settings.ts';
 import { countPoints } from '../text/points.ts';
 import { mentionsIn } from '../text/parts.ts';
@@ -67,17 +67,10 @@ export function Composer({ place, to, members, label }: ComposerProps) {
 
   const submit = () => {
     if (!text.trim() || over > 0) return;
-    if (edited) {
-      const wanted = text;
-      endEdit();
-      if (wanted === edited.text) return;
-      void attempt(() => chat.edit(edited.channel, edited.message_id, wanted)).then((done) => {
-        if (!done) editAgain(edited, wanted);
-      });
-      return;
-    }
+    if (edited) return void saveEdit(edited, text);
     send(to, text, members);
     write('');
+    goOn();
   };
 
   const onKeyDown = (e: KeyboardEvent) => {
@@ -91,8 +84,7 @@ export function Composer({ place, to, members, label }: ComposerProps) {
     } else if (e.key === 'Escape' && (edited || replyTo.value)) {
       e.preventDefault();
       e.stopPropagation();
-      endEdit();
-      replyTo.value = null;
+      cancel();
     } else if (e.key === 'ArrowUp' && !e.altKey && text === '' && !edited) {
       e.preventDefault();
       if (!editLast()) focusLastMessage();
@@ -186,7 +178,7 @@ function send(to: { channel: string } | { to: string }, text: string, members: r
 function editLast(): boolean {
   const messages = open.value?.timeline.messages ?? [];
   const last = messages.findLast((m) => m.sender === me() && !m.deleted_at);
-  if (last) editing.value = last;
+  if (last) startEdit(last);
   return !!last;
 }
 

@@ -1,6 +1,6 @@
 // What the next message answers, or which one is being edited.
 
-import { editing, endEdit, loadedMessage, replyTo } from '../model/conversation.ts';
+import { cancel, editing, loadedMessage, replyTo } from '../model/conversation.ts';
 import { Icon } from './icon.tsx';
 import { QuoteText } from './quote.tsx';
 
@@ -22,8 +22,7 @@ export function ComposerContext() {
         class="icon-button"
         aria-label={edited ? 'Cancel editing' : 'Cancel reply'}
         onClick={() => {
-          endEdit();
-          replyTo.value = null;
+          cancel();
           document.querySelector<HTMLElement>('.composer-field')?.focus();
         }}
       >

@@ -2,9 +2,9 @@
 
 import type { Message } from '@chat/sdk';
 import { useState } from 'preact/hooks';
-import { canDelete, canEdit, copyText, react, startEdit, startReply } from '../model/actions.ts';
+import { canDelete, canEdit, copyText, react } from '../model/actions.ts';
 import { channelOf } from '../model/chat.ts';
-import { active } from '../model/conversation.ts';
+import { active, startEdit, startReply } from '../model/conversation.ts';
 import { openDialog } from '../model/ui.ts';
 import { QUICK } from '../text/quick_emoji.ts';
 import { EmojiButton } from './emoji_button.tsx';

@@ -1,8 +1,8 @@
 // Keys on a message that has the focus.
 
-import { canDelete, canEdit, copyText, startEdit, startReply } from '../model/actions.ts';
+import { canDelete, canEdit, copyText } from '../model/actions.ts';
 import { chat } from '../model/chat.ts';
-import { loadedMessage } from '../model/conversation.ts';
+import { loadedMessage, startEdit, startReply } from '../model/conversation.ts';
 import { openDialog } from '../model/ui.ts';
 
 export function moveAmongMessages(e: KeyboardEvent): void {
