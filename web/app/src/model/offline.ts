@@ -26,7 +26,7 @@ async function register(): Promise<void> {
   try {
     const registration = await navigator.serviceWorker.register(scriptUrl('/service-worker.js'), { updateViaCache: 'none' });
     const ready = (worker: ServiceWorker | null) => {
-      if (worker && navigator.serviceWorker.controller) offerReload(worker);
+      if (worker && navigator.serviceWorker.controller) offerReload(registration);
     };
     ready(registration.waiting);
     registration.addEventListener('updatefound', () => {
@@ -38,8 +38,11 @@ async function register(): Promise<void> {
   }
 }
 
-function offerReload(worker: ServiceWorker): void {
+function offerReload(registration: ServiceWorkerRegistration): void {
   offer('A new version is ready.', 'Reload', () => {
+    // there may be a newer one still; or none any more, when another tab has let it take over
+    const worker = registration.waiting;
+    if (!worker) return location.reload();
     navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
     worker.postMessage('skip-waiting');
   });

@@ -43,9 +43,9 @@ export function dismiss(id: number): void {
   notes.value = notes.value.filter((n) => n.id !== id);
 }
 
-/** A line that stays until one acts on it or sends it away. */
+/** A line that stays until one acts on it or sends it away; a second of the same words takes its place. */
 export function offer(text: string, label: string, run: () => void): void {
-  notes.value = [...notes.value, { id: nextNote++, text, bad: false, action: { label, run } }];
+  notes.value = [...notes.value.filter((n) => n.text !== text), { id: nextNote++, text, bad: false, action: { label, run } }];
 }
 
 /** What a screen reader says next, without moving the focus. */
