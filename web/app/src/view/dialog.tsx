@@ -17,6 +17,7 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, wide }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
+  const typed = useRef(false);
   useEffect(() => {
     const before = document.activeElement;
     const dialog = element.current!;
@@ -41,8 +42,10 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
       // the browser does not always ask before it closes one at Escape; one that is gone
       // says so too late, when another may be open
       onClose={() => element.current && onClose()}
+      onInput={(e) => (typed.current ||= !!(e.target as HTMLElement).closest('form'))}
+      // a press beside it may be a mistake, which takes nothing away that was typed
       onMouseDown={(e) => {
-        if (e.target === element.current) onClose();
+        if (e.target === element.current && !typed.current) onClose();
       }}
     >
       <div class="dialog-box">

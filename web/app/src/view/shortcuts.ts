@@ -36,7 +36,8 @@ function typing(target: EventTarget | null): boolean {
 }
 
 function onKey(e: KeyboardEvent): void {
-  if (e.defaultPrevented || dialog.value || e.isComposing) return;
+  // one that is on its way counts, and so does a question, which is none of the page's
+  if (e.defaultPrevented || dialog.value || document.querySelector('dialog[open]') || e.isComposing) return;
   if (e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
     e.preventDefault();
     return neighbour(e.key === 'ArrowUp' ? -1 : 1);
