@@ -278,6 +278,7 @@ test('the server is killed and comes back: what was written meanwhile arrives on
 test('log out there: the phone is out at once and keeps nothing', async () => {
   await alice.section('Settings');
   await alice.find('[data-device] .button').first().click();
+  await alice.button('Log out there', 'dialog').click();
   await phone.see('.entrance');
   await phone.see('.form-note');
   await until(async () => (await phone.kept(['messages', 'channels', 'users', 'contacts', 'outbox'])).length === 0, 'nothing to be left behind');

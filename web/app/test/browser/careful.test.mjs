@@ -1,0 +1,344 @@
+// The page is careful with what one has: it asks before what cannot be taken
+// back, loses nothing that was typed, and finds what was put away.
+
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { violations } from './lib/axe.mjs';
+import { Device, launch, until } from './lib/device.mjs';
+import { Server } from './lib/server.mjs';
+import { shot } from './lib/shots.mjs';
+
+let server, browser, objs;
+
+before(async () => {
+  // a page of one's own, of which there can be another version
+  const built = process.env.CHAT_OBJS ?? resolve(import.meta.dirname, '../../../../objs');
+  process.env.CHAT_SCREENSHOTS ??= join(built, 'screenshots');
+  objs = mkdtempSync(join(tmpdir(), 'objs-'));
+  for (const name of readdirSync(built)) if (name !== 'web') symlinkSync(join(built, name), join(objs, name));
+  cpSync(join(built, 'web'), join(objs, 'web'), { recursive: true });
+  process.env.CHAT_OBJS = objs;
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.end();
+  if (objs) rmSync(objs, { recursive: true, force: true });
+});
+
+async function enter(user, options, device = `${user}-web`) {
+  const entered = await Device.open(browser, server, options);
+  await entered.useToken(user, `dev=${device}`, `jti=${device}`);
+  return entered;
+}
+
+let sends = 0;
+const send = (user, to, text) => server.call(user, 'message.send', { to, client_id: `${++sends}`, text });
+const group = async (user, name, members) => (await server.call(user, 'channel.create', { name, members })).channel.channel;
+const field = (device) => device.find('.composer-field');
+const holds = (device, text) => until(async () => (await field(device).inputValue()) === text, `"${text}" in the field`);
+
+// --- asked first
+
+test('who is made an owner is one only after a question', async () => {
+  const channel = await group('ada', 'Engines', ['bea']);
+  const role = async () => (await server.call('ada', 'channel.get', { channel })).channel.members.find((m) => m.user === 'bea').role;
+  const ada = await enter('ada');
+  await ada.open('Engines');
+  await ada.button(/^Details of Engines/).click();
+  const choose = async () => {
+    await ada.button('Manage bea').click();
+    await ada.find('[role=menuitem]', { hasText: 'Make owner' }).click();
+    await ada.see('dialog', { hasText: 'Make bea an owner?' });
+  };
+  await choose();
+  assert.deepEqual(await violations(ada.page), []);
+  await shot(ada, 'ask-owner');
+  await ada.button('Cancel').click();
+  await ada.gone('dialog >> nth=1');
+  assert.equal(await role(), 'member');
+  await choose();
+  await ada.button('Make owner', 'dialog >> nth=1').click();
+  await ada.see('.member .role >> nth=1', { hasText: 'owner' });
+  assert.equal(await role(), 'owner');
+  ada.clean();
+  await ada.close();
+});
+
+test('another device is logged out only after a question', async () => {
+  const here = await enter('cid', {}, 'here');
+  const there = await enter('cid', {}, 'there');
+  await here.section('Settings');
+  await here.button(/^Log out on/).click();
+  await here.see('dialog', { hasText: 'Log out on' });
+  assert.deepEqual(await violations(here.page), []);
+  await shot(here, 'ask-device');
+  await here.button('Cancel').click();
+  await here.gone('dialog');
+  await there.see('.shell');
+  await here.button(/^Log out on/).click();
+  await here.button('Log out there', 'dialog').click();
+  await there.see('.entrance');
+  await here.gone('[data-device=there]');
+  here.clean();
+  await here.close();
+  await there.close();
+});
+
+// --- found again
+
+test('what was hidden on another device is found by the search, opened, and stays off the list', async () => {
+  const channel = await group('dan', 'Attic', ['eve']);
+  await server.call('eve', 'message.send', { channel, client_id: `${++sends}`, text: 'under the roof' });
+  await send('eve', 'dan', 'just us two');
+  const { channels } = await server.call('dan', 'channel.list', {});
+  for (const { channel } of channels) await server.call('dan', 'channel.hide', { channel });
+  const dan = await enter('dan');
+  await dan.see('.welcome');
+  await dan.find('#search').fill('attic');
+  await dan.see('.channel-row', { hasText: 'Attic' });
+  await dan.see('.channel-row [aria-label=Hidden]');
+  assert.deepEqual(await violations(dan.page), []);
+  await shot(dan, 'hidden-found');
+  await dan.open('Attic');
+  await dan.seeMessage('under the roof');
+  await dan.gone('.channel-row');
+  // whoever looks for the person gets there, too
+  await dan.page.reload();
+  await dan.button('New chat').click();
+  await dan.find('dialog input').fill('eve');
+  await dan.find('dialog .person-row', { hasText: 'eve' }).click();
+  await dan.seeMessage('just us two');
+  await dan.send('and back on the list');
+  await dan.see('.channel-row', { hasText: 'and back on the list' });
+  assert.equal(await dan.find('.channel-row').count(), 1);
+  dan.clean();
+  await dan.close();
+});
+
+// --- not lost
+
+/** A direct conversation in which one has written these, open. */
+async function having(user, ...texts) {
+  for (const text of texts) await send(user, `${user}-pal`, text);
+  const device = await enter(user);
+  await device.open(`${user}-pal`);
+  for (const text of texts) await device.seeMessage(text);
+  return device;
+}
+
+const refuseEdits = (device) =>
+  device.page.routeWebSocket(/\/ws/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((data) => {
+      const { id, method } = JSON.parse(data);
+      if (method !== 'message.edit') return server.send(data);
+      const error = { code: 409, message: 'no', data: { reason: 'too_many_edits' } };
+      const refuse = () => socket.send(JSON.stringify({ jsonrpc: '2.0', id, error }));
+      if (device.hold) device.held = refuse;
+      else refuse();
+    });
+  });
+
+test('an edit that another one interrupts comes back when that is done', async () => {
+  const fay = await having('fay', 'first', 'second', 'third');
+  await fay.onMessage('first', 'Edit');
+  await holds(fay, 'first');
+  await field(fay).fill('first, changed');
+  await fay.onMessage('second', 'Edit');
+  await holds(fay, 'second');
+  await fay.send('second, saved');
+  await fay.seeMessage('second, saved');
+  await holds(fay, 'first, changed');
+  // an answer, too
+  await (await fay.seeMessage('third')).locator('.bubble').hover();
+  await fay.button('Reply').click();
+  await holds(fay, '');
+  await fay.send('an answer');
+  await holds(fay, 'first, changed');
+  await fay.page.keyboard.press('Enter');
+  await fay.seeMessage('first, changed');
+  await fay.gone('.composer-context');
+  // one that changed nothing does not
+  await fay.onMessage('third', 'Edit');
+  await holds(fay, 'third');
+  await fay.onMessage('an answer', 'Edit');
+  await holds(fay, 'an answer');
+  await fay.page.keyboard.press('Escape');
+  await fay.gone('.composer-context');
+  fay.clean();
+  await fay.close();
+});
+
+test('an edit that cannot be saved is lost neither to another edit nor to what is being written', async () => {
+  for (const text of ['one', 'two']) await send('gus', 'gus-pal', text);
+  const gus = await Device.open(browser, server);
+  await refuseEdits(gus);
+  gus.hold = true;
+  await gus.useToken('gus', 'dev=gus', 'jti=gus');
+  await gus.open('gus-pal');
+  await gus.onMessage('one', 'Edit');
+  await holds(gus, 'one');
+  await gus.send('one, refused');
+  await holds(gus, '');
+  await until(() => gus.held, 'the edit at the server');
+  await gus.onMessage('two', 'Edit');
+  await holds(gus, 'two');
+  await field(gus).fill('two, being changed');
+  gus.held();
+  await gus.see('.note.bad', { hasText: 'edited too often' });
+  await holds(gus, 'two, being changed');
+  await gus.page.keyboard.press('Escape');
+  await holds(gus, 'one, refused');
+  // again, while one writes something else
+  gus.held = null;
+  await gus.page.keyboard.press('Enter');
+  await holds(gus, '');
+  await until(() => gus.held, 'the edit at the server');
+  await field(gus).fill('something else');
+  gus.held();
+  await gus.see('.note.bad >> nth=1');
+  await holds(gus, 'something else');
+  await gus.page.keyboard.press('Enter');
+  await gus.see('.history [role=article]', { hasText: 'something else' });
+  await holds(gus, 'one, refused');
+  await gus.close();
+});
+
+test('a press beside a form takes away nothing that was typed', async () => {
+  const hal = await enter('hal');
+  const beside = () => hal.page.mouse.click(4, 4);
+  await hal.button('New group').click();
+  await hal.see('[name=group]');
+  await beside();
+  await hal.gone('dialog');
+  await hal.button('New group').click();
+  await hal.find('[name=group]').fill('A long name');
+  await beside();
+  assert.equal(await hal.find('[name=group]').inputValue(), 'A long name');
+  await hal.page.keyboard.press('Escape');
+  await hal.gone('dialog');
+  await hal.close();
+});
+
+test('while a question is open the keys are for it', async () => {
+  const ian = await enter('ian', {}, 'ian-here');
+  const there = await enter('ian', {}, 'ian-there');
+  await ian.section('Settings');
+  await ian.button(/^Log out on/).click();
+  await ian.see('dialog');
+  for (const key of ['1', 'n', '?']) await ian.page.keyboard.press(key);
+  assert.equal(await ian.find('dialog').count(), 1);
+  await ian.see('.section-settings');
+  await ian.page.keyboard.press('Escape');
+  await ian.gone('dialog');
+  await ian.page.keyboard.press('1');
+  await ian.see('.section-chats');
+  await ian.close();
+  await there.close();
+});
+
+test('what was refused is not said to wait', async () => {
+  await send('jay', 'kim', 'hi');
+  const kim = await enter('kim');
+  await kim.open('jay');
+  await server.call('jay', 'contact.block', { user: 'kim' });
+  await kim.send('are you there?');
+  await kim.see('.failed', { hasText: 'Not sent' });
+  await kim.see('.channel-row [aria-label="Not sent"]');
+  await shot(kim, 'not-sent');
+  assert.deepEqual(await violations(kim.page), []);
+  await kim.close();
+});
+
+// --- another version
+
+let version = 1;
+
+/** Another version of the page is at the server from now on. */
+function publish() {
+  const web = join(objs, 'web');
+  const change = (file, from, to) => {
+    const path = join(web, file);
+    const before = readFileSync(path, 'utf8');
+    assert.match(before, from);
+    writeFileSync(path, before.replace(from, to));
+    // two of one second are two as well: to nginx a file is its time and length
+    utimesSync(path, version, version);
+  };
+  version++;
+  change('index.html', /<html lang="en"[^>]*>/, `<html lang="en" data-version="${version}">`);
+  change('service-worker.js', /[0-9a-f]{16}/, String(version).padStart(16, '0'));
+}
+
+const look = (device) => device.page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+
+test('a new version is offered once, comes when one wants it, and takes nothing away that was typed', async () => {
+  await send('leo', 'max', 'the other one');
+  await send('leo', 'leo-pal', 'my own');
+  await send('leo-pal', 'leo', 'a question');
+  const leo = await enter('leo');
+  await leo.page.evaluate(() => navigator.serviceWorker.ready);
+  await until(() => leo.page.evaluate(() => !!navigator.serviceWorker.controller), 'the service worker');
+  const second = Object.assign(Object.create(Device.prototype), leo, { page: await leo.context.newPage() });
+  await second.page.goto(server.url);
+  await second.open('max');
+  await field(second).fill('typed in the other tab');
+
+  await leo.page.bringToFront();
+  await leo.open('max');
+  await leo.open('leo-pal');
+  await field(leo).fill('a draft');
+  await (await leo.seeMessage('a question')).locator('.bubble').hover();
+  await leo.button('Reply').click();
+  await leo.see('.composer-context', { hasText: 'a question' });
+  await leo.onMessage('my own', 'Edit');
+  await holds(leo, 'my own');
+  await field(leo).fill('my own, changed');
+
+  for (let i = 0; i < 2; i++) {
+    publish();
+    await look(leo);
+    await until(() => leo.page.evaluate(async () => {
+      const { waiting, installing } = await navigator.serviceWorker.ready;
+      return waiting && !installing;
+    }), `version ${version} to be ready`);
+  }
+  for (const tab of [leo, second]) await tab.see('.note', { hasText: 'A new version is ready.' });
+  assert.equal(await leo.find('.note').count(), 1);
+  assert.deepEqual(await violations(leo.page), []);
+
+  await second.page.evaluate(() => (window.same = true));
+  await leo.button('Reload').click();
+  await leo.see(`html[data-version="${version}"][data-ready=chat]`);
+  await holds(leo, 'my own, changed');
+  await leo.see('.composer-context', { hasText: 'Editing' });
+  await leo.page.keyboard.press('Enter');
+  await leo.seeMessage('my own, changed');
+  await holds(leo, 'a draft');
+
+  // the other tab goes on as it is, until one wants it there, too
+  assert.equal(await second.page.evaluate(() => window.same), true);
+  await holds(second, 'typed in the other tab');
+  await second.page.bringToFront();
+  await second.button('Reload').click();
+  await second.see(`html[data-version="${version}"][data-ready=chat]`);
+  await holds(second, 'typed in the other tab');
+  await leo.close();
+});
+
+// --- colours
+
+test('each colour is written once, for light and dark, in words that older browsers know', async () => {
+  const html = await (await fetch(server.url)).text();
+  const css = await (await fetch(new URL(/\/assets\/[^"]+\.css/.exec(html)[0], server.url))).text();
+  assert.doesNotMatch(css, /light-dark\(/);
+  const roots = [...css.matchAll(/:root[^{]*\{([^}]*)\}/g)].map(([, rules]) => rules);
+  const names = [...roots.join().matchAll(/(?<![\w-])--(?!lightningcss)[\w-]+(?=:)/g)].map(([name]) => name);
+  assert.ok(names.includes('--bg'));
+  assert.deepEqual(names.filter((name, i) => names.indexOf(name) !== i), []);
+});
