@@ -95,6 +95,7 @@ page_call_create(struct call *c, const struct storage_op *op)
         .after = op->after,
         .around = op->around,
         .message_id = op->message_id,
+        .number = op->number,
     };
     return p;
 }

@@ -141,6 +141,7 @@ lists_of_one_s_own_wait_like_pages(void **state)
     waits(CALL("device.list", "{}"));
     waits(CALL("channel.get", "{\"channel\":\"c\"}"));
     waits(CALL("invite.list", "{\"channel\":\"c\"}"));
+    waits(CALL("channel.list", "{\"hidden\":true}"));
     finish(one, 10);
     assert_int_equal(op.type, STORAGE_LIST_DEVICES);
     assert_string_equal(op_device, "web");
@@ -150,7 +151,11 @@ lists_of_one_s_own_wait_like_pages(void **state)
     two = (struct work){op_done, op_data};
     finish(one, 10);
     assert_int_equal(op.type, STORAGE_LIST_INVITES);
+    one = (struct work){op_done, op_data};
     finish(two, 10);
+    assert_int_equal(op.type, STORAGE_LIST_CHANNELS);
+    assert_int_equal(op.number, 1);
+    finish(one, 10);
     finish((struct work){op_done, op_data}, 10);
 }
 
