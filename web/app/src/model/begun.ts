@@ -67,7 +67,8 @@ function restore(): void {
 }
 
 chat.on('state', (next) => {
-  if (next.user === user) return;
+  // who comes back to find himself logged out may be somebody else
+  if (next.user === user && (user || next.status !== 'signed_out')) return;
   replies.clear();
   edits.clear();
   user = next.user;

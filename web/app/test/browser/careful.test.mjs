@@ -36,6 +36,13 @@ async function enter(user, options, device = `${user}-web`) {
   return entered;
 }
 
+/** Another tab of the same browser. */
+async function another(device) {
+  const tab = Object.assign(Object.create(Device.prototype), device, { page: await device.context.newPage() });
+  await tab.page.goto(server.url);
+  return tab;
+}
+
 let sends = 0;
 const send = (user, to, text) => server.call(user, 'message.send', { to, client_id: `${++sends}`, text });
 const group = async (user, name, members) => (await server.call(user, 'channel.create', { name, members })).channel.channel;
@@ -209,6 +216,22 @@ test('an edit that cannot be saved is lost neither to another edit nor to what i
   await gus.close();
 });
 
+test('what was begun in a tab that is away at the log-out is gone when it comes again', async () => {
+  const ned = await having('ned', 'mine');
+  await ned.onMessage('mine', 'Edit');
+  await holds(ned, 'mine');
+  await field(ned).fill('mine, changed');
+  await ned.page.goto('about:blank');
+  const second = await another(ned);
+  await second.section('Settings');
+  await second.button('Log out').click();
+  await second.see('.entrance');
+  await ned.page.goto(server.url);
+  await ned.see('.entrance');
+  assert.equal(await ned.page.evaluate(() => JSON.stringify(sessionStorage)), '{}');
+  await ned.close();
+});
+
 test('a press beside a form takes away nothing that was typed', async () => {
   const hal = await enter('hal');
   const beside = () => hal.page.mouse.click(4, 4);
@@ -284,8 +307,7 @@ test('a new version is offered once, comes when one wants it, and takes nothing 
   const leo = await enter('leo');
   await leo.page.evaluate(() => navigator.serviceWorker.ready);
   await until(() => leo.page.evaluate(() => !!navigator.serviceWorker.controller), 'the service worker');
-  const second = Object.assign(Object.create(Device.prototype), leo, { page: await leo.context.newPage() });
-  await second.page.goto(server.url);
+  const second = await another(leo);
   await second.open('max');
   await field(second).fill('typed in the other tab');
 
