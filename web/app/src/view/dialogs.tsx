@@ -1,5 +1,7 @@
-// The dialog that is open.
+// The dialog that is open; one about a conversation goes with it.
 
+import { useEffect } from 'preact/hooks';
+import { channelOf } from '../model/chat.ts';
 import { closeDialog, dialog } from '../model/ui.ts';
 import { DeleteMessage } from './delete_message.tsx';
 import {
@@ -18,6 +20,12 @@ import { NewChat } from './new_chat.tsx';
 export function Dialogs() {
   const open = dialog.value;
   const onClose = closeDialog;
+  const gone = !!open && 'channel' in open && !channelOf(open.channel);
+  useEffect(() => {
+    if (gone) closeDialog();
+  }, [gone]);
+  // nor does one outlast the login
+  useEffect(() => () => closeDialog(), []);
   switch (open?.kind) {
     case 'user':
       return <UserDialog key={open.user} user={open.user} onClose={onClose} />;

@@ -17,10 +17,15 @@ interface MessageInfoProps {
 
 export function MessageInfo({ channel: channelId, id, onClose }: MessageInfoProps) {
   const channel = channelOf(channelId);
-  const message = loadedMessage(id);
+  const loaded = loadedMessage(id);
+  // another conversation may have been opened behind it, with messages of the same numbers
+  const message = loaded?.channel === channelId ? loaded : undefined;
   useEffect(() => {
     chat.members(channelId).catch(() => {});
   }, [channelId]);
+  useEffect(() => {
+    if (!message) onClose();
+  }, [!message]);
   if (!message || !channel) return null;
   return (
     <Dialog title="Details" onClose={onClose}>

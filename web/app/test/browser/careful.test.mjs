@@ -265,6 +265,52 @@ test('while a question is open the keys are for it', async () => {
   await there.close();
 });
 
+test('a dialog that goes with its group leaves the keys to the page', async () => {
+  const channel = await group('oda', 'Doors', ['pip']);
+  const pip = await enter('pip');
+  await pip.open('Doors');
+  await pip.button(/^Details of Doors/).click();
+  await pip.see('dialog');
+  await server.call('oda', 'channel.remove', { channel, users: ['pip'] });
+  await pip.gone('dialog');
+  await pip.page.keyboard.press('2');
+  await pip.see('.section-contacts');
+  await pip.close();
+});
+
+test('the details of a message are gone when one is in another conversation', async () => {
+  await send('tom', 'ula', 'to one');
+  await send('tom', 'vic', 'to the other');
+  const tom = await enter('tom');
+  await tom.open('ula');
+  await tom.open('vic');
+  await tom.onMessage('to the other', 'Details');
+  await tom.see('dialog', { hasText: 'vic' });
+  await tom.page.goBack();
+  await tom.seeMessage('to one');
+  await tom.gone('dialog');
+  await tom.page.evaluate(() => document.activeElement.blur());
+  await tom.page.keyboard.press('2');
+  await tom.see('.section-contacts');
+  await tom.close();
+});
+
+test('a dialog that was open at a log-out is not open for whoever comes next', async () => {
+  const rae = await Device.open(browser, server);
+  await rae.signUp('rae');
+  await rae.button('New chat').click();
+  await rae.see('dialog');
+  const second = await another(rae);
+  await second.section('Settings');
+  await second.button('Log out').click();
+  await rae.see('.entrance');
+  await rae.signUp('sid');
+  await rae.page.keyboard.press('2');
+  await rae.see('.section-contacts');
+  await rae.gone('dialog');
+  await rae.close();
+});
+
 test('what was refused is not said to wait', async () => {
   await send('jay', 'kim', 'hi');
   const kim = await enter('kim');
