@@ -1,7 +1,7 @@
 // Where one is logged in.
 
 import type { Device } from '@chat/sdk';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { chat, state } from '../model/chat.ts';
 import { attempt, wordsFor } from '../model/errors.ts';
 import { lastActive } from '../text/time.ts';
@@ -12,6 +12,8 @@ export function Devices() {
   const [devices, setDevices] = useState<Device[]>([]);
   const [problem, setProblem] = useState('');
   const [asked, ask] = useState<Device | null>(null);
+  const title = useRef<HTMLHeadingElement>(null);
+  const removed = useRef(false);
   const online = state.value.status === 'online';
   const load = () =>
     chat.call('device.list', {}).then(
@@ -24,10 +26,18 @@ export function Devices() {
   useEffect(() => {
     if (online) void load();
   }, [online]);
-  const remove = (device: string) => void attempt(() => chat.call('device.remove', { device }), 'Logged out there').then(load);
+  // a row that goes takes the focus with it
+  useLayoutEffect(() => {
+    if (removed.current && document.activeElement === document.body) title.current?.focus();
+    removed.current = false;
+  }, [devices]);
+  const remove = async (device: string) => {
+    removed.current = await attempt(() => chat.call('device.remove', { device }), 'Logged out there');
+    await load();
+  };
   return (
     <section aria-label="Devices">
-      <h2 class="section-title">Devices</h2>
+      <h2 class="section-title" tabIndex={-1} ref={title}>Devices</h2>
       <ul class="card">
         {devices.map((device) => (
           <li key={device.device} class="contact-row" data-device={device.device}>
@@ -50,7 +60,7 @@ export function Devices() {
         {devices.length === 0 && <li class="soft pad">{problem || (online ? 'Loading…' : 'Shown when you are online.')}</li>}
       </ul>
       {asked && (
-        <Confirm title={`Log out on ${nameOf(asked)}?`} action="Log out there" danger onClose={() => ask(null)} onConfirm={() => remove(asked.device)}>
+        <Confirm title={`Log out on ${nameOf(asked)}?`} action="Log out there" danger onClose={() => ask(null)} onConfirm={() => void remove(asked.device)}>
           What was written there and not sent is lost.
         </Confirm>
       )}

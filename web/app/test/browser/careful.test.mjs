@@ -91,6 +91,8 @@ test('another device is logged out only after a question', async () => {
   await here.button('Log out there', 'dialog').click();
   await there.see('.entrance');
   await here.gone('[data-device=there]');
+  // the button went with its row, not the place of whoever has no pointer
+  await here.see('h2:focus', { hasText: 'Devices' });
   here.clean();
   await here.close();
   await there.close();
