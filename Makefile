@@ -281,6 +281,7 @@ bench-built: all $(O)/bench-load $(O)/bench-limit $(O)/bench-fill
 bench-quick: MODE := quick
 bench: MODE := standard
 bench-full: MODE := full
+bench-full: CROWD := idle --servers chat --connections 100000 --tls 0
 bench-idle: MODE := idle
 bench-half: MODE := half
 bench-storm: MODE := storm
@@ -293,6 +294,7 @@ bench bench-quick bench-full bench-idle bench-half bench-storm bench-http bench-
                 $(O)/deps-build $(O)/deps-run
 	@$(MAKE) --no-print-directory -j$$(nproc) bench-built
 	@$(TEST_ENV) bench/run $(MODE) $(BENCH)
+	$(if $(CROWD),@$(TEST_ENV) bench/run $(CROWD))
 
 # from what the runs have left in objs/
 bench-plots: $(O)/deps-bench
