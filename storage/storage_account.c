@@ -182,20 +182,20 @@ account_event(struct embedded *e, struct user *u)
 enum step
 sign_up_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct record_account a = {0};
     struct user *u;
-    bool answered;
 
-    if (user_await_any(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
+    step = user_await_any(e, r, r->op.user, &u);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
+    step = outcome_check(e, r, u);
 
-    if (outcome_check(e, r, u, &answered) == STEP_WAIT || answered) {
-        return answered ? STEP_DONE : STEP_WAIT;
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (u->state == OBJECT_READY
@@ -359,20 +359,20 @@ account_put(struct embedded *e, struct user *u, const struct record_account *a)
 enum step
 get_account_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct record_account a;
     struct user *u;
-    bool answered;
 
-    if (user_await_any(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
+    step = user_await_any(e, r, r->op.user, &u);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
+    step = outcome_check(e, r, u);
 
-    if (outcome_check(e, r, u, &answered) == STEP_WAIT || answered) {
-        return answered ? STEP_DONE : STEP_WAIT;
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (!account_of(u, &a)) {
@@ -395,21 +395,15 @@ get_account_step(struct embedded *e, struct request *r)
 enum step
 set_password_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct record_account a;
     struct event *event;
     struct user *u;
-    bool answered;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = outcome_enter(e, r, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
-
-    if (outcome_check(e, r, u, &answered) == STEP_WAIT || answered) {
-        return answered ? STEP_DONE : STEP_WAIT;
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (!account_of(u, &a)) {
@@ -443,15 +437,14 @@ set_password_step(struct embedded *e, struct request *r)
 enum step
 rehash_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct record_account a;
     struct user *u;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (!account_of(u, &a)) {
@@ -603,15 +596,14 @@ ending_add(struct embedded *e, struct user *u, struct str jti, uint64_t until)
 enum step
 end_login_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct event *event;
     struct user *u;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (ending_find(u, r->op.cursor) != NULL) {

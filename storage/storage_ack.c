@@ -41,16 +41,15 @@ static enum step deliver_step(struct embedded *e, struct request *r);
 enum step
 ack_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     struct device *d;
     uint64_t after;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (r->op.inbox_id > u->published) {

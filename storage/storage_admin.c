@@ -70,15 +70,17 @@ list_users_step(struct embedded *e, struct request *r)
 enum step
 show_user_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
 
-    if (user_await(e, r, r->op.to, &u) == STEP_WAIT) {
-        return STEP_WAIT;
+    step = user_await(e, r, r->op.to, &u);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
-    if (u == NULL || u->state == OBJECT_ABSENT) {
-        return request_answer(
-            e, r, u == NULL ? STORAGE_UNAVAILABLE : STORAGE_NO_USER);
+    if (u->state == OBJECT_ABSENT) {
+        return request_answer(e, r, STORAGE_NO_USER);
     }
 
     return admin_read(e, r, admin_show_run, u->number);
@@ -100,22 +102,37 @@ admin_changed(struct embedded *e, const struct user *u, bool disabled)
 }
 
 
+/* The user meant: one who is, and is not deleted. */
+static enum step
+admin_await(struct embedded *e, struct request *r, struct user **u)
+{
+    enum step step = user_await(e, r, r->op.to, u);
+
+    if (step != STEP_GO) {
+        return step;
+    }
+
+    if ((*u)->deleted) {
+        return request_answer(e, r, STORAGE_USER_DELETED);
+    }
+
+    return (*u)->state == OBJECT_ABSENT ? request_answer(e, r, STORAGE_NO_USER)
+                                        : STEP_GO;
+}
+
+
 enum step
 bar_user_step(struct embedded *e, struct request *r)
 {
     bool disable = r->op.number != 0;
+    enum step step;
     struct str json;
     struct user *u;
 
-    if (user_await(e, r, r->op.to, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = admin_await(e, r, &u);
 
-    if (u == NULL || u->state == OBJECT_ABSENT || u->deleted) {
-        return request_answer(e, r,
-                              u == NULL    ? STORAGE_UNAVAILABLE
-                              : u->deleted ? STORAGE_USER_DELETED
-                                           : STORAGE_NO_USER);
+    if (step != STEP_GO) {
+        return step;
     }
 
     json = admin_changed(e, u, disable);
@@ -164,6 +181,7 @@ enum step
 reset_password_step(struct embedded *e, struct request *r)
 {
     enum storage_status status;
+    enum step step;
     struct event *event;
     struct str json;
     struct user *u;
@@ -172,15 +190,10 @@ reset_password_step(struct embedded *e, struct request *r)
         return request_answer(e, r, STORAGE_NO_USER);
     }
 
-    if (user_await(e, r, r->op.to, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = admin_await(e, r, &u);
 
-    if (u == NULL || u->state == OBJECT_ABSENT || u->deleted) {
-        return request_answer(e, r,
-                              u == NULL    ? STORAGE_UNAVAILABLE
-                              : u->deleted ? STORAGE_USER_DELETED
-                                           : STORAGE_NO_USER);
+    if (step != STEP_GO) {
+        return step;
     }
 
     json = admin_changed(e, u, u->disabled);

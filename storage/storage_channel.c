@@ -15,46 +15,30 @@
 static void channel_events_done(struct embedded *e, struct read_job *job);
 
 
-enum entry
+enum step
 channel_enter_user(struct embedded *e, struct request *r, struct user **u)
 {
-    bool answered;
-
-    if (user_await(e, r, r->op.user, u) == STEP_WAIT) {
-        return ENTRY_WAIT;
+    if (r->channel->state == OBJECT_FAILED) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    if (*u == NULL || r->channel->state == OBJECT_FAILED) {
-        (void) request_answer(e, r, STORAGE_UNAVAILABLE);
-        return ENTRY_ANSWERED;
-    }
-
-    if (outcome_check(e, r, *u, &answered) == STEP_WAIT) {
-        return ENTRY_WAIT;
-    }
-
-    return answered ? ENTRY_ANSWERED : ENTRY_OPEN;
+    return outcome_enter(e, r, u);
 }
 
 
-enum entry
+enum step
 channel_enter(struct embedded *e, struct request *r, struct user **u,
               struct member **m)
 {
-    enum entry entry = channel_enter_user(e, r, u);
+    enum step step = channel_enter_user(e, r, u);
 
-    if (entry != ENTRY_OPEN) {
-        return entry;
+    if (step != STEP_GO) {
+        return step;
     }
 
     *m = channel_member_of(r->channel, *u);
 
-    if (*m == NULL) {
-        (void) request_answer(e, r, STORAGE_NO_CHANNEL);
-        return ENTRY_ANSWERED;
-    }
-
-    return ENTRY_OPEN;
+    return *m == NULL ? request_answer(e, r, STORAGE_NO_CHANNEL) : STEP_GO;
 }
 
 
@@ -79,17 +63,17 @@ channel_await_events(struct embedded *e, struct request *r)
     case EVENTS_LOADING:
         return STEP_WAIT;
     case EVENTS_KNOWN:
-        return STEP_DONE;
+        return STEP_GO;
     case EVENTS_FAILED:
         ch->events = EVENTS_UNKNOWN;
-        return STEP_DONE;
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
     default:
         break;
     }
 
     l = calloc(1, sizeof(*l));
     if (l == NULL) {
-        return STEP_DONE;
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
     l->job.run = load_events_run;
@@ -333,17 +317,15 @@ channel_answer(struct embedded *e, struct request *r, struct user *u,
 enum step
 get_channel_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     struct member *m;
     struct str json;
 
-    switch (channel_enter(e, r, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = channel_enter(e, r, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     json = channel_result_own(e, r->channel, m);
@@ -359,16 +341,14 @@ get_channel_step(struct embedded *e, struct request *r)
 enum step
 hide_channel_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     struct member *m;
 
-    switch (channel_enter(e, r, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = channel_enter(e, r, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     m->hidden = r->channel->newest + 1;
@@ -380,16 +360,14 @@ hide_channel_step(struct embedded *e, struct request *r)
 enum step
 read_channel_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     struct member *m;
 
-    switch (channel_enter(e, r, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = channel_enter(e, r, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (r->op.message_id > r->channel->newest) {

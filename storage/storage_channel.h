@@ -7,27 +7,20 @@
 
 #include "storage_state.h"
 
-/* How far an operation of a member has come. */
-enum entry {
-    ENTRY_WAIT,     /* return STEP_WAIT               */
-    ENTRY_ANSWERED, /* refused or a repeat: STEP_DONE */
-    ENTRY_OPEN,     /* go on                          */
-};
-
 /*
  * The way into every operation on a channel: the user is loaded, a repeat is
  * answered, and whoever is no member hears what he would hear of a channel
  * that is not there.  channel_enter_user() lets him in all the same.
  */
-enum entry channel_enter_user(struct embedded *e, struct request *r,
-                              struct user **u);
-enum entry channel_enter(struct embedded *e, struct request *r, struct user **u,
-                         struct member **m);
+enum step channel_enter_user(struct embedded *e, struct request *r,
+                             struct user **u);
+enum step channel_enter(struct embedded *e, struct request *r, struct user **u,
+                        struct member **m);
 
 /* The same for the management of a group: a member of that role at least. */
-enum entry group_enter(struct embedded *e, struct request *r,
-                       enum storage_role role, struct user **u,
-                       struct member **m);
+enum step group_enter(struct embedded *e, struct request *r,
+                      enum storage_role role, struct user **u,
+                      struct member **m);
 
 /*
  * Ends a change of a group by u: writes the channel as it is now, tells members
@@ -41,11 +34,8 @@ enum step group_changed(struct embedded *e, struct request *r,
 struct member *channel_member_of(const struct channel *ch,
                                  const struct user *u);
 
-/*
- * For the step of a request in the channel's queue: newest_event is known when
- * STEP_DONE, unless ch->events still is not EVENTS_KNOWN: it cannot be read.
- * With STEP_WAIT the request waits for it.
- */
+/* For the step of a request in the channel's queue: newest_event is known
+ * when STEP_GO; where it cannot be read, that is the answer. */
 enum step channel_await_events(struct embedded *e, struct request *r);
 
 /* A new member, in memory and in the commit; knows all that was said. */

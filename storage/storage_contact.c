@@ -141,23 +141,24 @@ contact_shown(struct record_contact c)
 enum step
 contact_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct contact_pair was, p;
     struct user *u, *other;
     struct str json;
     enum storage_status status;
-    bool answered;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT
-        || user_await(e, r, r->op.to, &other) == STEP_WAIT) {
-        return STEP_WAIT;
+    step = user_await(e, r, r->op.user, &u);
+
+    if (step == STEP_GO) {
+        step = user_await(e, r, r->op.to, &other);
     }
 
-    if (u == NULL || other == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step == STEP_GO) {
+        step = outcome_check(e, r, u);
     }
 
-    if (outcome_check(e, r, u, &answered) == STEP_WAIT || answered) {
-        return answered ? STEP_DONE : STEP_WAIT;
+    if (step != STEP_GO) {
+        return step;
     }
 
     was.mine = contact_record(u, other);
@@ -493,17 +494,16 @@ contact_tail(struct buf *b, struct str other, unsigned state)
 enum step
 list_contacts_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct contact_list *l;
     struct user *u;
     uint64_t after = 0;
     uint32_t from;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (contact_list_cursor(r->op.cursor, &after) != 0) {

@@ -206,17 +206,16 @@ removal_make(struct embedded *e, struct user *u, struct str id)
 enum step
 list_devices_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct buf *b;
     struct user *u;
     struct str json = {NULL, 0};
     uint32_t i;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     b = embedded_text(e);
@@ -268,23 +267,17 @@ device_json(struct buf *b, const struct device *d, bool current)
 enum step
 remove_device_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct device *d;
     struct removal *w;
     struct user *u;
     struct key key;
     uint64_t at;
-    bool answered;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = outcome_enter(e, r, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
-
-    if (outcome_check(e, r, u, &answered) == STEP_WAIT || answered) {
-        return answered ? STEP_DONE : STEP_WAIT;
+    if (step != STEP_GO) {
+        return step;
     }
 
     d = device_find(u, r->op.to);
@@ -351,22 +344,16 @@ device_put(struct embedded *e, const struct user *u, struct device *d)
 enum step
 name_device_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct str json = {NULL, 0};
     struct device *d;
     struct user *u;
     struct buf *b;
-    bool answered;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = outcome_enter(e, r, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
-
-    if (outcome_check(e, r, u, &answered) == STEP_WAIT || answered) {
-        return answered ? STEP_DONE : STEP_WAIT;
+    if (step != STEP_GO) {
+        return step;
     }
 
     d = device_find(u, r->op.to);
@@ -423,16 +410,15 @@ touch_new(struct embedded *e, struct request *r, struct user *u)
 enum step
 touch_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     enum storage_status ended;
     struct device *d;
     struct user *u;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     ended = account_check_token(u, r->op.cursor);

@@ -37,9 +37,14 @@ struct message;
 struct request;
 struct user;
 
+/*
+ * How far the step function of a request has come.  What it calls on its way
+ * says so, too: anything but STEP_GO is what it returns itself.
+ */
 enum step {
     STEP_WAIT, /* something will request_wake() it           */
     STEP_DONE, /* answered, or handed to a reader: hands off */
+    STEP_GO,   /* neither: it goes on                        */
 };
 
 /* Requests in a row, linked by one of their two links. */
@@ -77,7 +82,6 @@ struct request {
     bool outcome_owner;
     bool woken;
     bool own;           /* the storage's own: nobody is barred from it */
-    uint8_t barred;     /* enum storage_status: the caller is          */
     struct buf outcome; /* the first answer, when this is a repeat */
 
     uint8_t look; /* storage_account.c: enum account_look_state */

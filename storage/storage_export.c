@@ -72,15 +72,14 @@ static void export_done(struct embedded *e, struct read_job *job);
 enum step
 export_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct export *x;
     struct user *u;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     x = calloc(1, sizeof(*x));

@@ -14,7 +14,7 @@
 #include "storage_invite.h"
 #include "storage_outcome.h"
 
-static enum entry group_users(struct embedded *e, struct request *r);
+static enum step group_users(struct embedded *e, struct request *r);
 static enum storage_status
 group_newcomers(struct embedded *e, struct request *r, const struct channel *ch,
                 const struct user *creator, struct user **list, uint32_t *n);
@@ -37,35 +37,20 @@ static struct str group_left_result(struct embedded *e,
 enum step
 create_channel_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *creator, *list[STORAGE_MEMBERS_MAX];
     struct channel *ch;
     enum storage_status status;
     uint32_t n = 0;
-    bool answered;
 
-    if (user_await(e, r, r->op.user, &creator) == STEP_WAIT) {
-        return STEP_WAIT;
+    step = outcome_enter(e, r, &creator);
+
+    if (step == STEP_GO) {
+        step = group_users(e, r);
     }
 
-    if (creator == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
-
-    if (outcome_check(e, r, creator, &answered) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
-
-    if (answered) {
-        return STEP_DONE;
-    }
-
-    switch (group_users(e, r)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    if (step != STEP_GO) {
+        return step;
     }
 
     status = group_newcomers(e, r, NULL, creator, list, &n);
@@ -89,17 +74,17 @@ add_members_step(struct embedded *e, struct request *r)
     struct member *m;
     struct channel *ch = r->channel;
     enum storage_status status;
-    enum entry entry;
+    enum step step;
     uint32_t n = 0;
 
-    entry = group_enter(e, r, STORAGE_ADMIN, &u, &m);
+    step = group_enter(e, r, STORAGE_ADMIN, &u, &m);
 
-    if (entry == ENTRY_OPEN) {
-        entry = group_users(e, r);
+    if (step == STEP_GO) {
+        step = group_users(e, r);
     }
 
-    if (entry != ENTRY_OPEN) {
-        return entry == ENTRY_WAIT ? STEP_WAIT : STEP_DONE;
+    if (step != STEP_GO) {
+        return step;
     }
 
     status = group_newcomers(e, r, ch, NULL, list, &n);
@@ -122,18 +107,16 @@ add_members_step(struct embedded *e, struct request *r)
 enum step
 remove_members_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u, *gone[STORAGE_MEMBERS_MAX];
     struct member *m, *other;
     struct channel *ch = r->channel;
     uint32_t i, n = 0;
 
-    switch (group_enter(e, r, STORAGE_ADMIN, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = group_enter(e, r, STORAGE_ADMIN, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     for (i = 0; i < r->op.n_users; i++) {
@@ -165,16 +148,14 @@ remove_members_step(struct embedded *e, struct request *r)
 enum step
 leave_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     struct member *m;
 
-    switch (group_enter(e, r, STORAGE_MEMBER, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = group_enter(e, r, STORAGE_MEMBER, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     group_part(e, r->channel, m);
@@ -185,18 +166,16 @@ leave_step(struct embedded *e, struct request *r)
 enum step
 update_channel_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     struct member *m;
     struct channel *ch = r->channel;
     bool name, avatar;
 
-    switch (group_enter(e, r, STORAGE_ADMIN, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = group_enter(e, r, STORAGE_ADMIN, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     name = r->op.name.data != NULL && !str_eq(r->op.name, ch->name);
@@ -219,17 +198,15 @@ update_channel_step(struct embedded *e, struct request *r)
 enum step
 set_role_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     struct member *m, *other;
     struct channel *ch = r->channel;
 
-    switch (group_enter(e, r, STORAGE_OWNER, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = group_enter(e, r, STORAGE_OWNER, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     other = group_find(ch, r->op.to);
@@ -251,34 +228,30 @@ set_role_step(struct embedded *e, struct request *r)
 }
 
 
-enum entry
+enum step
 group_enter(struct embedded *e, struct request *r, enum storage_role role,
             struct user **u, struct member **m)
 {
-    enum storage_status status;
-    enum entry entry = channel_enter(e, r, u, m);
+    enum step step = channel_enter(e, r, u, m);
 
-    if (entry != ENTRY_OPEN) {
-        return entry;
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (r->channel->kind != RECORD_GROUP) {
-        status = STORAGE_NOT_GROUP;
-
-    } else if ((*m)->role < role) {
-        status = STORAGE_FORBIDDEN;
-
-    } else {
-        return ENTRY_OPEN;
+        return request_answer(e, r, STORAGE_NOT_GROUP);
     }
 
-    (void) request_answer(e, r, status);
-    return ENTRY_ANSWERED;
+    if ((*m)->role < role) {
+        return request_answer(e, r, STORAGE_FORBIDDEN);
+    }
+
+    return STEP_GO;
 }
 
 
 /* All of them are asked for before the first is waited for. */
-static enum entry
+static enum step
 group_users(struct embedded *e, struct request *r)
 {
     struct user *u, *loading = NULL;
@@ -288,8 +261,7 @@ group_users(struct embedded *e, struct request *r)
         u = user_by_name(e, r->op.users[i]);
 
         if (u == NULL || u->state == OBJECT_FAILED) {
-            (void) request_answer(e, r, STORAGE_UNAVAILABLE);
-            return ENTRY_ANSWERED;
+            return request_answer(e, r, STORAGE_UNAVAILABLE);
         }
 
         if (u->state == OBJECT_LOADING && loading == NULL) {
@@ -299,10 +271,10 @@ group_users(struct embedded *e, struct request *r)
 
     if (loading != NULL) {
         request_wait(&loading->waiters, r);
-        return ENTRY_WAIT;
+        return STEP_WAIT;
     }
 
-    return ENTRY_OPEN;
+    return STEP_GO;
 }
 
 

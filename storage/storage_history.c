@@ -58,17 +58,15 @@ get_message_step(struct embedded *e, struct request *r)
 static enum step
 history_start(struct embedded *e, struct request *r, bool one)
 {
+    enum step step;
     struct history *h;
     struct user *u;
     struct member *m;
 
-    switch (channel_enter(e, r, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = channel_enter(e, r, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (one

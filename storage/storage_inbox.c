@@ -55,15 +55,14 @@ static void inbox_read_done(struct embedded *e, struct read_job *job);
 enum step
 subscribe_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     bool connect = (r->op.flags & STORAGE_CONNECT) != 0;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (u->state == OBJECT_ABSENT && !connect) {
@@ -122,15 +121,14 @@ unsubscribe_step(struct embedded *e, struct request *r)
 enum step
 read_inbox_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct inbox_read *l;
     struct user *u;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     r->result.inbox_id = u->published;

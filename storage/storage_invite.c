@@ -16,8 +16,8 @@
 
 #define INVITE_GROUP_LEN (STORAGE_INVITE_LEN - KEY_SECRET_LEN)
 
-static enum entry invite_enter(struct embedded *e, struct request *r,
-                               struct user **u, struct invite **v);
+static enum step invite_enter(struct embedded *e, struct request *r,
+                              struct user **u, struct invite **v);
 static struct invite *invite_find(const struct channel *ch, struct str text);
 static enum storage_status invite_status(const struct invite *v);
 static struct invite *invite_new(struct embedded *e, struct channel *ch);
@@ -37,19 +37,17 @@ static struct str invite_result(struct embedded *e);
 enum step
 create_invite_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct channel *ch = r->channel;
     struct user *u;
     struct member *m;
     struct invite *v;
     struct buf *b;
 
-    switch (group_enter(e, r, STORAGE_ADMIN, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = group_enter(e, r, STORAGE_ADMIN, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (invites_good(ch) >= STORAGE_INVITES_MAX) {
@@ -79,6 +77,7 @@ create_invite_step(struct embedded *e, struct request *r)
 enum step
 list_invites_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct channel *ch = r->channel;
     struct user *u;
     struct member *m;
@@ -86,13 +85,10 @@ list_invites_step(struct embedded *e, struct request *r)
     struct buf *b;
     uint32_t i, n = 0;
 
-    switch (group_enter(e, r, STORAGE_ADMIN, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = group_enter(e, r, STORAGE_ADMIN, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     b = embedded_text(e);
@@ -120,18 +116,16 @@ list_invites_step(struct embedded *e, struct request *r)
 enum step
 revoke_invite_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct channel *ch = r->channel;
     struct user *u;
     struct member *m;
     struct invite *v;
 
-    switch (group_enter(e, r, STORAGE_ADMIN, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = group_enter(e, r, STORAGE_ADMIN, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     v = invite_find(ch, r->op.text);
@@ -153,6 +147,7 @@ revoke_invite_step(struct embedded *e, struct request *r)
 enum step
 get_invite_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct channel *ch = r->channel;
     enum storage_status status;
     struct invite *v;
@@ -160,13 +155,10 @@ get_invite_step(struct embedded *e, struct request *r)
     struct str json;
     struct buf *b;
 
-    switch (invite_enter(e, r, &u, &v)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = invite_enter(e, r, &u, &v);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     status = invite_status(v);
@@ -205,18 +197,16 @@ get_invite_step(struct embedded *e, struct request *r)
 enum step
 join_invite_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct channel *ch = r->channel;
     enum storage_status status;
     struct invite *v;
     struct user *u;
 
-    switch (invite_enter(e, r, &u, &v)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = invite_enter(e, r, &u, &v);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     /* who is in joins again, whatever has become of the invite */
@@ -263,25 +253,20 @@ invites_erase(struct embedded *e, struct channel *ch)
 
 
 /* As channel_enter(), but it is the invite that opens. */
-static enum entry
+static enum step
 invite_enter(struct embedded *e, struct request *r, struct user **u,
              struct invite **v)
 {
     struct channel *ch = r->channel;
-    enum entry entry = channel_enter_user(e, r, u);
+    enum step step = channel_enter_user(e, r, u);
 
-    if (entry != ENTRY_OPEN) {
-        return entry;
+    if (step != STEP_GO) {
+        return step;
     }
 
     *v = ch->state == OBJECT_READY ? invite_find(ch, r->op.text) : NULL;
 
-    if (*v == NULL) {
-        (void) request_answer(e, r, STORAGE_NO_INVITE);
-        return ENTRY_ANSWERED;
-    }
-
-    return ENTRY_OPEN;
+    return *v == NULL ? request_answer(e, r, STORAGE_NO_INVITE) : STEP_GO;
 }
 
 

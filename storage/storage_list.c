@@ -75,17 +75,16 @@ static void list_free(struct list *l);
 enum step
 list_channels_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct channel *ch;
     struct list *l;
     struct user *u;
     int rc = 0;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     l = calloc(1, sizeof(*l));

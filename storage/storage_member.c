@@ -16,16 +16,14 @@ static struct event *typing_event(struct embedded *e, struct channel *ch,
 enum step
 mute_channel_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct user *u;
     struct member *m;
 
-    switch (channel_enter(e, r, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = channel_enter(e, r, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (m->muted != r->op.number) {
@@ -40,18 +38,16 @@ mute_channel_step(struct embedded *e, struct request *r)
 enum step
 typing_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct channel *ch = r->channel;
     struct event *event;
     struct user *u;
     struct member *m;
 
-    switch (channel_enter(e, r, &u, &m)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = channel_enter(e, r, &u, &m);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     (void) request_answer_json(e, r, STR("{}"));

@@ -91,8 +91,6 @@ message_await(struct embedded *e, struct request *r, uint64_t id,
     struct map_entry *entry = map_find(&e->messages, key, sizeof(key));
     struct message *m;
 
-    *out = NULL;
-
     /* What is not published may not be on the disk yet. */
     if (entry == NULL && id > r->channel->published) {
         request_wait(&e->unpublished, r);
@@ -103,7 +101,7 @@ message_await(struct embedded *e, struct request *r, uint64_t id,
                       : message_create(e, key);
 
     if (m == NULL) {
-        return STEP_DONE;
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
     lru_remove(&m->lru);
@@ -117,11 +115,11 @@ message_await(struct embedded *e, struct request *r, uint64_t id,
     if (m->state == OBJECT_FAILED) {
         /* The next one tries again. */
         message_free(e, m);
-        return STEP_DONE;
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
     *out = m;
-    return STEP_DONE;
+    return STEP_GO;
 }
 
 

@@ -31,11 +31,9 @@ void messages_clear(struct embedded *e);
 /* Drops what nobody needs, oldest first, down to the bounds. */
 void messages_evict(struct embedded *e);
 
-/*
- * For the step of a request in the channel's queue: *m is the message `id`,
- * at most the channel's newest, when STEP_DONE, or NULL when it cannot be
- * read; with STEP_WAIT the request waits for it.
- */
+/* For the step of a request in the channel's queue: *m is the message `id`, at
+ * most the channel's newest, when STEP_GO; where it cannot be read, that is
+ * the answer. */
 enum step message_await(struct embedded *e, struct request *r, uint64_t id,
                         struct message **m);
 

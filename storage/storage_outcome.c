@@ -34,7 +34,7 @@ struct outcome_look {
 };
 
 static enum step outcome_look(struct embedded *e, struct request *r,
-                              const struct user *u, bool *answered);
+                              const struct user *u);
 static uint32_t outcome_periods(const struct filter_window *w,
                                 const struct request *r, const struct user *u,
                                 uint32_t periods[OUTCOME_DAYS]);
@@ -183,38 +183,41 @@ outcome_waits(const struct request *r)
 
 
 enum step
-outcome_check(struct embedded *e, struct request *r, const struct user *u,
-              bool *answered)
+outcome_check(struct embedded *e, struct request *r, const struct user *u)
 {
     bool client = r->op.client_id.len != 0;
-
-    *answered = false;
 
     if (r->outcome_key.len == 0 || r->outcome_state == OUTCOME_NEW
         || (r->outcome_state == OUTCOME_UNKNOWN && client
             && u->state != OBJECT_READY)) {
-        return STEP_DONE;
+        return STEP_GO;
     }
 
     if (r->outcome_state == OUTCOME_REPEAT) {
-        *answered = true;
         r->result.duplicate = true;
         return request_answer_json(e, r, buf_str(&r->outcome));
     }
 
     if (r->outcome_state == OUTCOME_FAILED) {
-        *answered = true;
         return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    return outcome_look(e, r, u, answered);
+    return outcome_look(e, r, u);
+}
+
+
+enum step
+outcome_enter(struct embedded *e, struct request *r, struct user **u)
+{
+    enum step step = user_await(e, r, r->op.user, u);
+
+    return step == STEP_GO ? outcome_check(e, r, *u) : step;
 }
 
 
 /* Asks the filters, and a reader only where they do not say no. */
 static enum step
-outcome_look(struct embedded *e, struct request *r, const struct user *u,
-             bool *answered)
+outcome_look(struct embedded *e, struct request *r, const struct user *u)
 {
     bool client = r->op.client_id.len != 0;
     struct filter_window *w = client ? e->days : e->slots;
@@ -226,12 +229,11 @@ outcome_look(struct embedded *e, struct request *r, const struct user *u,
 
     if (n == 0) {
         r->outcome_state = OUTCOME_NEW;
-        return STEP_DONE;
+        return STEP_GO;
     }
 
     l = calloc(1, sizeof(*l));
     if (l == NULL) {
-        *answered = true;
         return request_answer(e, r, STORAGE_EXHAUSTED);
     }
 

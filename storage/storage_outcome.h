@@ -39,12 +39,12 @@ void outcome_end(struct embedded *e, struct request *r);
 /* Stands behind its first, or a reader looks for that. */
 bool outcome_waits(const struct request *r);
 
-/*
- * Has it been done before?  STEP_WAIT: not known yet.  STEP_DONE with
- * *answered: it has, and the request was answered; else it is new.
- */
+/* Has it been done before?  Then it is answered; STEP_GO: it is new. */
 enum step outcome_check(struct embedded *e, struct request *r,
-                        const struct user *u, bool *answered);
+                        const struct user *u);
+
+/* The way into what may be a repeat: the caller (user_await), then that. */
+enum step outcome_enter(struct embedded *e, struct request *r, struct user **u);
 
 /* Adds the outcome to the commit being collected, by the user. */
 void outcome_put(struct embedded *e, struct request *r, struct user *u,

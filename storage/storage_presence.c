@@ -449,13 +449,16 @@ enum step
 elsewhere_step(struct embedded *e, struct request *r)
 {
     bool online = r->op.limit != 0;
-    struct user *u;
+    struct user *u = user_by_name(e, r->op.user);
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
+    if (u != NULL && u->state == OBJECT_LOADING) {
+        request_wait(&u->waiters, r);
         return STEP_WAIT;
     }
 
-    if (u != NULL && u->state == OBJECT_READY && !presence_here(e, u->number)) {
+    /* to be told again of who is barred or cannot be read helps nobody */
+    if (u != NULL && u->state == OBJECT_READY && !u->deleted && !u->disabled
+        && !presence_here(e, u->number)) {
         if (r->op.after > u->active_at) {
             presence_write(e, u->number, r->op.after, false);
         }

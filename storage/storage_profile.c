@@ -86,14 +86,16 @@ enum step
 get_user_step(struct embedded *e, struct request *r)
 {
     struct user *caller, *u;
+    enum step step;
 
-    if (user_await(e, r, r->op.user, &caller) == STEP_WAIT
-        || user_await(e, r, r->op.to, &u) == STEP_WAIT) {
-        return STEP_WAIT;
+    step = user_await(e, r, r->op.user, &caller);
+
+    if (step == STEP_GO) {
+        step = user_await(e, r, r->op.to, &u);
     }
 
-    if (caller == NULL || u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (u->state == OBJECT_ABSENT || u->deleted) {
@@ -107,20 +109,14 @@ get_user_step(struct embedded *e, struct request *r)
 enum step
 update_user_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct record_profile was, p;
     struct user *u;
-    bool answered;
 
-    if (user_await(e, r, r->op.user, &u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = outcome_enter(e, r, &u);
 
-    if (u == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
-
-    if (outcome_check(e, r, u, &answered) == STEP_WAIT || answered) {
-        return answered ? STEP_DONE : STEP_WAIT;
+    if (step != STEP_GO) {
+        return step;
     }
 
     profile_of(u, &was);
@@ -263,16 +259,15 @@ profile_json(struct buf *b, struct str user, const struct record_profile *p)
 enum step
 search_users_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct profile_search *l;
     struct user *caller;
     struct buf *folded;
 
-    if (user_await(e, r, r->op.user, &caller) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = user_await(e, r, r->op.user, &caller);
 
-    if (caller == NULL) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     folded = embedded_text(e);

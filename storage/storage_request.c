@@ -473,9 +473,7 @@ request_answer(struct embedded *e, struct request *r,
                enum storage_status status)
 {
     request_close(e, r);
-    r->result.status = status == STORAGE_UNAVAILABLE && r->barred != 0
-                           ? (enum storage_status) r->barred
-                           : status;
+    r->result.status = status;
     e->collecting->n_results++;
     embedded_output(e, &r->out);
     return STEP_DONE;

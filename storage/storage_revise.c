@@ -33,10 +33,10 @@ enum react_change {
     REACT_FULL,
 };
 
-static enum entry revise_enter(struct embedded *e, struct request *r,
-                               struct revise *v);
-static enum entry revise_enter_own(struct embedded *e, struct request *r,
-                                   struct revise *v);
+static enum step revise_enter(struct embedded *e, struct request *r,
+                              struct revise *v);
+static enum step revise_enter_own(struct embedded *e, struct request *r,
+                                  struct revise *v);
 static uint64_t revise_now(const struct revise *v);
 static int revise_keep(struct embedded *e, const struct revise *v, uint32_t rev,
                        struct str json);
@@ -64,16 +64,14 @@ static struct str react_tail(struct embedded *e, const struct request *r,
 enum step
 edit_message_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     enum storage_status status = STORAGE_OK;
     struct revise v;
 
-    switch (revise_enter(e, r, &v)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = revise_enter(e, r, &v);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (v.record.sender != v.user->number) {
@@ -100,15 +98,13 @@ edit_message_step(struct embedded *e, struct request *r)
 enum step
 delete_message_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct revise v;
 
-    switch (revise_enter(e, r, &v)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = revise_enter(e, r, &v);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (v.record.sender != v.user->number
@@ -124,15 +120,13 @@ delete_message_step(struct embedded *e, struct request *r)
 enum step
 react_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct revise v;
 
-    switch (revise_enter(e, r, &v)) {
-    case ENTRY_WAIT:
-        return STEP_WAIT;
-    case ENTRY_ANSWERED:
-        return STEP_DONE;
-    case ENTRY_OPEN:
-        break;
+    step = revise_enter(e, r, &v);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (v.record.deleted) {
@@ -146,51 +140,45 @@ react_step(struct embedded *e, struct request *r)
 
 
 /* The sender may have left the channel, and nobody waits for the answer. */
-static enum entry
+static enum step
 revise_enter_own(struct embedded *e, struct request *r, struct revise *v)
 {
     v->member = NULL;
 
-    if (user_await(e, r, r->op.user, &v->user) == STEP_WAIT) {
-        return ENTRY_WAIT;
+    if (r->channel->state != OBJECT_READY) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    if (v->user == NULL || r->channel->state != OBJECT_READY) {
-        (void) request_answer(e, r, STORAGE_UNAVAILABLE);
-        return ENTRY_ANSWERED;
-    }
-
-    return ENTRY_OPEN;
+    return user_await(e, r, r->op.user, &v->user);
 }
 
 
-static enum entry
+static enum step
 revise_enter(struct embedded *e, struct request *r, struct revise *v)
 {
-    enum entry entry = r->own ? revise_enter_own(e, r, v)
-                              : channel_enter(e, r, &v->user, &v->member);
+    enum step step = r->own ? revise_enter_own(e, r, v)
+                            : channel_enter(e, r, &v->user, &v->member);
     uint64_t id = r->op.message_id;
 
-    if (entry != ENTRY_OPEN) {
-        return entry;
+    if (step != STEP_GO) {
+        return step;
     }
 
     if (id == 0 || id > r->channel->newest) {
-        (void) request_answer(e, r, STORAGE_NO_MESSAGE);
-        return ENTRY_ANSWERED;
+        return request_answer(e, r, STORAGE_NO_MESSAGE);
     }
 
-    if (message_await(e, r, id, &v->message) == STEP_WAIT) {
-        return ENTRY_WAIT;
+    step = message_await(e, r, id, &v->message);
+
+    if (step != STEP_GO) {
+        return step;
     }
 
-    if (v->message == NULL
-        || record_get_message(buf_str(&v->message->value), &v->record) != 0) {
-        (void) request_answer(e, r, STORAGE_UNAVAILABLE);
-        return ENTRY_ANSWERED;
+    if (record_get_message(buf_str(&v->message->value), &v->record) != 0) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    return ENTRY_OPEN;
+    return STEP_GO;
 }
 
 
@@ -272,14 +260,13 @@ react(struct embedded *e, struct request *r, struct revise *v)
     struct event *event;
     struct buf *value, built = {0};
     enum react_change change;
+    enum step step;
     struct key key;
 
-    if (channel_await_events(e, r) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = channel_await_events(e, r);
 
-    if (r->channel->events != EVENTS_KNOWN) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    if (step != STEP_GO) {
+        return step;
     }
 
     change = react_build(&built, v, r->op.name, r->op.number != 0);

@@ -9,8 +9,8 @@
 #include "storage_outcome.h"
 
 
-static enum step send_find(struct embedded *e, struct request *r,
-                           struct user **sender, struct user **to);
+static enum step send_enter(struct embedded *e, struct request *r,
+                            struct user **sender, struct user **to);
 static enum storage_status send_allowed(struct embedded *e, struct request *r,
                                         struct user *sender, struct user *to);
 static enum storage_status send_direct(const struct channel *ch,
@@ -30,22 +30,16 @@ static struct str send_tail(struct embedded *e, struct str json);
 enum step
 send_step(struct embedded *e, struct request *r)
 {
+    enum step step;
     struct channel *ch = r->channel;
     struct user *sender, *to;
     enum storage_status status;
     uint64_t now;
-    bool answered;
 
-    if (send_find(e, r, &sender, &to) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    step = send_enter(e, r, &sender, &to);
 
-    if (sender == NULL || to == NULL || ch->state == OBJECT_FAILED) {
-        return request_answer(e, r, STORAGE_UNAVAILABLE);
-    }
-
-    if (outcome_check(e, r, sender, &answered) == STEP_WAIT || answered) {
-        return answered ? STEP_DONE : STEP_WAIT;
+    if (step != STEP_GO) {
+        return step;
     }
 
     status = send_allowed(e, r, sender, to);
@@ -67,19 +61,25 @@ send_step(struct embedded *e, struct request *r)
 
 
 static enum step
-send_find(struct embedded *e, struct request *r, struct user **sender,
-          struct user **to)
+send_enter(struct embedded *e, struct request *r, struct user **sender,
+           struct user **to)
 {
-    if (user_await(e, r, r->op.user, sender) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    enum step step = user_await(e, r, r->op.user, sender);
 
-    if (r->op.to.len == 0) {
+    if (step == STEP_GO) {
         *to = *sender;
-        return STEP_DONE;
+        step = r->op.to.len == 0 ? STEP_GO : user_await(e, r, r->op.to, to);
     }
 
-    return user_await(e, r, r->op.to, to);
+    if (step != STEP_GO) {
+        return step;
+    }
+
+    if (r->channel->state == OBJECT_FAILED) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
+    }
+
+    return outcome_check(e, r, *sender);
 }
 
 

@@ -222,10 +222,9 @@ channel_id(const struct channel *ch)
 }
 
 /*
- * For step functions: *u is the user when STEP_DONE; with STEP_WAIT the
- * request waits for him.  An absent one is told by his state; one that
- * failed answers STEP_DONE with *u NULL, and so does the caller himself when
- * he is barred: request_answer() then says that for UNAVAILABLE.
+ * For step functions: *u is the user when STEP_GO; an absent one is told by
+ * his state.  One who cannot be read, and the caller himself when he is
+ * barred, is the end of the request.
  */
 enum step user_await(struct embedded *e, struct request *r, struct str name,
                      struct user **u);

@@ -144,11 +144,11 @@ user_await_any(struct embedded *e, struct request *r, struct str name,
         return STEP_WAIT;
     }
 
-    if (*u != NULL && (*u)->state == OBJECT_FAILED) {
-        *u = NULL;
+    if (*u == NULL || (*u)->state == OBJECT_FAILED) {
+        return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
 
-    return STEP_DONE;
+    return STEP_GO;
 }
 
 
@@ -156,18 +156,16 @@ enum step
 user_await(struct embedded *e, struct request *r, struct str name,
            struct user **u)
 {
-    if (user_await_any(e, r, name, u) == STEP_WAIT) {
-        return STEP_WAIT;
-    }
+    enum step step = user_await_any(e, r, name, u);
 
     /* Whoever is meant by another is somebody else's business. */
-    if (*u != NULL && ((*u)->deleted || (*u)->disabled) && !r->own
+    if (step == STEP_GO && ((*u)->deleted || (*u)->disabled) && !r->own
         && name.data == r->op.user.data) {
-        r->barred = (*u)->deleted ? STORAGE_USER_DELETED : STORAGE_DISABLED;
-        *u = NULL;
+        return request_answer(
+            e, r, (*u)->deleted ? STORAGE_USER_DELETED : STORAGE_DISABLED);
     }
 
-    return STEP_DONE;
+    return step;
 }
 
 

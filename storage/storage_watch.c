@@ -118,7 +118,7 @@ watch_users(struct embedded *e, struct request *r)
         return STEP_WAIT;
     }
 
-    return STEP_DONE;
+    return STEP_GO;
 }
 
 
@@ -127,15 +127,21 @@ presence_get_step(struct embedded *e, struct request *r)
 {
     struct watch_look *l;
     struct user *asker, *u;
+    enum step step;
     bool open = false;
     uint32_t i;
 
-    if (user_await(e, r, r->op.user, &asker) == STEP_WAIT
-        || watch_users(e, r) == STEP_WAIT) {
-        return STEP_WAIT;
+    step = user_await(e, r, r->op.user, &asker);
+
+    if (step == STEP_GO) {
+        step = watch_users(e, r);
     }
 
-    l = asker == NULL ? NULL : watch_look_create(asker, r->op.n_users);
+    if (step != STEP_GO) {
+        return step;
+    }
+
+    l = watch_look_create(asker, r->op.n_users);
     if (l == NULL) {
         return request_answer(e, r, STORAGE_UNAVAILABLE);
     }
