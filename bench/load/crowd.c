@@ -271,7 +271,7 @@ crowd_quiet(struct crowd *w)
 {
     uint64_t before, after = processes_cpu_ns(&w->o->servers);
 
-    for (int i = 0; i < 5 * CROWD_QUIET_S; i++) {
+    for (int i = 0; i < 5 * CROWD_QUIET_S && !w->o->beside; i++) {
         before = after;
         crowd_rest(w, 0.2);
         after = processes_cpu_ns(&w->o->servers);

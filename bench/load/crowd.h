@@ -61,7 +61,8 @@ int crowd_open_queued(struct crowd *w);
 int crowd_wait(struct crowd *w, const size_t *value, size_t wanted,
                double seconds);
 
-/* Turns the loop for that long, and until the servers use no CPU any more. */
+/* Turns the loop for that long, and until the servers use no CPU any more
+ * (-N: not at all). */
 void crowd_rest(struct crowd *w, double seconds);
 void crowd_quiet(struct crowd *w);
 

@@ -50,6 +50,8 @@ static const char usage[] =
     "(0.5)\n"
     "-l BYTES         of a text (128)\n"
     "-c N             connections being opened at once (256)\n"
+    "-N               others load the server, too: its rest is not waited "
+    "for\n"
     "-B               storm: says `connected` and `stored`, and goes on at a "
     "line\n"
     "-u PREFIX        of user names (u)\n"
@@ -182,6 +184,9 @@ set_option(struct options *o, int option, const char *value)
     case 'n':
         o->n = (unsigned) number(value, 1, LOAD_N_MAX);
         break;
+    case 'N':
+        o->beside = true;
+        break;
     case 'p':
         if (processes_parse(&o->servers, value) != 0) {
             fail("bad process ids:", value);
@@ -277,7 +282,7 @@ main(int argc, char **argv)
     set_address(&o, "127.0.0.1:8080");
 
     while ((option = getopt(argc - 1, argv + 1,
-                            "a:b:Bc:d:D:Hj:k:l:m:n:p:q:r:t:u:w:W:x:"))
+                            "a:b:Bc:d:D:Hj:k:l:m:n:Np:q:r:t:u:w:W:x:"))
            != -1) {
         set_option(&o, option, optarg);
     }

@@ -40,6 +40,7 @@ struct options {
     unsigned backlog;   /* storm: messages missed by each   */
     double churn;       /* mixed: clients that leave and return a second */
     bool stops;         /* storm: waits for a line twice */
+    bool beside;        /* others load the server, it has no rest */
 };
 
 /* Each fills the report; 0, or -1 when it could not be carried out. */
