@@ -64,6 +64,7 @@ struct talk {
     size_t n_created;
     uint64_t sent, finished, delivered;
     uint64_t counted; /* finished since the warm-up */
+    uint64_t late;    /* deliveries missing at the end */
     struct histogram ack, delivery;
     struct buf text;
 };
@@ -425,6 +426,21 @@ talk_for(struct talk *t, double seconds)
 }
 
 
+static uint64_t
+talk_undelivered(const struct talk *t)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < t->crowd.n; i++) {
+        if (i % t->o->members != 0) {
+            n += t->senders[i / t->o->members].next - 1 - t->receivers[i].seq;
+        }
+    }
+
+    return n;
+}
+
+
 /* Waits for all that was sent. */
 static void
 talk_drain(struct talk *t)
@@ -438,6 +454,7 @@ talk_drain(struct talk *t)
     }
 
     if (t->finished < t->sent) {
+        t->late = broken_count() == 0 ? talk_undelivered(t) : 0;
         broken("%llu of %llu messages are not answered or not delivered",
                (unsigned long long) (t->sent - t->finished),
                (unsigned long long) t->sent);
@@ -456,6 +473,7 @@ talk_report(const struct talk *t, struct report *r, double seconds,
 
     if (t->o->rate != 0) {
         report_add(r, "held_back", (double) t->n_due - (double) t->sent);
+        report_add(r, "late", (double) t->late);
     }
 
     if (cpu_ns != 0) {
