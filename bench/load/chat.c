@@ -128,8 +128,9 @@ chat_send(struct buf *out, const struct text *t)
 
 
 static void
-chat_read(struct str message, struct note *n)
+chat_read(struct stream *s, struct str message, struct note *n)
 {
+    (void) s;
     static const char event[] = "{\"jsonrpc\":\"2.0\",\"method\":\"";
     static const char new[] = "message.new\"";
     static const char presence[] = "presence\"";

@@ -115,7 +115,7 @@ crowd_start(struct crowd *w, size_t i)
     snprintf(topic, sizeof(topic), "%s%u", w->o->prefix, c->topic);
     a.user = name;
     a.topic = topic;
-    w->clients[i].step = 0;
+    c->stream = (struct stream){0};
 
     buf_init(&request);
     w->o->dialect->request(&request, &a);
@@ -192,7 +192,7 @@ crowd_tell_late(const struct crowd *w, size_t first, size_t n, size_t missing,
             "load: %zu of %zu not connected in %.0f s; client %zu: state %d, "
             "step %u of its login\n",
             missing, n, seconds, i, (int) w->clients[i].conn.state,
-            w->clients[i].step);
+            w->clients[i].stream.step);
 }
 
 
@@ -319,7 +319,7 @@ crowd_login(struct crowd *w, struct client *c, struct str message)
 
     crowd_name(w, i, name);
     buf_init(&out);
-    status = w->o->dialect->login(&out, name, &c->step, message);
+    status = w->o->dialect->login(&out, name, &c->stream, message);
 
     if (out.len > 0) {
         conn_send(&w->loop, &c->conn, buf_str(&out));
@@ -384,6 +384,19 @@ crowd_check(struct crowd *w, struct client *c, const struct note *n)
 }
 
 
+/* A server that waits too long for it ends the stream. */
+static void
+crowd_answer(struct crowd *w, struct client *c)
+{
+    struct buf out;
+
+    buf_init(&out);
+    w->o->dialect->answer(&out, &c->stream);
+    conn_send(&w->loop, &c->conn, buf_str(&out));
+    buf_clear(&out);
+}
+
+
 static void
 crowd_on_message(struct conn *conn, struct str text, void *data)
 {
@@ -396,7 +409,7 @@ crowd_on_message(struct conn *conn, struct str text, void *data)
         return;
     }
 
-    w->o->dialect->read(text, &n);
+    w->o->dialect->read(&c->stream, text, &n);
 
     if (n.kind == NOTE_ERROR) {
         broken("client %zu: %.*s", crowd_index(w, c),
@@ -405,6 +418,11 @@ crowd_on_message(struct conn *conn, struct str text, void *data)
     }
 
     if (w->o->dialect->sequenced && !crowd_check(w, c, &n)) {
+        return;
+    }
+
+    if (n.kind == NOTE_ASKED) {
+        crowd_answer(w, c);
         return;
     }
 

@@ -17,9 +17,9 @@
 struct client {
     struct conn conn;
     bool ready;
-    bool publish;      /* nchan                          */
-    uint32_t topic;    /* nchan                          */
-    unsigned step;     /* of the dialect's login          */
+    bool publish;   /* nchan                          */
+    uint32_t topic; /* nchan                          */
+    struct stream stream;
     int64_t after;     /* -1: live only                  */
     uint64_t newest;   /* inbox id that session.ready told */
     uint64_t inbox_id; /* of the newest event or result  */

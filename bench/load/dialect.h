@@ -1,7 +1,7 @@
 /*
  * How a server is spoken to: chat.v1 (this project, and bench/limit without
- * tokens), nchan, and XMPP.  A text carries the sender's number of the message, so
- * that order and loss show on any server.
+ * tokens), nchan, and XMPP with stream management and without.  A text carries
+ * the sender's number of the message, so that order and loss show on any server.
  */
 
 #ifndef LOAD_DIALECT_H
@@ -18,6 +18,8 @@ enum note_kind {
     NOTE_OTHER = 0,
     NOTE_READY,    /* the session stands; inbox_id: the newest    */
     NOTE_ACK,      /* a message is stored; seq 0: the oldest unanswered */
+    NOTE_TAKEN,    /* all messages up to seq are acknowledged    */
+    NOTE_ASKED,    /* an answer of the dialect is waited for     */
     NOTE_MESSAGE,  /* a message of somebody                       */
     NOTE_CREATED,  /* channel.create is done; channel.  Or: joined */
     NOTE_PRESENCE, /* somebody came or went                      */
@@ -48,6 +50,15 @@ struct text {
     size_t len;    /* of the text */
 };
 
+/* What a dialect keeps of a connection; zero at its begin. */
+struct stream {
+    unsigned step;     /* of the login                              */
+    bool counts;       /* XEP-0198: both sides count stanzas        */
+    uint32_t received; /* stanzas, modulo 2^32                      */
+    uint64_t taken;    /* stanzas that the server has acknowledged  */
+    uint64_t others;   /* stanzas that it is sent before a message  */
+};
+
 struct dialect {
     const char *name;
     bool sequenced; /* has session.ready, inbox ids and message ids */
@@ -58,18 +69,23 @@ struct dialect {
 
     /* What follows the upgrade, called with an empty message at first and
      * with each that comes until it returns 1: ready; -1: refused.  NULL:
-     * nothing follows.  step begins as 0 and is its own. */
-    int (*login)(struct buf *out, const char *user, unsigned *step,
+     * nothing follows. */
+    int (*login)(struct buf *out, const char *user, struct stream *s,
                  struct str message);
 
     /* What becomes text.to: of a user, and of a group that everybody joins,
      * NULL where that is not done. */
     void (*put_user)(struct buf *out, const char *user);
     void (*put_room)(struct buf *out, const char *room);
-    void (*join)(struct buf *out, const char *room, const char *user);
+    void (*join)(struct buf *out, struct stream *s, const char *room,
+                 const char *user);
 
     void (*send)(struct buf *out, const struct text *t);
-    void (*read)(struct str message, struct note *n);
+    struct str ask; /* follows each message; empty: nothing does */
+    void (*read)(struct stream *s, struct str message, struct note *n);
+
+    /* What NOTE_ASKED waits for; NULL where that is never read. */
+    void (*answer)(struct buf *out, const struct stream *s);
 };
 
 #define DIALECT_TEXT_MIN 24
@@ -80,5 +96,6 @@ void dialect_put_text(struct buf *out, const struct text *t);
 extern const struct dialect dialect_chat;
 extern const struct dialect dialect_nchan;
 extern const struct dialect dialect_xmpp;
+extern const struct dialect dialect_xmpp_sm;
 
 #endif

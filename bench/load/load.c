@@ -40,7 +40,7 @@ static const char usage[] =
     "disk     DIRECTORY: appends and syncs 512 bytes, 1000 times\n"
     "\n"
     "-a ADDRESS:PORT  server, a loopback address (127.0.0.1:8080)\n"
-    "-d DIALECT       chat, nchan or xmpp (chat)\n"
+    "-d DIALECT       chat, nchan, xmpp or xmpp+sm (chat)\n"
     "-k FILE          key that signs the tokens; without it users go by name\n"
     "-D DIRECTORY     mixed: of the store, whose growth is told\n"
     "-p PID,...       processes of the server, descendants count too\n"
@@ -128,6 +128,7 @@ find_dialect(const char *name)
         &dialect_chat,
         &dialect_nchan,
         &dialect_xmpp,
+        &dialect_xmpp_sm,
     };
 
     for (size_t i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++) {

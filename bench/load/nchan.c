@@ -41,10 +41,11 @@ nchan_send(struct buf *out, const struct text *t)
 
 
 static void
-nchan_read(struct str message, struct note *n)
+nchan_read(struct stream *s, struct str message, struct note *n)
 {
     size_t i;
 
+    (void) s;
     memset(n, 0, sizeof(*n));
 
     for (i = 0; i < message.len && i < 16; i++) {

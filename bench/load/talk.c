@@ -44,7 +44,7 @@ struct sender {
     struct slot *slots;
     uint64_t next;  /* message to send, from 1     */
     uint64_t low;   /* oldest unfinished           */
-    uint64_t acked; /* number of answers           */
+    uint64_t acked; /* number of messages answered */
     uint64_t due;   /* open loop: may be sent      */
 };
 
@@ -115,6 +115,11 @@ talk_send(struct talk *t, struct sender *s)
     buf_reset(&t->text, t->text.cap);
     t->o->dialect->send(&t->text, &text);
     conn_send(&t->crowd.loop, &s->client->conn, buf_str(&t->text));
+
+    if (t->o->dialect->ask.len > 0) {
+        conn_send(&t->crowd.loop, &s->client->conn, t->o->dialect->ask);
+    }
+
     s->next++;
     t->sent++;
 }
@@ -155,6 +160,25 @@ talk_count(struct talk *t, struct sender *s, uint64_t seq, struct histogram *h)
 }
 
 
+/* One answer acknowledges all messages that came before it. */
+static void
+talk_taken(struct talk *t, struct client *c, uint64_t seq)
+{
+    size_t i = crowd_index(&t->crowd, c);
+    struct sender *s = &t->senders[i / t->o->members];
+
+    if (seq >= (c == s->client ? s->next : 1)) {
+        broken("client %zu: more messages are acknowledged than it has sent",
+               i);
+        return;
+    }
+
+    while (s->acked < seq) {
+        talk_count(t, s, ++s->acked, &t->ack);
+    }
+}
+
+
 static void
 talk_message(struct talk *t, struct client *c, const struct note *n)
 {
@@ -162,7 +186,10 @@ talk_message(struct talk *t, struct client *c, const struct note *n)
     struct receiver *to = &t->receivers[i];
 
     if (i % t->o->members == 0 && t->o->dialect->echoes) {
-        talk_count(t, &t->senders[i / t->o->members], n->seq, &t->ack);
+        if (!t->o->dialect->acks) {
+            talk_count(t, &t->senders[i / t->o->members], n->seq, &t->ack);
+        }
+
         return;
     }
 
@@ -213,6 +240,9 @@ talk_note(struct client *c, const struct note *n, void *data)
     case NOTE_ACK:
         s->acked++;
         talk_count(t, s, n->seq == 0 ? s->acked : n->seq, &t->ack);
+        break;
+    case NOTE_TAKEN:
+        talk_taken(t, c, n->seq);
         break;
     case NOTE_MESSAGE:
         talk_message(t, c, n);
@@ -330,7 +360,7 @@ talk_join(struct talk *t)
         snprintf(room, sizeof(room), "%sroom%zu", t->o->prefix,
                  i / t->o->members);
         buf_reset(&t->text, t->text.cap);
-        t->o->dialect->join(&t->text, room, name);
+        t->o->dialect->join(&t->text, &t->crowd.clients[i].stream, room, name);
         conn_send(&t->crowd.loop, &t->crowd.clients[i].conn, buf_str(&t->text));
 
         if (i % t->o->members == 0) {
