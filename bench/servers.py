@@ -363,6 +363,8 @@ class Ejabberd(Server):
                  '    default_room_options: {presence_broadcast: [], mam: %s}' % str(self.archive).lower()]
         if self.archive:
             lines += ['  mod_mam: {default: always, db_type: mnesia, assume_mam_usage: true}']
+        if self.dialect == 'xmpp+sm':
+            lines += ['  mod_stream_mgmt: {}']
         return '\n'.join(lines + [''])
 
     def ready(self):
@@ -375,6 +377,13 @@ class Ejabberd(Server):
 class EjabberdMam(Ejabberd):
     name = 'ejabberd+mam'
     archive = True
+
+
+class EjabberdAck(Ejabberd):
+    """Its clients ask for an acknowledgement of each message."""
+
+    name = 'ejabberd+ack'
+    dialect = 'xmpp+sm'
 
 
 def ejabberd_directory():
@@ -396,4 +405,4 @@ def ejabberd_directory():
     return directory if glob.glob(directory + '/usr/lib/*/ejabberd-*/ebin') else None
 
 
-SERVERS = {c.name: c for c in (Chat, Limit, Nchan, EjabberdMam, Ejabberd)}
+SERVERS = {c.name: c for c in (Chat, Limit, Nchan, EjabberdMam, Ejabberd, EjabberdAck)}
