@@ -239,6 +239,7 @@ outcome_look(struct embedded *e, struct request *r, const struct user *u)
 
     l->job.run = outcome_look_run;
     l->job.done = outcome_look_done;
+    l->job.urgent = true;
     l->request = r;
     l->epoch = e->epoch;
     l->user = client ? u->number : 0;

@@ -4,15 +4,30 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 #include "storage_wake.h"
 
-#define READERS_THREADS 3
-#define READERS_QUEUE   (1u << 18)
+#define READERS_QUEUE (1u << 18)
 
-/* Short jobs that a thread takes at a time: a wake costs more than they do. */
+/* Threads for what messages wait for, and for the rest, which give way where
+ * others want the processor. */
+#define READERS_URGENT 3
+#define READERS_REST   3
+#define READERS_NICE   5
+
+/* Brief jobs that a thread takes at a time: a wake costs more than they do. */
 #define READERS_TAKE 16
+
+/* In the order given. */
+struct read_queue {
+    struct readers *pool;
+    uv_cond_t wake;
+    struct read_job *todo, **last;
+    unsigned n_threads;
+    uv_thread_t threads[READERS_URGENT];
+};
 
 struct readers {
     const struct engine_ops *ops;
@@ -23,18 +38,18 @@ struct readers {
     struct engine *engine;
 
     uv_mutex_t lock; /* of all below */
-    uv_cond_t wake;
-    struct read_job *todo, **todo_last;
+    struct read_queue urgent, rest;
     struct read_job *ended, **ended_last;
     size_t n_todo;
     bool stop;
-    unsigned n_threads;
-    uv_thread_t threads[READERS_THREADS];
     atomic_bool hurry;
 };
 
+static int queue_init(struct read_queue *q, struct readers *p);
+static unsigned queue_start(struct read_queue *q, unsigned n);
+static void queue_end(struct read_queue *q);
 static void reader_thread(void *data);
-static struct read_job *reader_take(struct readers *p);
+static struct read_job *reader_take(struct read_queue *q);
 static void reader_ended(struct readers *p, struct read_job *list,
                          struct read_job **last);
 static struct read_job **reader_run(struct readers *p, struct read_job *list);
@@ -51,7 +66,6 @@ readers_create(const struct engine_ops *ops, struct wake *wake)
 
     p->ops = ops;
     p->ended_wake = wake;
-    p->todo_last = &p->todo;
     p->ended_last = &p->ended;
 
     if (uv_rwlock_init(&p->engine_lock) != 0) {
@@ -60,59 +74,98 @@ readers_create(const struct engine_ops *ops, struct wake *wake)
     }
 
     if (uv_mutex_init(&p->lock) != 0) {
-        uv_rwlock_destroy(&p->engine_lock);
-        free(p);
-        return NULL;
+        goto no_lock;
     }
 
-    if (uv_cond_init(&p->wake) != 0) {
-        uv_mutex_destroy(&p->lock);
-        uv_rwlock_destroy(&p->engine_lock);
-        free(p);
-        return NULL;
+    if (queue_init(&p->urgent, p) != 0) {
+        goto no_urgent;
     }
 
-    while (p->n_threads < READERS_THREADS
-           && uv_thread_create(&p->threads[p->n_threads], reader_thread, p)
-                  == 0) {
-        p->n_threads++;
+    if (queue_init(&p->rest, p) != 0) {
+        goto no_rest;
     }
 
-    if (p->n_threads == 0) {
+    if (queue_start(&p->urgent, READERS_URGENT) == 0
+        || queue_start(&p->rest, READERS_REST) == 0) {
         readers_free(p);
         return NULL;
     }
 
     return p;
+
+no_rest:
+    uv_cond_destroy(&p->urgent.wake);
+no_urgent:
+    uv_mutex_destroy(&p->lock);
+no_lock:
+    uv_rwlock_destroy(&p->engine_lock);
+    free(p);
+    return NULL;
+}
+
+
+static int
+queue_init(struct read_queue *q, struct readers *p)
+{
+    q->pool = p;
+    q->last = &q->todo;
+    return uv_cond_init(&q->wake);
+}
+
+
+/* How many of the n threads could be had. */
+static unsigned
+queue_start(struct read_queue *q, unsigned n)
+{
+    while (q->n_threads < n
+           && uv_thread_create(&q->threads[q->n_threads], reader_thread, q)
+                  == 0) {
+        q->n_threads++;
+    }
+
+    return q->n_threads;
 }
 
 
 void
 readers_stop(struct readers *p)
 {
-    unsigned i;
-    struct read_job *j;
-
     atomic_store(&p->hurry, true);
 
     uv_mutex_lock(&p->lock);
     p->stop = true;
-    uv_cond_broadcast(&p->wake);
+    uv_cond_broadcast(&p->urgent.wake);
+    uv_cond_broadcast(&p->rest.wake);
     uv_mutex_unlock(&p->lock);
 
-    for (i = 0; i < p->n_threads; i++) {
-        uv_thread_join(&p->threads[i]);
+    queue_end(&p->urgent);
+    queue_end(&p->rest);
+}
+
+
+/* What it has not begun has failed. */
+static void
+queue_end(struct read_queue *q)
+{
+    struct read_job *j;
+    unsigned i;
+
+    for (i = 0; i < q->n_threads; i++) {
+        uv_thread_join(&q->threads[i]);
     }
 
-    p->n_threads = 0;
+    q->n_threads = 0;
 
-    for (j = p->todo; j != NULL; j = j->next) {
+    for (j = q->todo; j != NULL; j = j->next) {
         j->status = -1;
     }
 
-    *p->ended_last = p->todo;
-    p->todo = NULL;
-    p->todo_last = &p->todo;
+    if (q->todo != NULL) {
+        *q->pool->ended_last = q->todo;
+        q->pool->ended_last = q->last;
+        q->todo = NULL;
+        q->last = &q->todo;
+    }
 }
 
 
@@ -124,7 +177,8 @@ readers_free(struct readers *p)
     }
 
     readers_stop(p);
-    uv_cond_destroy(&p->wake);
+    uv_cond_destroy(&p->urgent.wake);
+    uv_cond_destroy(&p->rest.wake);
     uv_mutex_destroy(&p->lock);
     uv_rwlock_destroy(&p->engine_lock);
     free(p);
@@ -134,19 +188,21 @@ readers_free(struct readers *p)
 void
 readers_submit(struct readers *p, struct read_job *j)
 {
+    struct read_queue *q = j->brief || j->urgent ? &p->urgent : &p->rest;
+
     j->next = NULL;
     j->status = -1;
 
     uv_mutex_lock(&p->lock);
 
     if (p->n_todo < READERS_QUEUE && !p->stop) {
-        *p->todo_last = j;
-        p->todo_last = &j->next;
+        *q->last = j;
+        q->last = &j->next;
         p->n_todo++;
 
         /* Behind the first: who takes that one wakes another for the rest. */
-        if (p->todo == j || !j->brief) {
-            uv_cond_signal(&p->wake);
+        if (q->todo == j || !j->brief) {
+            uv_cond_signal(&q->wake);
         }
 
     } else {
@@ -205,24 +261,31 @@ reader_iter(const struct reader *r)
 static void
 reader_thread(void *data)
 {
-    struct readers *p = data;
+    struct read_queue *q = data;
+    struct readers *p = q->pool;
     struct read_job *j, **last;
+
+    /* of a thread, on Linux; where it is not allowed nothing is lost */
+    if (q == &p->rest) {
+        (void) setpriority(PRIO_PROCESS, 0,
+                           getpriority(PRIO_PROCESS, 0) + READERS_NICE);
+    }
 
     uv_mutex_lock(&p->lock);
 
     for (;;) {
-        while (p->todo == NULL && !p->stop) {
-            uv_cond_wait(&p->wake, &p->lock);
+        while (q->todo == NULL && !p->stop) {
+            uv_cond_wait(&q->wake, &p->lock);
         }
 
         if (p->stop) {
             break;
         }
 
-        j = reader_take(p);
+        j = reader_take(q);
 
-        if (p->todo != NULL) {
-            uv_cond_signal(&p->wake);
+        if (q->todo != NULL) {
+            uv_cond_signal(&q->wake);
         }
 
         uv_mutex_unlock(&p->lock);
@@ -238,9 +301,9 @@ reader_thread(void *data)
 
 /* One job that may take long, or a few that do not, as a list. */
 static struct read_job *
-reader_take(struct readers *p)
+reader_take(struct read_queue *q)
 {
-    struct read_job *first = p->todo, **last = &p->todo;
+    struct read_job *first = q->todo, **last = &q->todo;
     unsigned n = 0;
 
     do {
@@ -249,12 +312,12 @@ reader_take(struct readers *p)
     } while (first->brief && *last != NULL && (*last)->brief
              && n < READERS_TAKE);
 
-    p->todo = *last;
+    q->todo = *last;
     *last = NULL;
-    p->n_todo -= n;
+    q->pool->n_todo -= n;
 
-    if (p->todo == NULL) {
-        p->todo_last = &p->todo;
+    if (q->todo == NULL) {
+        q->last = &q->todo;
     }
 
     return first;

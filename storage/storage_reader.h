@@ -1,6 +1,7 @@
 /*
  * Reader threads: whatever has to look at the disk runs here and never in the
- * loop.  Jobs are taken in the order given; which of them ends first is open.
+ * loop.  Jobs are taken in the order given, but what a message waits for has
+ * threads of its own; which of them ends first is open.
  */
 
 #ifndef STORAGE_READER_H
@@ -35,7 +36,10 @@ struct read_job {
 
     int status;
 
-    /* It reads a few records: may wait behind others of the kind. */
+    /* A message may wait for it: it never waits for one that is not. */
+    bool urgent;
+
+    /* It reads a few records: may wait behind others of the kind.  Urgent. */
     bool brief;
 };
 
