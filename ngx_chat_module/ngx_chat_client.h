@@ -40,7 +40,7 @@
 #define NGX_CHAT_RECORD_SIZE   16384       /* the largest TLS record */
 #define NGX_CHAT_CLOSE_TIME    2000        /* ms for the client's Close */
 #define NGX_CHAT_WAIT_TIME     10000       /* ms for the worker's READY */
-#define NGX_CHAT_UNANSWERED    128         /* requests of one client */
+#define NGX_CHAT_UNANSWERED    16          /* requests of one client */
 #define NGX_CHAT_RESERVE       32          /* free connections kept back */
 
 
