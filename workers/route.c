@@ -31,6 +31,7 @@ enum route_kind {
     ROUTE_WAIT,   /* takes `wait` too                                  */
     ROUTE_EVENTS, /* not a method: the stream of a connection          */
     ROUTE_TAGGED, /* the answer has an ETag                            */
+    ROUTE_REACT,  /* the parameter `remove` is false                   */
     ROUTE_REMOVE, /* the parameter `remove` is true                    */
     ROUTE_LOGIN,  /* not a method; only where there are accounts       */
     ROUTE_EXPORT, /* not a method: pages of an export                  */
@@ -53,7 +54,7 @@ static const struct route routes[] = {
     {"DELETE", "messages/{channel}/{message_id}",                   "message.delete",  204,
      ROUTE_CALL                                                                                         },
     {"PUT",    "messages/{channel}/{message_id}/reactions/{emoji}",
-     "message.react",                                                                  200, ROUTE_CALL  },
+     "message.react",                                                                  200, ROUTE_REACT },
     {"DELETE", "messages/{channel}/{message_id}/reactions/{emoji}",
      "message.react",                                                                  204, ROUTE_REMOVE},
     {"GET",    "inbox",                                             "inbox.sync",      200, ROUTE_WAIT  },
@@ -506,8 +507,10 @@ take_params(struct params *p, const struct origin *o,
     for (unsigned i = 0; i < m->n_vars && error == CHAT_OK; i++) {
         error = add_param(p, m->vars[i].name, m->vars[i].value);
     }
-    if (error == CHAT_OK && kind == ROUTE_REMOVE) {
-        error = add_param(p, STR("remove"), STR("true"));
+    /* what the verb says is no parameter: a PUT that takes away is refused */
+    if (error == CHAT_OK && (kind == ROUTE_REACT || kind == ROUTE_REMOVE)) {
+        error = add_param(p, STR("remove"),
+                          kind == ROUTE_REMOVE ? STR("true") : STR("false"));
     }
     if (error == CHAT_OK) {
         error = take_args(p, q);

@@ -151,7 +151,10 @@ def _():
         equal(server.api('alice', 'DELETE', at + '/reactions/' + quote(emoji))[0], 204)
         equal(server.api('bob', 'DELETE', at + '/reactions/%s?client_id=%s' % (quote(emoji), quote(emoji)))[::2], (204, None))
         equal('reactions' in server.api('bob', 'GET', at)[2]['message'], False)
+    # a PUT gives and a DELETE takes, whatever else is said
     problem(server.api('bob', 'DELETE', at + '/reactions/x?remove=false'), 400, 'duplicate_key', 'remove')
+    problem(server.api('bob', 'PUT', at + '/reactions/x?remove=true'), 400, 'duplicate_key', 'remove')
+    problem(server.api('bob', 'PUT', at + '/reactions/x', {'remove': True}), 400, 'duplicate_key', 'remove')
     problem(server.api('bob', 'PUT', at + '/reactions/' + 'x' * 33), 400, 'out_of_range', 'emoji')
     problem(server.api('bob', 'DELETE', at), 403, 'not_allowed')
     equal(server.api('alice', 'DELETE', at + '?client_id=d')[::2], (204, None))

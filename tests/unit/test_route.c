@@ -308,7 +308,7 @@ params_come_from_path_query_and_body(void **state)
 }
 
 static void
-a_route_may_say_remove(void **state)
+the_verb_says_remove_and_nothing_else(void **state)
 {
     (void) state;
     ask("PUT", "messages/d.a~b/7/reactions/x", "", "");
@@ -321,6 +321,10 @@ a_route_may_say_remove(void **state)
     assert_string_equal(op_client_id, "c");
     answered(204, "{}");
     ask("DELETE", "messages/d.a~b/7/reactions/x", "remove=0", "");
+    refused(400, "duplicate_key", "remove");
+    ask("PUT", "messages/d.a~b/7/reactions/x", "remove=true", "");
+    refused(400, "duplicate_key", "remove");
+    ask("PUT", "messages/d.a~b/7/reactions/x", "", "{\"remove\":true}");
     refused(400, "duplicate_key", "remove");
 }
 
@@ -683,7 +687,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(params_come_from_path_query_and_body),
-        TEST(a_route_may_say_remove),
+        TEST(the_verb_says_remove_and_nothing_else),
         TEST(only_profiles_are_tagged),
         TEST(creating_answers_201),
         TEST(a_path_has_its_methods),
