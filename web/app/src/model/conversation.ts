@@ -6,6 +6,7 @@ import { chat, me } from './chat.ts';
 import { dropEdit, editIn, editOf, keepBegun, keepEdit, replies } from './begun.ts';
 import { draftOf, moveDraft } from './drafts.ts';
 import { attempt } from './errors.ts';
+import { deliver, replaces } from './saves.ts';
 
 export interface Open {
   /** the channel, or `to:USER` before there is one */
@@ -110,13 +111,18 @@ export function goOn(): void {
 
 /** The editor closes; what cannot be saved comes back to it. */
 export async function saveEdit(message: Message, text: string): Promise<void> {
-  const edit = keepEdit(message, text);
-  if (edit) edit.saving = true;
+  const begun = keepEdit(message, text);
+  if (begun) begun.saving = true;
   goOn();
-  if (!edit) return;
-  const done = await attempt(() => chat.edit(message.channel, message.message_id, text));
-  // taken up again meanwhile, or gone with the login
-  if (editOf(message) !== edit) return;
+  if (replaces(message, text) || !begun) return;
+  let now = message;
+  const done = await attempt(async () => (now = await deliver(message, text)));
+  // taken up again: what is typed there is compared with what was saved
+  if (editing.value?.channel === now.channel && editing.value.message_id === now.message_id) editing.value = now;
+  const edit = editOf(message);
+  if (edit) edit.message = now;
+  // gone with the login, or put back
+  if (!edit?.saving) return;
   edit.saving = false;
   if (done) dropEdit(message);
   // not into what one is writing now

@@ -218,6 +218,88 @@ test('an edit that cannot be saved is lost neither to another edit nor to what i
   await gus.close();
 });
 
+test('an edit that is put back before it could go is not sent', async () => {
+  const edits = [];
+  const pen = await Device.open(browser, server);
+  pen.page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => payload.includes('message.edit') && edits.push(payload)));
+  await pen.useToken('pen', 'dev=pen', 'jti=pen');
+  await send('pen', 'pen-pal', 'as it was');
+  await pen.open('pen-pal');
+  await pen.seeMessage('as it was');
+  await pen.context.setOffline(true);
+  await pen.see('.connection-line');
+  for (const [before, after] of [['as it was', 'better'], ['better', 'worse'], ['worse', 'as it was']]) {
+    await pen.onMessage('as it was', 'Edit');
+    await holds(pen, before);
+    await pen.send(after);
+    await holds(pen, '');
+  }
+  await pen.context.setOffline(false);
+  await pen.gone('.connection-line');
+  await pen.send('back again');
+  await pen.see('.history [role=article]', { hasText: 'back again' });
+  assert.deepEqual(edits, []);
+  // one that was not put back goes, in the words saved last
+  await pen.context.setOffline(true);
+  await pen.see('.connection-line');
+  for (const [before, after] of [['as it was', 'better'], ['better', 'best']]) {
+    await pen.onMessage('as it was', 'Edit');
+    await holds(pen, before);
+    await pen.send(after);
+    await holds(pen, '');
+  }
+  await pen.context.setOffline(false);
+  await pen.seeMessage('best');
+  assert.deepEqual(edits.map((payload) => JSON.parse(payload).params.text), ['best']);
+  await pen.close();
+});
+
+test('a message has the text that was saved last, also when one before it was on its way', async () => {
+  for (const text of ['one', 'two']) await send('quy', 'quy-pal', text);
+  const quy = await Device.open(browser, server);
+  let forward = null;
+  await quy.page.routeWebSocket(/\/ws/, (socket) => {
+    const far = socket.connectToServer();
+    socket.onMessage((data) => {
+      if (JSON.parse(data).method === 'message.edit' && !forward) forward = () => far.send(data);
+      else far.send(data);
+    });
+  });
+  const saved = (text) =>
+    until(async () => {
+      const { last_message: last } = (await server.call('quy', 'channel.list', {})).channels[0];
+      return last.edited_at && last.text === text;
+    }, `${text} at the server`);
+  await quy.useToken('quy', 'dev=quy', 'jti=quy');
+  await quy.open('quy-pal');
+  const edit = async (now, text) => {
+    await quy.onMessage(now, 'Edit');
+    await holds(quy, text);
+  };
+  // saved again while the first is on its way
+  await edit('two', 'two');
+  await quy.send('two, better');
+  await until(() => forward, 'the edit at the server');
+  await edit('two', 'two, better');
+  await quy.send('two');
+  await holds(quy, '');
+  forward();
+  await saved('two');
+  // taken up again while it is on its way, and saved when it has arrived
+  forward = null;
+  await edit('two', 'two');
+  await quy.send('two, again');
+  await until(() => forward, 'the edit at the server');
+  await edit('two', 'two, again');
+  await field(quy).fill('two');
+  forward();
+  await quy.seeMessage('two, again');
+  await holds(quy, 'two');
+  await quy.page.keyboard.press('Enter');
+  await saved('two');
+  await quy.close();
+});
+
 test('what was begun in a tab that is away at the log-out is gone when it comes again', async () => {
   const ned = await having('ned', 'mine');
   await ned.onMessage('mine', 'Edit');
