@@ -1,10 +1,12 @@
 // What was begun in the conversations and is neither sent nor saved: answers
-// and edits.  It outlives a reload, and ends with the tab or the login.
+// and edits.  It outlives a reload, and ends with the tab, the login or the
+// store of the server: in another one the same number is another message.
 
 import type { Message } from '@chat/sdk';
 import { chat } from './chat.ts';
 
 const KEY = 'chat.begun';
+const STORE_KEY = 'chat.store';
 
 export interface Edit {
   message: Message;
@@ -44,10 +46,13 @@ export function dropEdit(message: Message): void {
 
 let user: string | null = null;
 
+/** Another word for each store of the server that this browser has met, for a tab that was away at the change. */
+const storeNow = () => localStorage.getItem(STORE_KEY);
+
 /** The page goes, and may come again in a moment. */
 export function keepBegun(): void {
   try {
-    if (user) sessionStorage.setItem(KEY, JSON.stringify({ user, replies: [...replies], edits: [...edits] }));
+    if (user) sessionStorage.setItem(KEY, JSON.stringify({ user, store: storeNow(), replies: [...replies], edits: [...edits] }));
   } catch {
     // storage full, or none
   }
@@ -57,7 +62,7 @@ function restore(): void {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEY) ?? '{}');
     sessionStorage.removeItem(KEY);
-    if (kept.user !== user) return;
+    if (kept.user !== user || (kept.store ?? null) !== storeNow()) return;
     for (const [channel, message] of kept.replies) replies.set(channel, message);
     // what was on its way may not have arrived
     for (const [channel, list] of kept.edits) edits.set(channel, list.map((edit: Edit) => ({ ...edit, saving: false })));
@@ -66,11 +71,25 @@ function restore(): void {
   }
 }
 
+function forget(): void {
+  replies.clear();
+  edits.clear();
+}
+
 chat.on('state', (next) => {
   // who comes back to find himself logged out may be somebody else
   if (next.user === user && (user || next.status !== 'signed_out')) return;
-  replies.clear();
-  edits.clear();
+  forget();
   user = next.user;
   restore();
+});
+
+chat.on('reset', () => {
+  forget();
+  try {
+    // once, whatever the number of tabs
+    if (chat.state.leader) localStorage.setItem(STORE_KEY, String(Date.now()));
+  } catch {
+    // storage full, or none
+  }
 });

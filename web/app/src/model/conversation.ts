@@ -79,6 +79,11 @@ export function closeConversation(): void {
   jump.value = null;
 }
 
+chat.on('reset', () => {
+  replyTo.value = null;
+  editing.value = null;
+});
+
 /** What the editor of a message shows: what one had changed it to already. */
 export function editedText(message: Message): string {
   return editOf(message)?.text ?? message.text ?? '';

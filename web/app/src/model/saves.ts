@@ -19,27 +19,31 @@ export function replaces(message: Message, text: string): boolean {
   return !!save;
 }
 
+// in another store it would change another message
+chat.on('reset', () => saves.clear());
+
 /** Resolves, with the message, when the text saved last is there; what was put back before it could go does not go. */
 export async function deliver(message: Message, text: string): Promise<Message> {
+  const key = keyOf(message);
   const save = { text };
-  saves.set(keyOf(message), save);
+  saves.set(key, save);
   try {
     // unknown while nobody can say whether one has arrived
     let there: Message | undefined = message;
-    while (save.text !== there?.text) {
+    while (save.text !== there?.text && saves.get(key) === save) {
       const next = save.text;
       try {
         // what waits for a connection can still be taken back, a call cannot
         if (chat.state.status !== 'online') await chat.call('ping', {});
-        if (save.text !== next) continue;
+        if (save.text !== next || saves.get(key) !== save) continue;
         there = undefined;
         there = await chat.edit(message.channel, message.message_id, next);
       } catch (error) {
         if (save.text === next) throw error;
       }
     }
-    return there;
+    return there ?? message;
   } finally {
-    saves.delete(keyOf(message));
+    if (saves.get(key) === save) saves.delete(key);
   }
 }

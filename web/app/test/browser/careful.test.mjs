@@ -39,7 +39,7 @@ async function enter(user, options, device = `${user}-web`) {
 /** Another tab of the same browser. */
 async function another(device) {
   const tab = Object.assign(Object.create(Device.prototype), device, { page: await device.context.newPage() });
-  await tab.page.goto(server.url);
+  await tab.page.goto(device.server.url);
   return tab;
 }
 
@@ -315,6 +315,53 @@ test('what was begun in a tab that is away at the log-out is gone when it comes 
   // the tab that has the connection says that nobody is logged in, and may say it later
   await until(() => ned.page.evaluate(() => sessionStorage.length === 0), 'what was begun to go');
   await ned.close();
+});
+
+test('what was begun goes with the store of the server, also in a tab that is away', async () => {
+  const other = await Server.start();
+  const write = (user, to, text) => other.call(user, 'message.send', { to, client_id: `${++sends}`, text });
+  try {
+    for (const text of ['old one', 'old two', 'old three', 'old four']) await write('rex', 'rex-pal', text);
+    const rex = await Device.open(browser, other);
+    await rex.useToken('rex', 'dev=rex', 'jti=rex');
+    const away = await another(rex);
+    for (const tab of [rex, away]) {
+      await tab.open('rex-pal');
+      await tab.onMessage('old one', 'Edit');
+      await holds(tab, 'old one');
+      await field(tab).fill('old one, changed');
+    }
+    await away.page.goto('about:blank');
+    await rex.context.setOffline(true);
+    await rex.see('.connection-line');
+    await rex.onMessage('old two', 'Edit');
+    await holds(rex, 'old two');
+    await rex.send('old two, saved');
+    await holds(rex, 'old one, changed');
+
+    await other.kill();
+    rmSync(join(other.directory, 'store'), { recursive: true });
+    await other.up();
+    for (const text of ['new one', 'new two']) await write('rex', 'rex-pal', text);
+    await rex.context.setOffline(false);
+    await rex.seeMessage('new two');
+    await rex.gone('.composer-context');
+    await holds(rex, '');
+    await away.page.goto(other.url);
+    await away.open('rex-pal');
+    for (const tab of [away, rex]) {
+      await tab.page.bringToFront();
+      await tab.onMessage('new one', 'Edit');
+      await holds(tab, 'new one');
+    }
+    await rex.send('new one, changed');
+    await rex.seeMessage('new one, changed');
+    const { message } = await other.call('rex', 'message.get', { channel: 'd.rex~rex-pal', message_id: 2 });
+    assert.equal(message.text, 'new two');
+    await rex.close();
+  } finally {
+    await other.end();
+  }
 });
 
 test('a press beside a form takes away nothing that was typed', async () => {
