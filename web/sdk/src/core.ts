@@ -431,9 +431,9 @@ export class Core implements EngineHooks, ModelHooks, OutboxHooks {
     this.model.clear();
     this.cursor = this.engine.sequence.cursor = null;
     this.state = { ...this.state, user };
-    const cleared = this.keeper.clear();
+    void this.keeper.clear();
     this.outboxListChanged();
-    await cleared;
+    // after the clear
     await this.flush();
   }
 }

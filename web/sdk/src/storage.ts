@@ -6,6 +6,7 @@ import type { Change, ChatOptions, Storage, StoreKey, StoreName } from './types.
 
 export class Keeper {
   #storage: Storage | null = null;
+  /** Another one after each clear(). */
   #queue: Change[] = [];
   #running: Promise<void> = Promise.resolve();
 
@@ -48,8 +49,9 @@ export class Keeper {
 
   #write(changes: Change[]): Promise<void> {
     const storage = this.#storage;
+    const queue = this.#queue;
     if (changes.length && storage) {
-      const written = storage.write(changes).catch(() => this.#withoutMessages(storage, changes));
+      const written = storage.write(changes).catch(() => this.#withoutMessages(storage, changes, queue));
       this.#running = this.#running.then(() => written);
     }
     return this.#running;
@@ -66,10 +68,12 @@ export class Keeper {
     this.#storage?.close();
   }
 
-  async #withoutMessages(storage: Storage, changes: Change[]): Promise<void> {
+  async #withoutMessages(storage: Storage, changes: Change[], queue: Change[]): Promise<void> {
     try {
-      await storage.write([{ store: 'messages', channel: null, upTo: Infinity }]);
-      await storage.write(changes);
+      for (const part of [[{ store: 'messages', channel: null, upTo: Infinity } as const], changes]) {
+        // what a clear has taken must not come back after it
+        if (queue === this.#queue) await storage.write(part);
+      }
     } catch {
       if (!this.#storage) return;
       this.#storage = null;

@@ -47,7 +47,8 @@ export class IndexedDbStorage implements Storage {
     work(transaction);
     await new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
-      transaction.onabort = transaction.onerror = () => reject(transaction.error);
+      // an error of one request becomes the end of all
+      transaction.onabort = () => reject(transaction.error);
     });
   }
 }

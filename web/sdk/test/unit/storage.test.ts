@@ -100,6 +100,29 @@ describe('a full disk', () => {
     expect(degraded).not.toHaveBeenCalled();
   });
 
+  it('keeps nothing of before a clear, whatever it was doing for it', async () => {
+    // the clear comes while the write is refused, or while room is made for it
+    for (const at of [1, 2]) {
+      const degraded = vi.fn();
+      const keeper = new Keeper(degraded);
+      const disk = new Full();
+      const write = vi.spyOn(disk, 'write').mockImplementation(async (changes) => {
+        const n = write.mock.calls.length;
+        if (n === at) void keeper.clear();
+        if (n === 1) throw new DOMException('full', 'QuotaExceededError');
+        return MemoryStorage.prototype.write.call(disk, changes);
+      });
+      await keeper.open({ storage: disk });
+      keeper.put('outbox', 'x', { text: 'private' });
+      await keeper.flush();
+      expect(await disk.all('outbox')).toEqual([]);
+      keeper.put('outbox', 'y', 'of the next one');
+      await keeper.flush();
+      expect(await disk.all('outbox')).toEqual(['of the next one']);
+      expect(degraded).not.toHaveBeenCalled();
+    }
+  });
+
   it('is told when that does not help, and nobody waits for it any more', async () => {
     const degraded = vi.fn();
     const disk = new Full();
