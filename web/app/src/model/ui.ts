@@ -43,9 +43,11 @@ export function dismiss(id: number): void {
   notes.value = notes.value.filter((n) => n.id !== id);
 }
 
-/** A line that stays until one acts on it or sends it away; a second of the same words takes its place. */
+/** A line that stays until one acts on it or sends it away; a second of the same words becomes it, focus and all. */
 export function offer(text: string, label: string, run: () => void): void {
-  notes.value = [...notes.value.filter((n) => n.text !== text), { id: nextNote++, text, bad: false, action: { label, run } }];
+  const before = notes.value.find((n) => n.text === text);
+  const note = { id: before?.id ?? nextNote++, text, bad: false, action: { label, run } };
+  notes.value = before ? notes.value.map((n) => (n === before ? note : n)) : [...notes.value, note];
 }
 
 /** What a screen reader says next, without moving the focus. */

@@ -531,6 +531,36 @@ test('a new version is offered once, comes when one wants it, and takes nothing 
   await leo.close();
 });
 
+test('a second new version leaves the focus on the offer of the first', async () => {
+  const wim = await enter('wim');
+  await wim.page.evaluate(() => navigator.serviceWorker.ready);
+  await until(() => wim.page.evaluate(() => !!navigator.serviceWorker.controller), 'the service worker');
+  publish();
+  await look(wim);
+  await wim.see('.note', { hasText: 'A new version is ready.' });
+  await wim.button('Reload').focus();
+  publish();
+  await wim.page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    const installed = new Promise((done) => {
+      // after the page has heard of it
+      registration.addEventListener('updatefound', () => {
+        const worker = registration.installing;
+        worker.addEventListener('statechange', () => worker.state === 'installed' && done());
+      });
+    });
+    await registration.update();
+    await installed;
+    // and has drawn it
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  });
+  assert.equal(await wim.find('.note').count(), 1);
+  await wim.see('.note button:focus', { hasText: 'Reload' });
+  await wim.page.keyboard.press('Enter');
+  await wim.see(`html[data-version="${version}"][data-ready=chat]`);
+  await wim.close();
+});
+
 // --- colours
 
 test('each colour is written once, for light and dark, in words that older browsers know', async () => {
