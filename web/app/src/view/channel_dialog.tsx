@@ -92,14 +92,15 @@ function Ask({ channel, what, user, onClose }: Question & { channel: string; onC
 function NameForm({ channel }: { channel: ChannelState }) {
   const [name, setName] = useState(channel.name ?? '');
   const points = countPoints(name.trim());
-  const changed = name.trim() !== channel.name && points > 0 && points <= limitOf('name_chars');
+  const unchanged = name.trim() === (channel.name ?? '');
+  const changed = !unchanged && points > 0 && points <= limitOf('name_chars');
   const save = (e: Event) => {
     e.preventDefault();
     if (changed) void attempt(() => chat.call('channel.update', { channel: channel.channel, name: name.trim() }), 'Saved');
   };
   return (
     <>
-      <form class="name-form" onSubmit={save}>
+      <form class="name-form" data-unchanged={unchanged || undefined} onSubmit={save}>
         <input class="input" aria-label="Name of the group" dir="auto" value={name} onInput={(e) => setName(e.currentTarget.value)} />
         <button type="submit" class="button" disabled={!changed}>
           Rename

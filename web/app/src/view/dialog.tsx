@@ -17,7 +17,7 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, wide }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
-  const typed = useRef(false);
+  const typed = useRef(new Set<HTMLFormElement>());
   useEffect(() => {
     const before = document.activeElement;
     const dialog = element.current!;
@@ -42,10 +42,15 @@ export function Dialog({ title, onClose, children, wide }: DialogProps) {
       // the browser does not always ask before it closes one at Escape; one that is gone
       // says so too late, when another may be open
       onClose={() => element.current && onClose()}
-      onInput={(e) => (typed.current ||= !!(e.target as HTMLElement).closest('form'))}
-      // a press beside it may be a mistake, which takes nothing away that was typed
+      onInput={(e) => {
+        const { form } = e.target as HTMLInputElement;
+        if (form) typed.current.add(form);
+      }}
+      // a press beside it may be a mistake, which takes nothing away that was typed; a form
+      // that stays when it is saved says by data-unchanged that it holds no more than is known
       onMouseDown={(e) => {
-        if (e.target === element.current && !typed.current) onClose();
+        const kept = [...typed.current].every((form) => !form.isConnected || form.hasAttribute('data-unchanged'));
+        if (e.target === element.current && kept) onClose();
       }}
     >
       <div class="dialog-box">

@@ -19,6 +19,7 @@ export function ProfileForm({ profile, onDone }: { profile: User | undefined; on
   const limit = limitOf('name_chars');
   const tooLong = countPoints(display_name) > limit || countPoints(status) > limit;
   const update = changes(known, typed);
+  const unchanged = Object.keys(update).length === 0;
   const save = async (e: Event) => {
     e.preventDefault();
     if (!(await attempt(() => chat.call('user.update', update), 'Saved'))) return;
@@ -26,7 +27,7 @@ export function ProfileForm({ profile, onDone }: { profile: User | undefined; on
     onDone?.();
   };
   return (
-    <form class="form" onSubmit={save}>
+    <form class="form" data-unchanged={unchanged || undefined} onSubmit={save}>
       <label class="field">
         Your name
         <input class="input" name="display_name" dir="auto" value={display_name}
@@ -39,7 +40,7 @@ export function ProfileForm({ profile, onDone }: { profile: User | undefined; on
       </label>
       {tooLong && <p class="form-problem">At most {limit} characters.</p>}
       <div class="dialog-actions">
-        <button type="submit" class="button primary" disabled={tooLong || Object.keys(update).length === 0}>
+        <button type="submit" class="button primary" disabled={tooLong || unchanged}>
           Save
         </button>
       </div>

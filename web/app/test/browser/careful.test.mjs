@@ -380,6 +380,32 @@ test('a press beside a form takes away nothing that was typed', async () => {
   await hal.close();
 });
 
+test('what is saved is not typed any more: a press beside closes the dialog', async () => {
+  const channel = await group('xan', 'Old name', []);
+  const xan = await enter('xan');
+  const beside = () => xan.page.mouse.click(4, 4);
+  const name = xan.find('[aria-label="Name of the group"]');
+  await xan.open('Old name');
+  await xan.button(/^Details of Old name/).click();
+  await name.fill('New name');
+  await beside();
+  assert.equal(await name.inputValue(), 'New name');
+  await xan.button('Rename').click();
+  await xan.saw('.note', 'Saved');
+  await beside();
+  await xan.gone('dialog');
+  assert.equal((await server.call('xan', 'channel.get', { channel })).channel.name, 'New name');
+  // nor is what was put back
+  await xan.button(/^Details of New name/).click();
+  await name.fill('Newer name');
+  await beside();
+  assert.equal(await name.inputValue(), 'Newer name');
+  await name.fill('New name');
+  await beside();
+  await xan.gone('dialog');
+  await xan.close();
+});
+
 test('while a question is open the keys are for it', async () => {
   const ian = await enter('ian', {}, 'ian-here');
   const there = await enter('ian', {}, 'ian-there');
