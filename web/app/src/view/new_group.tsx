@@ -11,10 +11,11 @@ import { Icon } from './icon.tsx';
 import { PeopleResults, PersonRow } from './people_results.tsx';
 import { pressFirst } from './press_first.ts';
 import { useBusy } from './use_busy.ts';
+import { useKept } from './use_kept.ts';
 
 export function NewGroup({ onClose }: { onClose: () => void }) {
-  const [name, setName] = useState('');
-  const [users, setUsers] = useState<string[]>([]);
+  const [name, setName] = useKept('group.name', '');
+  const [users, setUsers] = useKept<string[]>('group.users', []);
   const points = countPoints(name.trim());
   const room = limitOf('group_members') - 1 - users.length;
   const [busy, run] = useBusy();
@@ -24,6 +25,8 @@ export function NewGroup({ onClose }: { onClose: () => void }) {
       made = (await chat.call('channel.create', { name: name.trim(), members: users })).channel.channel;
     });
     if (!done) return;
+    setName('');
+    setUsers([]);
     onClose();
     openChannel(made);
   };

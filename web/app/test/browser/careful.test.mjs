@@ -380,6 +380,40 @@ test('a press beside a form takes away nothing that was typed', async () => {
   await hal.close();
 });
 
+test('a group that was not made yet is there when one comes back to it, for nobody else', async () => {
+  const yui = await Device.open(browser, server);
+  await yui.signUp('yui');
+  await server.call('zed', 'user.update', { display_name: 'Zed' });
+  const name = yui.find('[name=group]');
+  const begin = async () => {
+    await yui.page.keyboard.press('Escape');
+    await yui.gone('dialog');
+    await yui.button('New group').click();
+    await name.waitFor();
+  };
+  await begin();
+  await name.fill('Half a group');
+  await yui.find('dialog [aria-label="Find people"]').fill('zed');
+  await yui.find('dialog .person-row', { hasText: 'zed' }).click();
+  await begin();
+  assert.equal(await name.inputValue(), 'Half a group');
+  await yui.see('.chip', { hasText: 'Zed' });
+  await yui.button('Make the group').click();
+  await yui.see('.conversation-head', { hasText: 'Half a group' });
+  await begin();
+  assert.equal(await name.inputValue(), '');
+  assert.equal(await yui.find('.chip').count(), 0);
+  await name.fill('A secret');
+  await yui.page.keyboard.press('Escape');
+  await yui.section('Settings');
+  await yui.button('Log out').click();
+  await yui.see('.entrance');
+  await yui.signUp('yun');
+  await begin();
+  assert.equal(await name.inputValue(), '');
+  await yui.close();
+});
+
 test('what is saved is not typed any more: a press beside closes the dialog', async () => {
   const channel = await group('xan', 'Old name', []);
   const xan = await enter('xan');
