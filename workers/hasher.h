@@ -3,10 +3,10 @@
  * pool (worker 0), with a queue of its own: neither an event loop nor libuv's
  * threads ever wait for scrypt.
  *
- * It runs at nice 10 in SCHED_BATCH: what comes in on a loop of a busy machine
- * takes the processor from it at once, and under full load it still gets about
- * a tenth of one, so that a log-in takes a second and not for ever, as in
- * SCHED_IDLE.
+ * It runs in SCHED_BATCH, its nice value 10 more than the loop's: what comes in
+ * on a loop of a busy machine takes the processor from it at once, and under
+ * full load it still gets about a tenth of one, so that a log-in takes a second
+ * and not for ever, as in SCHED_IDLE.
  */
 
 #ifndef WORKERS_HASHER_H

@@ -3,6 +3,7 @@
  * attempts, the jti of logins.
  */
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -227,15 +228,49 @@ the_queue_is_bounded_and_all_are_told_at_the_end(void **state)
     hasher = hasher_create(&loop);
 }
 
-static void
-the_loop_keeps_its_priority(void **state)
+/* the nice value of the other thread that has the highest */
+static int
+nicest_other(void)
 {
+    pid_t self = (pid_t) syscall(SYS_gettid);
+    int highest = -20;
+    const struct dirent *entry;
+    DIR *dir = opendir("/proc/self/task");
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        pid_t tid = (pid_t) strtol(entry->d_name, NULL, 10);
+        int value;
+
+        if (tid == 0 || tid == self) {
+            continue;
+        }
+        value = getpriority(PRIO_PROCESS, (id_t) tid);
+        if (value > highest) {
+            highest = value;
+        }
+    }
+    closedir(dir);
+    return highest;
+}
+
+static void
+the_loop_keeps_its_priority_and_the_hasher_is_below(void **state)
+{
+    id_t self = (id_t) syscall(SYS_gettid);
     struct hasher_job *j = job("", "", "a password");
+    int value = getpriority(PRIO_PROCESS, self) + 1;
 
     (void) state;
+    /* as under `nice`: of a process that has stepped back itself */
+    hasher_close(hasher);
+    value = value > 19 ? 19 : value;
+    assert_int_equal(setpriority(PRIO_PROCESS, self, value), 0);
+    hasher = hasher_create(&loop);
     assert_int_equal(hasher_submit(hasher, j), 0);
     wait_for(1);
-    assert_int_equal(getpriority(PRIO_PROCESS, (id_t) syscall(SYS_gettid)), 0);
+    assert_int_equal(getpriority(PRIO_PROCESS, self), value);
+    assert_int_equal(nicest_other(), value + 10 > 19 ? 19 : value + 10);
     free(j);
 }
 
@@ -520,7 +555,7 @@ main(void)
         cmocka_unit_test(what_is_no_secret_fails),
         WITH_HASHER(a_job_checks_and_makes),
         WITH_HASHER(the_queue_is_bounded_and_all_are_told_at_the_end),
-        WITH_HASHER(the_loop_keeps_its_priority),
+        WITH_HASHER(the_loop_keeps_its_priority_and_the_hasher_is_below),
         WITH_ATTEMPTS(delays_grow_and_are_bounded),
         WITH_ATTEMPTS(time_gives_attempts_back),
         WITH_ATTEMPTS(a_user_is_not_kept_out_where_he_was_before),
