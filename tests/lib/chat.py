@@ -450,6 +450,19 @@ class Server:
         return p.returncode, p.stdout.decode(errors='replace')
 
 
+def while_it_lives(connect):
+    """What connect() makes with a token that soon runs out: on a busy machine it
+    may have before it was used, and the next is tried."""
+    def attempt():
+        try:
+            return connect()
+        except Refused as e:
+            equal(e.problem['reason'], 'token_expired')
+        except Closed as e:
+            equal(e.reason, 'token_expired')
+    return until(attempt, 60 * SLOW, 'a connection with a token that lives')
+
+
 class HttpError(Exception):
     def __init__(self, status, headers, body):
         super().__init__('HTTP %d %s' % (status, body[:300]))
