@@ -273,7 +273,7 @@ def _():
     source = ''.join(read(ROOT + '/ngx_chat_module/' + n) for n in os.listdir(ROOT + '/ngx_chat_module'))
     for directive in sorted(set(re.findall(r'ngx_string\("(chat_\w+)"\),\n\s+NGX_(?:HTTP|CONF)', source))):
         assert re.search(r'^\s*(# *)?%s\b' % directive, example, re.M), directive + ' is not in nginx.conf.example'
-    prefix = tempfile.mkdtemp(prefix='chat-example-')
+    prefix = scratch('chat-example-')
     for name in ('modules', 'logs', 'conf'):
         os.mkdir(prefix + '/' + name)
     if ASAN:

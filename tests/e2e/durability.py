@@ -9,7 +9,7 @@ class Gate:
     """The named pipe at which every fdatasync of the pool waits while shut."""
 
     def __init__(self):
-        self.path = tempfile.mkdtemp(prefix='chat-gate-') + '/gate'
+        self.path = scratch('chat-gate-') + '/gate'
         self.env = {'CHAT_HOLD_SYNC': self.path}
 
     def shut(self):

@@ -17,7 +17,7 @@ def both(sentence):
 
 
 def run(function, tls):
-    server = Server(pool=None, tls=tls, run_dir=tempfile.mkdtemp(prefix='chat-none-'))
+    server = Server(pool=None, tls=tls, run_dir=scratch('chat-none-'))
 
     def connect(**options):
         return WebSocket('127.0.0.1', server.tls_port if tls else server.port, '/echo', tls=tls,
@@ -168,7 +168,7 @@ def _():
 
 @test('a WebSocket handshake over HTTP/2 is refused')
 def _():
-    server = Server(pool=None, tls=True, run_dir=tempfile.mkdtemp(prefix='chat-none-'))
+    server = Server(pool=None, tls=True, run_dir=scratch('chat-none-'))
     for path in ('/echo', '/ws'):
         out = subprocess.run(['curl', '-sk', '--http2', '-o', '/dev/null', '-w', '%{http_version} %{http_code}',
                               'https://127.0.0.1:%d%s' % (server.tls_port, path)],

@@ -129,7 +129,7 @@ def _():
 
 @test('without a pool /ws answers 503 with Retry-After within 2 s, /rpc within 10 s')
 def _():
-    server = Server(pool=None, run_dir=tempfile.mkdtemp(prefix='chat-none-'))
+    server = Server(pool=None, run_dir=scratch('chat-none-'))
     start = time.monotonic()
     r = refusal(server, 'alice')
     took = time.monotonic() - start

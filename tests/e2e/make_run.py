@@ -48,7 +48,7 @@ def shell(commands):
 
 @test('make run gets ready; its three lines send and read a first message; Ctrl-C ends nginx and pool')
 def _():
-    run = Run(tempfile.mkdtemp(prefix='chat-run-'), free_port())
+    run = Run(scratch('chat-run-'), free_port())
     answers = [json.loads(a) for a in shell('\n'.join([run.lines[1], run.lines[2], 'echo', run.lines[3]])).splitlines()]
     equal(answers[0]['result']['message_id'], 1)
     equal(answers[1]['result']['events'][0]['params']['message']['text'], 'hello')
@@ -61,7 +61,7 @@ def _():
 
 @test('running again keeps the messages and the key; WebSocket, echo, status and metrics are where they should be')
 def _():
-    directory = tempfile.mkdtemp(prefix='chat-run-')
+    directory = scratch('chat-run-')
     run = Run(directory, free_port())
     shell('\n'.join(run.lines[1:3]))
     token_before = shell('make -s token USER=bob DIR=%s' % directory).strip()
@@ -95,18 +95,18 @@ def page(run):
 
 @test('the page is at /, under a strict policy; where it was not built the API is served, and it is said')
 def _():
-    objs = tempfile.mkdtemp(prefix='chat-objs-')
+    objs = scratch('chat-objs-')
     os.chmod(objs, 0o755)
     for name in ('chatd', 'ngx_chat_module.so'):
         os.symlink(OBJS + '/' + name, objs + '/' + name)
-    run = Run(tempfile.mkdtemp(prefix='chat-run-'), free_port(), env={'CHAT_OBJS': objs})
+    run = Run(scratch('chat-run-'), free_port(), env={'CHAT_OBJS': objs})
     assert any('the page is not built' in line for line in run.lines), run.lines
     equal(page(run)[0], 404)
     run.end()
     os.mkdir(objs + '/web')
     with open(objs + '/web/index.html', 'w') as f:
         f.write('<!doctype html><title>Chat</title>')
-    run = Run(tempfile.mkdtemp(prefix='chat-run-'), free_port(), env={'CHAT_OBJS': objs})
+    run = Run(scratch('chat-run-'), free_port(), env={'CHAT_OBJS': objs})
     assert not any('not built' in line for line in run.lines), run.lines
     status, policy, text = page(run)
     equal((status, 'Chat' in text), (200, True))
@@ -115,9 +115,9 @@ def _():
 
 @test('a taken port, a directory in use, a wrong RATE or CONNECTIONS are told plainly')
 def _():
-    directory, port = tempfile.mkdtemp(prefix='chat-run-'), free_port()
+    directory, port = scratch('chat-run-'), free_port()
     run = Run(directory, port)
-    other = tempfile.mkdtemp(prefix='chat-run-')
+    other = scratch('chat-run-')
     for arguments, words in (((str(port), other), 'port %d is taken' % port), ((str(free_port()), directory), 'runs in'),
                              (('80x', other), 'PORT=80x'), ((str(free_port()), other, '5'), 'RATE=50r/s'),
                              ((str(free_port()), other, '', 'many'), 'CONNECTIONS=50000'),

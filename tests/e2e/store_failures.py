@@ -19,7 +19,7 @@ def send(client, i):
 
 @test('disk full: sends are 503; with space again the store goes on by itself; after a SIGKILL every acknowledged message is there')
 def _():
-    directory = tempfile.mkdtemp(prefix='chat-disk-')
+    directory = scratch('chat-disk-')
     full = directory + '/full'
     os.mkdir(directory + '/disk')
     server = Server(pool='own', preload='disk_full', chat_workers=1, store=directory + '/disk/store', allow='chatd',
@@ -60,7 +60,7 @@ def _():
 
 @test('the presence timeout of a reload while the disk is full is in force once the store goes on')
 def _():
-    directory = tempfile.mkdtemp(prefix='chat-disk-')
+    directory = scratch('chat-disk-')
     full = directory + '/full'
     os.mkdir(directory + '/disk')
 
@@ -199,14 +199,15 @@ def _():
 
 @test('a store path that is a file is refused with a clear message')
 def _():
-    path = tempfile.mkstemp(prefix='chat-file-')[1]
+    path = scratch('chat-file-') + '/store'
+    open(path, 'w').close()
     server = Server(store=path, wait=False, allow='chatd|crit')
     unusable(server, re.escape(path))
 
 
 @test('a full run directory: a clear message and 503, and the pool starts when there is room')
 def _():
-    directory = tempfile.mkdtemp(prefix='chat-full-')
+    directory = scratch('chat-full-')
     if os.getuid() != 0 or subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64k,nr_inodes=64', 'tmpfs', directory],
                                           stderr=subprocess.DEVNULL).returncode:
         raise Skip('a small file system cannot be mounted here')

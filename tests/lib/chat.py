@@ -23,7 +23,7 @@ import time
 
 import tap
 from ports import free_port
-from tap import Skip, cleanup, equal, main, test, until
+from tap import Skip, cleanup, equal, main, scratch, test, until
 from websocket import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, Closed, Refused,
                        RpcError, WebSocket, frame)
 

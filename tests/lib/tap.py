@@ -12,7 +12,10 @@ A test passes when its function returns, is skipped by raising Skip(reason),
 and fails otherwise.  `file.py WORD` runs the tests whose sentence holds WORD.
 """
 
+import os
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 
@@ -34,6 +37,13 @@ def test(sentence):
 def cleanup(function):
     """Has function(failed) called when the running test is over."""
     _cleanups.append(function)
+
+
+def scratch(prefix):
+    """A new directory, which goes with the running test unless that fails."""
+    path = tempfile.mkdtemp(prefix=prefix)
+    cleanup(lambda failed: failed or os.environ.get('CHAT_KEEP') or shutil.rmtree(path, ignore_errors=True))
+    return path
 
 
 def until(condition, timeout=10, what=None, every=0.01):
