@@ -3,7 +3,7 @@
 // store of the server: in another one the same number is another message.
 
 import type { Message } from '@chat/sdk';
-import { chat } from './chat.ts';
+import { chat, state } from './chat.ts';
 
 const KEY = 'chat.begun';
 const STORE_KEY = 'chat.store';
@@ -76,7 +76,8 @@ function forget(): void {
   edits.clear();
 }
 
-chat.on('state', (next) => {
+// not at the event: what is kept shows before the tab that leads has told anything
+state.subscribe((next) => {
   // who comes back to find himself logged out may be somebody else
   if (next.user === user && (user || next.status !== 'signed_out')) return;
   forget();

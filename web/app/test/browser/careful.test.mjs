@@ -300,6 +300,25 @@ test('a message has the text that was saved last, also when one before it was on
   await quy.close();
 });
 
+test('what was begun is there after a reload, though the tab that leads then is slow to answer', async () => {
+  const lea = await having('lea', 'mine');
+  const second = await another(lea);
+  await second.see('html[data-ready=chat]');
+  await second.page.evaluate(() => {
+    const post = BroadcastChannel.prototype.postMessage;
+    BroadcastChannel.prototype.postMessage = function (message) {
+      if (message.type !== 'snapshot') post.call(this, message);
+    };
+  });
+  await lea.onMessage('mine', 'Edit');
+  await holds(lea, 'mine');
+  await field(lea).fill('mine, changed');
+  await lea.page.reload();
+  await holds(lea, 'mine, changed');
+  await lea.see('.composer-context', { hasText: 'Editing' });
+  await lea.close();
+});
+
 test('what was begun in a tab that is away at the log-out is gone when it comes again', async () => {
   const ned = await having('ned', 'mine');
   await ned.onMessage('mine', 'Edit');
