@@ -1,6 +1,6 @@
 // The dialog that is open; one about a conversation goes with it.
 
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { channelOf } from '../model/chat.ts';
 import { closeDialog, dialog } from '../model/ui.ts';
 import { DeleteMessage } from './delete_message.tsx';
@@ -21,11 +21,12 @@ export function Dialogs() {
   const open = dialog.value;
   const onClose = closeDialog;
   const gone = !!open && 'channel' in open && !channelOf(open.channel);
-  useEffect(() => {
+  // at once: keys are the page's again as soon as it is not seen any more
+  useLayoutEffect(() => {
     if (gone) closeDialog();
   }, [gone]);
   // nor does one outlast the login
-  useEffect(() => () => closeDialog(), []);
+  useLayoutEffect(() => () => closeDialog(), []);
   switch (open?.kind) {
     case 'user':
       return <UserDialog key={open.user} user={open.user} onClose={onClose} />;
