@@ -18,7 +18,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -375,7 +374,8 @@ main(int argc, char **argv)
     loop.data = &listener;
     leveldb_options_set_create_if_missing(o, 1);
     leveldb_options_set_error_if_exists(o, 1);
-    leveldb_options_set_write_buffer_size(o, (size_t) 32 << 20);
+    leveldb_options_set_write_buffer_size(o, (size_t) 64 << 20);
+    leveldb_options_set_cache(o, leveldb_cache_create_lru((size_t) 64 << 20));
     leveldb_options_set_max_file_size(o, (size_t) 8 << 20);
     leveldb_options_set_filter_policy(o, leveldb_filterpolicy_create_bloom(10));
     db = leveldb_open(o, argv[2], &why);

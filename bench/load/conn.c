@@ -233,6 +233,19 @@ conn_flush(struct loop *l, struct conn *c)
 }
 
 
+/* A server's answers wait for loop_send: this turn's are not yet synced. */
+static void
+conn_writable(struct loop *l, struct conn *c)
+{
+    if (c->server) {
+        conn_want_write(l, c, false);
+        conn_mark_dirty(l, c);
+    } else {
+        conn_flush(l, c);
+    }
+}
+
+
 static void
 conn_send_frame(struct loop *l, struct conn *c, int opcode, struct str payload)
 {
@@ -447,7 +460,7 @@ loop_receive(struct loop *l, uint64_t until_ns)
         }
 
         if (c->state != CONN_CLOSED && (events[i].events & EPOLLOUT)) {
-            conn_flush(l, c);
+            conn_writable(l, c);
         }
 
         if (c->state != CONN_CLOSED
