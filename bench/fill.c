@@ -29,7 +29,7 @@ struct fill {
     const char *prefix;
     char *text;
     struct buf json;
-    bool failed, submitting;
+    bool failed;
 };
 
 

@@ -81,6 +81,8 @@ crowd_close(struct crowd *w)
     loop_close(&w->loop);
     free(w->clients);
     free(w->queue);
+    w->clients = NULL;
+    w->queue = NULL;
 }
 
 

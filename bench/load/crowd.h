@@ -36,7 +36,7 @@ struct crowd {
 
     uint32_t *queue; /* clients to connect; a ring of n */
     size_t queue_first, queue_len, n_opening;
-    uint64_t not_before_ns;
+    uint64_t not_before_ns; /* after one was refused nobody tries for a while */
     uint64_t n_refused;
 
     /* everything that a client is told, session.ready included */

@@ -27,7 +27,7 @@ struct storm {
     size_t n_synced;
     uint64_t n_missed; /* messages told to those who are back */
     uint64_t start_ns;
-    uint64_t to_send, next, acked;
+    uint64_t to_send, next;
     size_t done; /* as size_t for crowd_wait */
     struct histogram sync;
     struct buf text, to;
@@ -157,7 +157,12 @@ storm_backlog(struct storm *s)
     }
 
     crowd_disconnect(&s->crowd, s->o->n, STORM_SENDERS);
-    crowd_quiet(&s->crowd);
+
+    /* with -B the server is no longer the one whose processes are known */
+    if (!s->o->stops) {
+        crowd_quiet(&s->crowd);
+    }
+
     return 0;
 }
 
@@ -199,8 +204,12 @@ storm_return(struct storm *s, struct report *r)
     report_add(r, "all_in_sync_s", (double) (clock_ns() - s->start_ns) / 1e9);
     report_add(r, "events_synced", (double) s->to_send);
     report_add(r, "refused", (double) s->crowd.n_refused);
-    report_add(r, "server_cpu_s",
-               (double) (processes_cpu_ns(&s->o->servers) - cpu) / 1e9);
+
+    if (!s->o->stops) {
+        report_add(r, "server_cpu_s",
+                   (double) (processes_cpu_ns(&s->o->servers) - cpu) / 1e9);
+    }
+
     report_add_histogram(r, "in_sync", &s->sync);
     return 0;
 }
