@@ -25,7 +25,7 @@
 
 /* what an idle server may use in a fifth of a second */
 #define CROWD_IDLE_NS 20000000u
-#define CROWD_QUIET_S 30
+#define CROWD_QUIET_S 300
 
 #define CROWD_REFUSALS_TOLD 3
 
@@ -282,6 +282,8 @@ crowd_quiet(struct crowd *w)
             return;
         }
     }
+
+    w->restless = !w->o->beside;
 }
 
 

@@ -33,6 +33,7 @@ struct crowd {
     size_t n_ready;
     uint32_t source; /* the first address to connect from */
     bool retry;      /* lost and refused connections are opened again */
+    bool restless;   /* crowd_quiet has waited in vain */
 
     uint32_t *queue; /* clients to connect; a ring of n */
     size_t queue_first, queue_len, n_opening;
@@ -61,8 +62,8 @@ int crowd_open_queued(struct crowd *w);
 int crowd_wait(struct crowd *w, const size_t *value, size_t wanted,
                double seconds);
 
-/* Turns the loop for that long, and until the servers use no CPU any more
- * (-N: not at all). */
+/* Turns the loop for that long, and until the servers use no CPU any more:
+ * five minutes at most, or (-N) not at all. */
 void crowd_rest(struct crowd *w, double seconds);
 void crowd_quiet(struct crowd *w);
 

@@ -21,6 +21,7 @@
 
 #define LOAD_N_MAX       200000
 #define LOAD_SECONDS_MAX 3600
+#define LOAD_PREFIX_MAX  40 /* names with their numbers fit into 64 bytes */
 
 static const char usage[] =
     "usage: load MODE [options]\n"
@@ -203,6 +204,9 @@ set_option(struct options *o, int option, const char *value)
         o->seconds = number(value, 0.1, LOAD_SECONDS_MAX);
         break;
     case 'u':
+        if (strlen(value) > LOAD_PREFIX_MAX) {
+            fail("too long a prefix:", value);
+        }
         o->prefix = value;
         break;
     case 'w':

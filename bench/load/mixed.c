@@ -66,7 +66,9 @@ struct mixed {
 };
 
 
-/* Shares in ten thousand of lengths, each even on a logarithmic scale. */
+/* Shares in ten thousand of lengths.  Within one each doubling is half as
+ * likely as the one before, and what would be longer than its end is as long:
+ * a quarter of the first are 80, a tenth of the last 100,000. */
 static const struct {
     unsigned share, from, to;
 } lengths[] = {
@@ -278,8 +280,12 @@ mixed_open(struct mixed *m, const struct options *o)
         return -1;
     }
 
-    if (o->n < 20 || crowd_open(&m->crowd, o, o->n) != 0) {
+    if (o->n < 20) {
         fprintf(stderr, "load: mixed takes 20 users or more\n");
+        return -1;
+    }
+
+    if (crowd_open(&m->crowd, o, o->n) != 0) {
         return -1;
     }
 
@@ -560,6 +566,10 @@ mixed_report(const struct mixed *m, struct report *r, double seconds,
                    (double) m->text_bytes / (double) m->sent);
         report_add(r, "cpu_us_per_message",
                    (double) cpu_ns / 1e3 / (double) m->sent);
+    }
+
+    if (!m->o->beside) {
+        report_add(r, "rested", !m->crowd.restless);
     }
 
     report_add_histogram(r, "ack", &m->ack);

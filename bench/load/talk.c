@@ -514,6 +514,10 @@ talk_report(const struct talk *t, struct report *r, double seconds,
                    (double) cpu_ns / 1e3 / (double) t->counted);
     }
 
+    if (!t->o->beside) {
+        report_add(r, "rested", !t->crowd.restless);
+    }
+
     report_add_histogram(r, "ack", &t->ack);
     report_add_histogram(r, "delivery", &t->delivery);
 }
