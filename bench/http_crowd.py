@@ -20,6 +20,8 @@ import subprocess
 import sys
 import time
 
+from processes import children, pss, settle, title, tree
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KINDS = ('poll', 'sse')
 GROUP = 100         # members of a group at most
@@ -119,29 +121,11 @@ class Holder:
 
 # --- the measurement
 
-def pss(pid):
-    try:
-        with open('/proc/%d/smaps_rollup' % pid) as f:
-            return sum(int(l.split()[1]) * 1024 for l in f if l.startswith('Pss:'))
-    except OSError:
-        return 0
-
-
-def children(pid):
-    with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
-        return [int(p) for p in f.read().split()]
-
-
-def title(pid):
-    with open('/proc/%d/cmdline' % pid, 'rb') as f:
-        return f.read().decode(errors='replace')
-
-
 def memory(server):
     """Proportional set size of nginx, the chatd worker and the store."""
-    found = {'nginx': sum(map(pss, [server.process.pid] + children(server.process.pid))), 'worker': 0, 'store': 0}
+    found = {'nginx': pss(tree([server.process.pid])), 'worker': 0, 'store': 0}
     for pid in children(server.pool):
-        found['store' if 'store' in title(pid) else 'worker'] += pss(pid)
+        found['store' if 'store' in title(pid) else 'worker'] += pss([pid])
     return found
 
 
@@ -154,17 +138,6 @@ def rpc(server, token, user, method, params):
         return json.loads(c.getresponse().read())['result']
     finally:
         c.close()
-
-
-def settle(server):
-    """Until memory stands still."""
-    was = memory(server)
-    while True:
-        time.sleep(1)
-        now = memory(server)
-        if all(abs(now[k] - was[k]) < 65536 for k in now):
-            return now
-        was = now
 
 
 def answer(holder, word):
@@ -186,7 +159,7 @@ def measure(server, n):
     figures, holders = {'clients_of_a_kind': n}, {}
     broken = 0
     try:
-        before = settle(server)
+        before = settle(lambda: memory(server))
         for kind in KINDS:
             start = time.monotonic()
             holders[kind] = []
@@ -197,7 +170,7 @@ def measure(server, n):
                      server.key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
             figures[kind + '_parked'] = sum(answer(h, 'parked') for h in holders[kind])
             figures[kind + '_parked_per_s'] = figures[kind + '_parked'] / (time.monotonic() - start)
-            after = settle(server)
+            after = settle(lambda: memory(server))
             for k in after:
                 figures['%s_bytes_%s' % (kind, k)] = (after[k] - before[k]) / n
             figures[kind + '_bytes'] = sum(after[k] - before[k] for k in after) / n

@@ -17,12 +17,12 @@ import sys
 import time
 
 import http_crowd
+from processes import cpu_s, pss, settle, tree
 from servers import LOAD, Failed
 
 PER_HOLDER = 16000   # connections of a process; it may have 20,000 descriptors
 PER_SOURCE = 8000    # as bench-load does it
 OPENING = 256        # at once
-SETTLE_S = 60
 TALKERS = 20         # pairs who send and receive while the others are held
 TLS_SOURCE = 0x7f000301
 
@@ -88,45 +88,16 @@ class Holder:
 
 # --- the measurement
 
-def tree(pid):
-    try:
-        return [pid] + [p for child in http_crowd.children(pid) for p in tree(child)]
-    except OSError:
-        return []
-
-
 def memory(server):
     """Proportional set size: nginx, the chatd worker and the store, or all of another server."""
     if server.name.startswith('chat'):
         return http_crowd.memory(server)
-    return {'server': sum(http_crowd.pss(p) for root in server.pids() for p in tree(root))}
-
-
-def cpu_s(server):
-    ticks = 0
-    for pid in [p for root in server.pids() for p in tree(root)]:
-        try:
-            with open('/proc/%d/stat' % pid) as f:
-                ticks += sum(map(int, f.read().rpartition(')')[2].split()[11:13]))
-        except OSError:
-            pass
-    return ticks / os.sysconf('SC_CLK_TCK')
+    return {'server': pss(tree(server.pids()))}
 
 
 def slab():
     with open('/proc/meminfo') as f:
         return sum(int(line.split()[1]) * 1024 for line in f if line.startswith('Slab:'))
-
-
-def settle(server):
-    """Until memory stands still."""
-    was, until = memory(server), time.monotonic() + SETTLE_S
-    while True:
-        time.sleep(1)
-        now = memory(server)
-        if all(abs(now[k] - was[k]) < 65536 for k in now) or time.monotonic() > until:
-            return now
-        was = now
 
 
 def open_holder(server, k, n):
@@ -141,8 +112,10 @@ def open_holder(server, k, n):
 
 def deliveries(server, load, seconds, when):
     """Messages of a few beside those who do nothing, over the plain port."""
+    # the others' pings leave the server no rest
+    beside = ['-N'] if when == 'held' else []
     try:
-        got = load(['pairs', '-n', str(TALKERS), '-r', '500', '-t', str(seconds), '-u', 'p'], server)
+        got = load(['pairs', '-n', str(TALKERS), '-r', '500', '-t', str(seconds), '-u', 'p'] + beside, server)
     except (Failed, ValueError):
         if server.keeps:
             raise
@@ -154,12 +127,16 @@ def deliveries(server, load, seconds, when):
 
 def hold(server, n, holders, figures):
     """Opens n connections: what they take, by process."""
-    before, start = settle(server), time.monotonic()
+    before, start = settle(lambda: memory(server)), time.monotonic()
     for k, first in enumerate(range(0, n, PER_HOLDER)):
         holders.append(open_holder(server, k, min(n - first, PER_HOLDER)))
         http_crowd.answer(holders[-1], 'ready')
-    figures['connects_per_s'] = n / (time.monotonic() - start)
-    after = settle(server)
+        print('    {:,} of {:,} connected'.format(min(first + PER_HOLDER, n), n), flush=True)
+    # over TLS a client of ours opens one at a time: that would be its own rate
+    if not server.tls_port:
+        figures['connects_per_s'] = n / (time.monotonic() - start)
+    after = settle(lambda: memory(server))
+    figures.update(('before_%s_bytes' % k, before[k]) for k in before)
     return {k: (after[k] - before[k]) / n for k in after}
 
 
@@ -179,22 +156,27 @@ def end(holders):
 
 def make_users(server, n):
     """What connections of users cost whom the store does not know; it does then, in a server just started."""
-    holders = []
+    holders, figures, pool = [], {}, server.pool
     try:
-        taken = hold(server, n, holders, {})
+        taken = hold(server, n, holders, figures)
         lost = n - release(holders)
     finally:
         end(holders)
     server.stop(True)
     server.start()
-    return sum(taken.values()), lost
+    if server.pool == pool:
+        raise Failed('the pool with new users has not ended')
+    figures = {'new_users_' + k: v for k, v in figures.items() if k.startswith('before_')}
+    figures.update(bytes_new_users=sum(taken.values()), pid_pool_new_users=pool, pid_pool=server.pool)
+    return figures, lost
 
 
 def measure(server, n, seconds, load):
     """The figures of n idle connections; load runs the load generator."""
     figures, holders, broken = {'connections': n}, [], 0
     if server.name.startswith('chat'):
-        figures['bytes_new_users'], broken = make_users(server, n)
+        new, broken = make_users(server, n)
+        figures.update(new)
     alone, faults = deliveries(server, load, seconds, 'alone')
     broken += faults
     try:
@@ -203,9 +185,9 @@ def measure(server, n, seconds, load):
         figures['bytes_per_connection'] = sum(taken.values())
         figures.update(('bytes_' + k, taken[k]) for k in taken if len(taken) > 1)
         figures['kernel_bytes_both_ends'] = (slab() - kernel) / n
-        cpu, start = cpu_s(server), time.monotonic()
+        cpu, start = cpu_s(server.pids()), time.monotonic()
         time.sleep(max(seconds, 2 * server.heartbeat_s))
-        figures['idle_cpu_percent'] = 100 * (cpu_s(server) - cpu) / (time.monotonic() - start)
+        figures['idle_cpu_percent'] = 100 * (cpu_s(server.pids()) - cpu) / (time.monotonic() - start)
         held, faults = deliveries(server, load, seconds, 'held')
         figures.update(alone)
         figures.update(held)

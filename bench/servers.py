@@ -13,11 +13,14 @@ import tempfile
 import time
 import urllib.request
 
+from processes import cpu_s, lives, tree
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OBJS = os.path.abspath(os.environ.get('CHAT_OBJS', ROOT + '/objs'))
 NGINX = os.environ.get('CHAT_NGINX') or shutil.which('nginx') or '/usr/sbin/nginx'
 BASE = os.environ.get('BENCH_DIR', '/var/tmp')
 LOAD = OBJS + '/bench-load'
+STOP_S = 60  # a pool that has much to write takes its time
 
 
 class Failed(Exception):
@@ -38,42 +41,12 @@ def read_pid(path):
         return 0
 
 
-def tree(pid):
-    """A process and its descendants; nothing when it is gone."""
-    try:
-        with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
-            return [pid] + [p for child in f.read().split() for p in tree(int(child))]
-    except OSError:
-        return []
-
-
-def cpu_s(pid):
-    """What a process has used, and what its children that are gone had."""
-    try:
-        with open('/proc/%d/stat' % pid) as f:
-            return sum(map(int, f.read().rpartition(')')[2].split()[11:15])) / os.sysconf('SC_CLK_TCK')
-    except OSError:
-        return 0
-
-
 def wait(condition, what, seconds=15):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise Failed('no %s within %d s' % (what, seconds))
         time.sleep(0.05)
-
-
-def cpu_seconds(pid):
-    """Of a process and its descendants that live."""
-    try:
-        with open('/proc/%d/stat' % pid) as f:
-            fields = f.read().rpartition(')')[2].split()
-        with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
-            children = f.read().split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK') + sum(cpu_seconds(int(c)) for c in children)
 
 
 class Server:
@@ -113,7 +86,7 @@ class Server:
 
         def rests():
             time.sleep(0.5)
-            now = sum(map(cpu_seconds, self.pids()))
+            now = cpu_s(self.pids())
             used, before[0] = now - before[0], now
             return used < 0.02
 
@@ -208,7 +181,7 @@ class Chat(Nginx):
         return int(found.group(1)) if found else 0
 
     def waits(self):
-        """(cause, seconds) of each time that LevelDB let a commit wait, by its own log.  Not in it: commits slowed
+        """(cause, begin, seconds) of each time that LevelDB let a commit wait, by its own log.  Not in it: commits slowed
         down by a millisecond while there are 8 files of level 0."""
         ends = {'Current memtable full': r'Level-0 table #\d+: \d+ bytes', 'Too many L0 files': r'compacted to'}
         found, begun = [], {}
@@ -220,28 +193,32 @@ class Chat(Nginx):
                 now = datetime.datetime.strptime(at.group(1), '%Y/%m/%d-%H:%M:%S.%f').timestamp()
                 for cause, end in ends.items():
                     if cause in begun and re.match(end, at.group(2)):
-                        found.append((cause, now - begun.pop(cause)))
+                        found.append((cause, begun[cause], now - begun.pop(cause)))
                     elif at.group(2).startswith(cause):
                         begun.setdefault(cause, now)
         return found
 
     def kill(self):
         """All of it at once; start() brings it back."""
-        for pid in [p for root in self.pids() for p in tree(root)]:
+        for pid in tree(self.pids()):
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
-    def cpu_s(self):
-        return sum(cpu_s(p) for root in self.pids() for p in tree(root))
-
     def stop(self, keep):
         pool = read_pid(self.dir + '/run/chatd.pid')
+        started = tree([pool]) if pool else []
         super().stop(True)
-        end = time.monotonic() + 10
-        while pool and os.path.exists('/proc/%d' % pool) and time.monotonic() < end:
-            time.sleep(0.1)
-        if not keep:
-            shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            wait(lambda: not pool or not lives(pool), 'end of the pool of %s' % self.dir, STOP_S)
+        except Failed:
+            # a server that is started next would take it over, with the memory that it has
+            for pid in started:
+                if lives(pid):
+                    os.kill(pid, signal.SIGKILL)
+            raise
+        finally:
+            if not keep:
+                shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class ChatHttp(Chat):
