@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <uv.h>
 
 #include "log.h"
@@ -228,6 +229,7 @@ committer_thread(void *data)
 {
     struct committer *t = data;
 
+    prctl(PR_SET_NAME, "chatd-commit");
     uv_mutex_lock(&t->lock);
 
     for (;;) {

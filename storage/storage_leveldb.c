@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -607,6 +608,7 @@ engine_compactor(void *data)
 {
     struct engine *e = data;
 
+    prctl(PR_SET_NAME, "chatd-compact");
     pthread_mutex_lock(&e->mutex);
 
     while (!e->closing) {

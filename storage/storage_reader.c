@@ -3,7 +3,9 @@
 #include "storage_reader.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <uv.h>
 
@@ -25,7 +27,7 @@ struct read_queue {
     struct readers *pool;
     uv_cond_t wake;
     struct read_job *todo, **last;
-    unsigned n_threads;
+    unsigned n_threads, n_named;
     uv_thread_t threads[READERS_URGENT];
 };
 
@@ -264,6 +266,7 @@ reader_thread(void *data)
     struct read_queue *q = data;
     struct readers *p = q->pool;
     struct read_job *j, **last;
+    char name[16];
 
     /* of a thread, on Linux; where it is not allowed nothing is lost */
     if (q == &p->rest) {
@@ -272,6 +275,12 @@ reader_thread(void *data)
     }
 
     uv_mutex_lock(&p->lock);
+
+    /* LevelDB's own thread has the name of whoever needed it first: it shows
+     * as the second of one name */
+    snprintf(name, sizeof(name), "chatd-%s-%u",
+             q == &p->rest ? "nice" : "reader", ++q->n_named);
+    prctl(PR_SET_NAME, name);
 
     for (;;) {
         while (q->todo == NULL && !p->stop) {

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,6 +75,7 @@ thread_main(void *data)
     struct hasher *h = data;
     struct hasher_job *j;
 
+    prctl(PR_SET_NAME, "chatd-hasher");
     lower_priority();
     pthread_mutex_lock(&h->mutex);
     for (;;) {

@@ -42,8 +42,7 @@ processes_parse(struct processes *p, const char *text)
 }
 
 
-/* A file of /proc/PID, NUL-terminated; empty when there is none. */
-static void
+void
 process_read(pid_t pid, const char *name, char *text, size_t size)
 {
     char path[96];
@@ -98,7 +97,7 @@ process_cpu_ns(pid_t pid)
 }
 
 
-static uint64_t
+uint64_t
 process_number(const char *text, const char *name)
 {
     const char *at = strstr(text, name);
@@ -127,15 +126,16 @@ process_pss(pid_t pid)
 }
 
 
-static uint64_t
-process_sum(pid_t pid, process_figure *figure, int depth)
+static void
+process_each(pid_t pid, process_visit *visit, void *data, int depth)
 {
-    uint64_t sum = figure(pid);
     char name[64], text[4096], *at = text, *end;
     long child;
 
+    visit(pid, data);
+
     if (depth == 0) {
-        return sum;
+        return;
     }
 
     snprintf(name, sizeof(name), "task/%d/children", (int) pid);
@@ -145,25 +145,46 @@ process_sum(pid_t pid, process_figure *figure, int depth)
         child = strtol(at, &end, 10);
 
         if (end == at || child <= 0) {
-            return sum;
+            return;
         }
 
-        sum += process_sum((pid_t) child, figure, depth - 1);
+        process_each((pid_t) child, visit, data, depth - 1);
         at = end;
     }
+}
+
+
+void
+processes_each(const struct processes *p, process_visit *visit, void *data)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        process_each(p->roots[i], visit, data, PROCESS_DEPTH);
+    }
+}
+
+
+struct process_sum {
+    process_figure *figure;
+    uint64_t sum;
+};
+
+
+static void
+process_add(pid_t pid, void *data)
+{
+    struct process_sum *s = data;
+
+    s->sum += s->figure(pid);
 }
 
 
 static uint64_t
 processes_sum(const struct processes *p, process_figure *figure)
 {
-    uint64_t sum = 0;
+    struct process_sum s = {.figure = figure};
 
-    for (unsigned i = 0; i < p->n; i++) {
-        sum += process_sum(p->roots[i], figure, PROCESS_DEPTH);
-    }
-
-    return sum;
+    processes_each(p, process_add, &s);
+    return s.sum;
 }
 
 

@@ -19,6 +19,17 @@ struct processes {
 /* "PID,PID": 0, or -1 when it is malformed. */
 int processes_parse(struct processes *p, const char *text);
 
+/* Calls back with each of them, parents before their children. */
+typedef void process_visit(pid_t pid, void *data);
+void processes_each(const struct processes *p, process_visit *visit,
+                    void *data);
+
+/* A file below /proc/PID, NUL-terminated; empty when there is none. */
+void process_read(pid_t pid, const char *name, char *text, size_t size);
+
+/* The number that follows a name in such a file; 0 when it is not there. */
+uint64_t process_number(const char *text, const char *name);
+
 /* User and system time of all, children waited for included. */
 uint64_t processes_cpu_ns(const struct processes *p);
 

@@ -10,7 +10,7 @@
 
 struct histogram;
 
-#define REPORT_FIGURES 64
+#define REPORT_FIGURES 128
 
 struct report {
     unsigned n;

@@ -18,6 +18,7 @@
 #include "crowd.h"
 #include "histogram.h"
 #include "report.h"
+#include "thread.h"
 
 /* open loop: unfinished messages of a sender before it holds back */
 #define TALK_OPEN_WINDOW 4096
@@ -526,6 +527,7 @@ talk_report(const struct talk *t, struct report *r, double seconds,
 static void
 talk_measure(struct talk *t, struct report *r)
 {
+    struct threads before, after;
     uint64_t cpu, start, delivered, finished;
 
     t->running = true;
@@ -540,6 +542,7 @@ talk_measure(struct talk *t, struct report *r)
     t->counted = 0;
     memset(&t->ack, 0, sizeof(t->ack));
     memset(&t->delivery, 0, sizeof(t->delivery));
+    threads_read(&before, &t->o->servers);
     cpu = processes_cpu_ns(&t->o->servers);
     start = clock_ns();
 
@@ -552,7 +555,9 @@ talk_measure(struct talk *t, struct report *r)
     talk_drain(t);
     crowd_quiet(&t->crowd);
     cpu = processes_cpu_ns(&t->o->servers) - cpu;
+    threads_read(&after, &t->o->servers);
     talk_report(t, r, (double) start / 1e9, delivered, finished, cpu);
+    threads_report(r, &before, &after);
 }
 
 

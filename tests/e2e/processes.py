@@ -364,6 +364,14 @@ def _():
                                          'chatd: worker 2'})
 
 
+@test('the threads of the store have names of their own, each another')
+def _():
+    pid = Server().pool_processes()['chatd: store']
+    wanted = {'chatd-commit', 'chatd-reader-1', 'chatd-reader-2', 'chatd-reader-3'}
+    named = lambda: {read('/proc/%d/task/%s/comm' % (pid, t)).strip() for t in os.listdir('/proc/%d/task' % pid)}
+    until(lambda: wanted <= named(), 10 * SLOW, 'names of threads')
+
+
 @test('the pool holds no descriptor of nginx and is no child of it')
 def _():
     server = Server()
