@@ -56,10 +56,9 @@ thread_open_process(struct thread_process *p, pid_t pid)
     }
 
     process_read(pid, "comm", text, sizeof(text));
-    thread_label(p->label,
-                 strncmp(text, bench, sizeof(bench) - 1) == 0
-                     ? text + sizeof(bench) - 1
-                     : text);
+    thread_label(p->label, strncmp(text, bench, sizeof(bench) - 1) == 0
+                               ? text + sizeof(bench) - 1
+                               : text);
 }
 
 
@@ -185,10 +184,10 @@ thread_report(struct report *r, const struct thread_use *was,
         const char *name;
         double value;
     } figures[] = {
-        {"cpu_us", thread_more(was->cpu_ns, is->cpu_ns) / 1e3},
+        {"cpu_us",    thread_more(was->cpu_ns,    is->cpu_ns) / 1e3   },
         {"waited_us", thread_more(was->waited_ns, is->waited_ns) / 1e3},
-        {"sleeps", thread_more(was->sleeps, is->sleeps)},
-        {"preempted", thread_more(was->preempted, is->preempted)},
+        {"sleeps",    thread_more(was->sleeps,    is->sleeps)         },
+        {"preempted", thread_more(was->preempted, is->preempted)      },
     };
     char name[40];
 
