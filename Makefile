@@ -205,12 +205,13 @@ $(UNIT): $(O)/unit/%: tests/unit/%.c $(O)/libchat.a $(SHIM_OBJ)
 	@mkdir -p $(@D)
 	@echo 'cc $<'
 	$(Q)$(CC) $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),-I$(SHIM) -Ingx_chat_module) \
-	   $(CHAT_CFLAGS) $(CFLAGS) -Itests/unit -o $@ $< $(UNIT_MORE) \
+	   $(CHAT_CFLAGS) $(CFLAGS) -Itests/unit -o $@ $< \
+	   $(if $(filter $(O)/bench/%,$^),-iquote bench/load $(filter $(O)/bench/%,$^)) \
 	   $(if $(findstring ngx_chat,$(shell grep ngx_chat $<)),$(SHIM_OBJ)) $(O)/libchat.a -lcmocka $(CHAT_LIBS) $(SHIM_LIBS)
 
-# a part of the load generator
+# parts of the load generator
+$(O)/unit/test_bench: $(addprefix $(O)/bench/load/,frame.o histogram.o)
 $(O)/unit/test_xmpp: $(addprefix $(O)/bench/load/,xmpp.o text.o)
-$(O)/unit/test_xmpp: UNIT_MORE = -iquote bench/load $(addprefix $(O)/bench/load/,xmpp.o text.o)
 
 # the fuzz targets with an ordinary main, which runs the corpora
 $(REPLAY): $(O)/fuzz/%: fuzz/%.c tests/lib/replay.c $(O)/libchat.a $(SHIM_OBJ)
