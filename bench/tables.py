@@ -109,7 +109,8 @@ def half(results, disk):
         closed, opened = results['closed loop'][n], results['half'][n]
         rows.append([n, spread(closed, 'messages_per_s'), spread(opened, 'messages_per_s')] +
                     [spread(opened, 'delivery_%s_us' % p) for p in ('p50', 'p99')])
-    table(['pairs', 'closed loop, messages/s', 'open loop, messages/s', 'delivery p50, µs', 'p99, µs (%s)' % bound], rows)
+    table(['pairs', 'closed loop, messages/s', 'open loop, messages/s', 'delivery p50, µs', 'p99, µs (%s)' % bound],
+          rows)
     sweep({case: by_server for case, by_server in results.items() if case not in ('closed loop', 'half')})
 
 
