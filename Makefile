@@ -231,7 +231,7 @@ $(O)/chatd-stub: tests/process/stub_roles.c $(O)/workers/chatd.o $(O)/libchat.a
 	@echo 'cc $<'
 	$(Q)$(CC) $(CHAT_CFLAGS) $(CFLAGS) -o $@ $^ $(CHAT_LIBS)
 
-tests-built: $(UNIT) $(REPLAY) $(PRELOAD) $(O)/chatd-stub
+tests-built: $(UNIT) $(REPLAY) $(PRELOAD) $(O)/chatd-stub $(O)/bench-load $(O)/bench-limit
 
 test: $(O)/deps-build $(O)/deps-run $(O)/deps-test $(O)/deps-web
 	@$(MAKE) --no-print-directory -j$$(nproc) all tests-built web

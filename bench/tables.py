@@ -9,9 +9,9 @@ import statistics
 NOT_AT_REST = ', not at rest'
 # threads as bench-load names them, where that does not say enough
 THREADS = {'worker': 'chatd worker', 'store': 'store, loop', 'commit': 'store, commit thread',
-           'reader': 'store, reader threads', 'compact': 'store, asks for compaction',
-           'store_rest': "store, LevelDB's thread", 'limit': 'limit, its own thread',
-           'limit_rest': "limit, LevelDB's thread"}
+           'reader': 'store, reader threads', 'nice': 'store, reader threads that give way',
+           'compact': 'store, asks for compaction', 'store_rest': "store, LevelDB's thread",
+           'limit': 'limit, its own thread', 'limit_rest': "limit, LevelDB's thread"}
 
 
 def median(rounds, figure):
