@@ -6,7 +6,6 @@
 import json
 import statistics
 
-NOT_AT_REST = ', not at rest'
 # threads as bench-load names them, where that does not say enough
 THREADS = {'worker': 'chatd worker', 'store': 'store, loop', 'commit': 'store, commit thread',
            'reader': 'store, reader threads', 'nice': 'store, reader threads that give way',
@@ -47,9 +46,13 @@ def spread(rounds, figure):
     return '%s (%s - %s)' % tuple(number(v) for v in (statistics.median(values), min(values), max(values)))
 
 
+def restless(rounds):
+    """A mark where what the server did later is in no figure."""
+    return ', not at rest' if any(f.get('rested') == 0 for f in rounds) else ''
+
+
 def cost(rounds, figure):
-    """The same of a figure that lacks something where the server did not come to rest."""
-    return spread(rounds, figure) + (NOT_AT_REST if any(f.get('rested') == 0 for f in rounds) else '')
+    return spread(rounds, figure) + restless(rounds)
 
 
 def servers(results):
@@ -137,8 +140,7 @@ def mixed(results):
     for case, by_server in results.items():
         m = lambda f: median(by_server['chat'], f)
         sent = m('messages')
-        late = NOT_AT_REST if any(f.get('rested') == 0 for f in by_server['chat']) else ''
-        rows.append([case + late] + [number(m(f)) for f in ('messages_per_s', 'churned_per_s', 'server_cpu_percent',
+        rows.append([case + restless(by_server['chat'])] + [number(m(f)) for f in ('messages_per_s', 'churned_per_s', 'server_cpu_percent',
                                                      'cpu_us_per_message')] +
                     [number(m(f) / sent) if sent and m(f) is not None else '' for f in ('stored_bytes',
                                                                                        'network_out_bytes')])
