@@ -71,8 +71,10 @@ struct storage;
  *   HISTORY         channel, at most one of before, after, around (flag
  *                   AFTER tells an `after` of 0), limit
  *                   -> json {messages, more}
- *   READ_INBOX      after, limit, bytes -> entries, inbox_id (newest), more;
- *                   STORAGE_AHEAD when after is beyond the newest
+ *   READ_INBOX      after, limit, bytes; number: 1 when many follow, whose
+ *                   reading is to leave room for others
+ *                   -> entries, inbox_id (newest), more; STORAGE_AHEAD when
+ *                   after is beyond the newest
  *   ACK             device, inbox_id -> json {}
  *   CREATE_CHANNEL  name, avatar, users -> json {channel: {...}}
  *   GET_CHANNEL     channel -> json {channel: {...}} with markers

@@ -144,6 +144,7 @@ read_inbox_step(struct embedded *e, struct request *r)
 
     l->job.run = inbox_read_run;
     l->job.done = inbox_read_done;
+    l->job.gives_way = r->op.number != 0;
     l->request = r;
     l->user = u->number;
     l->after = r->op.after;

@@ -6,18 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <time.h>
 #include <uv.h>
 
 #include "storage_wake.h"
 
 #define READERS_QUEUE (1u << 18)
 
-/* Threads for what messages wait for, and for the rest, which give way where
- * others want the processor. */
+/* Threads for what messages wait for, and for the rest. */
 #define READERS_URGENT 3
-#define READERS_REST   3
-#define READERS_NICE   5
+#define READERS_OTHER  4
+
+/* A job that gives way rests as long as it ran, but no longer than that. */
+#define READERS_REST_MAX_NS 20000000u
 
 /* Brief jobs that a thread takes at a time: a wake costs more than they do. */
 #define READERS_TAKE 16
@@ -28,7 +29,7 @@ struct read_queue {
     uv_cond_t wake;
     struct read_job *todo, **last;
     unsigned n_threads, n_named;
-    uv_thread_t threads[READERS_URGENT];
+    uv_thread_t threads[READERS_OTHER];
 };
 
 struct readers {
@@ -40,7 +41,7 @@ struct readers {
     struct engine *engine;
 
     uv_mutex_t lock; /* of all below */
-    struct read_queue urgent, rest;
+    struct read_queue urgent, other;
     struct read_job *ended, **ended_last;
     size_t n_todo;
     bool stop;
@@ -55,6 +56,7 @@ static struct read_job *reader_take(struct read_queue *q);
 static void reader_ended(struct readers *p, struct read_job *list,
                          struct read_job **last);
 static struct read_job **reader_run(struct readers *p, struct read_job *list);
+static void reader_rest(const struct readers *p, uint64_t ns);
 
 
 struct readers *
@@ -83,12 +85,12 @@ readers_create(const struct engine_ops *ops, struct wake *wake)
         goto no_urgent;
     }
 
-    if (queue_init(&p->rest, p) != 0) {
+    if (queue_init(&p->other, p) != 0) {
         goto no_rest;
     }
 
     if (queue_start(&p->urgent, READERS_URGENT) == 0
-        || queue_start(&p->rest, READERS_REST) == 0) {
+        || queue_start(&p->other, READERS_OTHER) == 0) {
         readers_free(p);
         return NULL;
     }
@@ -137,11 +139,11 @@ readers_stop(struct readers *p)
     uv_mutex_lock(&p->lock);
     p->stop = true;
     uv_cond_broadcast(&p->urgent.wake);
-    uv_cond_broadcast(&p->rest.wake);
+    uv_cond_broadcast(&p->other.wake);
     uv_mutex_unlock(&p->lock);
 
     queue_end(&p->urgent);
-    queue_end(&p->rest);
+    queue_end(&p->other);
 }
 
 
@@ -180,7 +182,7 @@ readers_free(struct readers *p)
 
     readers_stop(p);
     uv_cond_destroy(&p->urgent.wake);
-    uv_cond_destroy(&p->rest.wake);
+    uv_cond_destroy(&p->other.wake);
     uv_mutex_destroy(&p->lock);
     uv_rwlock_destroy(&p->engine_lock);
     free(p);
@@ -190,7 +192,7 @@ readers_free(struct readers *p)
 void
 readers_submit(struct readers *p, struct read_job *j)
 {
-    struct read_queue *q = j->brief || j->urgent ? &p->urgent : &p->rest;
+    struct read_queue *q = j->brief || j->urgent ? &p->urgent : &p->other;
 
     j->next = NULL;
     j->status = -1;
@@ -268,18 +270,12 @@ reader_thread(void *data)
     struct read_job *j, **last;
     char name[16];
 
-    /* of a thread, on Linux; where it is not allowed nothing is lost */
-    if (q == &p->rest) {
-        (void) setpriority(PRIO_PROCESS, 0,
-                           getpriority(PRIO_PROCESS, 0) + READERS_NICE);
-    }
-
     uv_mutex_lock(&p->lock);
 
     /* LevelDB's own thread has the name of whoever needed it first: it shows
      * as the second of one name */
     snprintf(name, sizeof(name), "chatd-%s-%u",
-             q == &p->rest ? "nice" : "reader", ++q->n_named);
+             q == &p->other ? "pages" : "loads", ++q->n_named);
     prctl(PR_SET_NAME, name);
 
     for (;;) {
@@ -355,6 +351,7 @@ reader_run(struct readers *p, struct read_job *list)
     struct engine_iter *iter = NULL;
     struct reader r = {p->ops, NULL, p, &iter};
     struct read_job *j, **last = &list->next;
+    uint64_t begun = uv_hrtime();
 
     uv_rwlock_rdlock(&p->engine_lock);
     r.engine = p->engine;
@@ -371,5 +368,23 @@ reader_run(struct readers *p, struct read_job *list)
     }
 
     uv_rwlock_rdunlock(&p->engine_lock);
+
+    if (list->gives_way) {
+        reader_rest(p, uv_hrtime() - begun);
+    }
+
     return last;
+}
+
+
+static void
+reader_rest(const struct readers *p, uint64_t ns)
+{
+    struct timespec t = {.tv_nsec = ns < READERS_REST_MAX_NS
+                                        ? (long) ns
+                                        : (long) READERS_REST_MAX_NS};
+
+    if (!readers_hurry(p)) {
+        (void) nanosleep(&t, NULL);
+    }
 }

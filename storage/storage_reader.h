@@ -41,6 +41,10 @@ struct read_job {
 
     /* It reads a few records: may wait behind others of the kind.  Urgent. */
     bool brief;
+
+    /* It is one of many in a row: it ends twice as late as it could, so that
+     * others have the processors half of the time.  Not urgent. */
+    bool gives_way;
 };
 
 /* NULL: out of memory or threads.  wake is sent when a job has ended. */

@@ -70,6 +70,7 @@ struct session {
     uint64_t issued_at;  /* as in session_open                      */
     uint8_t state;       /* enum session_state; session_set_state only */
     uint8_t n_pages;     /* pages.c: requests on their way          */
+    uint8_t pages_read;  /* stream.c: in a row, so far as it matters */
     bool after_given : 1;
     bool resumed : 1;
     bool refuse_unknown : 1;

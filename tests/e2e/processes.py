@@ -367,7 +367,7 @@ def _():
 @test('the threads of the store have names of their own, each another')
 def _():
     pid = Server().pool_processes()['chatd: store']
-    wanted = {'chatd-commit'} | {'chatd-%s-%d' % (kind, i) for kind in ('reader', 'nice') for i in (1, 2, 3)}
+    wanted = {'chatd-commit'} | {'chatd-loads-%d' % i for i in (1, 2, 3)} | {'chatd-pages-%d' % i for i in (1, 2, 3, 4)}
     named = lambda: {read('/proc/%d/task/%s/comm' % (pid, t)).strip() for t in os.listdir('/proc/%d/task' % pid)}
     until(lambda: wanted <= named(), 10 * SLOW, 'names of threads')
 

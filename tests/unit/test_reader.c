@@ -31,6 +31,7 @@ static uv_sem_t gate; /* long jobs wait at it */
 static struct job long_jobs[LONG_JOBS], brief_jobs[BRIEF_JOBS];
 static unsigned n_brief_done, n_long_done;
 static bool late;
+static uint64_t ran_ns;
 
 static int
 run_long(struct read_job *j, const struct reader *r)
@@ -166,6 +167,32 @@ a_brief_job_does_not_wait_for_long_ones(void **state)
     await(&n_long_done, LONG_JOBS);
 }
 
+static int
+run_a_while(struct read_job *j, const struct reader *r)
+{
+    uint64_t begun = uv_hrtime();
+
+    (void) r;
+    while (uv_hrtime() - begun < 3000000) {
+    }
+    ran_ns = uv_hrtime() - begun;
+    ((struct job *) j)->n_run++;
+    return 0;
+}
+
+static void
+a_job_that_gives_way_takes_twice_as_long(void **state)
+{
+    uint64_t begun = uv_hrtime();
+
+    (void) state;
+    brief_jobs[0].job.run = run_a_while;
+    brief_jobs[0].job.gives_way = true;
+    readers_submit(readers, &brief_jobs[0].job);
+    await(&n_brief_done, 1);
+    assert_true(uv_hrtime() - begun >= 2 * ran_ns || ran_ns > 20000000);
+}
+
 static void
 what_was_not_begun_fails_at_the_end(void **state)
 {
@@ -193,6 +220,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_brief_job_does_not_wait_for_long_ones,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_job_that_gives_way_takes_twice_as_long, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_not_begun_fails_at_the_end,
                                         setup, teardown),
     };

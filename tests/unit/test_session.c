@@ -357,6 +357,24 @@ after_reads_from_there_one_page_a_credit(void **state)
 }
 
 static void
+who_reads_many_pages_in_a_row_leaves_room_for_others(void **state)
+{
+    (void) state;
+    open_session(1, "alice", true, 0);
+    subscribed(0, 7, 18);
+    for (uint64_t id = 1; id <= 18; id++) {
+        assert_int_equal(ops[n_ops - 1].op.number, id > 16);
+        page(n_ops - 1, id, id, id < 18);
+        session_credit(worker.sessions, one(), id);
+    }
+    assert_int_equal(one()->state, SESSION_LIVE);
+    event(7, 20);
+    assert_int_equal(ops[n_ops - 1].op.type, STORAGE_READ_INBOX);
+    assert_int_equal(ops[n_ops - 1].op.number, 0);
+    page(n_ops - 1, 19, 20, false);
+}
+
+static void
 after_above_the_newest_starts_at_the_newest(void **state)
 {
     (void) state;
@@ -781,6 +799,7 @@ main(void)
         TEST(live_only_events_have_no_place),
         TEST(a_gap_makes_it_behind_until_pages_fill_it),
         TEST(after_reads_from_there_one_page_a_credit),
+        TEST(who_reads_many_pages_in_a_row_leaves_room_for_others),
         TEST(after_above_the_newest_starts_at_the_newest),
         TEST(what_comes_while_paged_is_read_by_the_next_page),
         TEST(an_empty_page_ends_being_behind),
