@@ -306,10 +306,19 @@ void request_enqueue(struct embedded *e, struct request *r, struct channel *ch);
 
 /*
  * Ends a request: answered in its place among the commits.  json lives as
- * long as the commit or the request.  Returns STEP_DONE.
+ * long as the commit or the request.  For a step function: STEP_DONE.
  */
-enum step request_answer(struct embedded *e, struct request *r,
-                         enum storage_status status);
+void request_end(struct embedded *e, struct request *r,
+                 enum storage_status status);
+
+static inline enum step
+request_answer(struct embedded *e, struct request *r,
+               enum storage_status status)
+{
+    request_end(e, r, status);
+    return STEP_DONE;
+}
+
 enum step request_answer_json(struct embedded *e, struct request *r,
                               struct str json);
 

@@ -352,6 +352,7 @@ reader_run(struct readers *p, struct read_job *list)
     struct reader r = {p->ops, NULL, p, &iter};
     struct read_job *j, **last = &list->next;
     uint64_t begun = uv_hrtime();
+    bool gives_way = list->gives_way;
 
     uv_rwlock_rdlock(&p->engine_lock);
     r.engine = p->engine;
@@ -369,7 +370,7 @@ reader_run(struct readers *p, struct read_job *list)
 
     uv_rwlock_rdunlock(&p->engine_lock);
 
-    if (list->gives_way) {
+    if (gives_way) {
         reader_rest(p, uv_hrtime() - begun);
     }
 

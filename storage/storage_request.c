@@ -468,15 +468,13 @@ request_close(struct embedded *e, struct request *r)
 }
 
 
-enum step
-request_answer(struct embedded *e, struct request *r,
-               enum storage_status status)
+void
+request_end(struct embedded *e, struct request *r, enum storage_status status)
 {
     request_close(e, r);
     r->result.status = status;
     e->collecting->n_results++;
     embedded_output(e, &r->out);
-    return STEP_DONE;
 }
 
 
