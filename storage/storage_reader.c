@@ -50,7 +50,8 @@ struct readers {
 
 static int queue_init(struct read_queue *q, struct readers *p);
 static unsigned queue_start(struct read_queue *q, unsigned n);
-static void queue_end(struct read_queue *q);
+static void queue_join(struct read_queue *q);
+static void queue_fail(struct read_queue *q);
 static void reader_thread(void *data);
 static struct read_job *reader_take(struct read_queue *q);
 static void reader_ended(struct readers *p, struct read_job *list,
@@ -86,7 +87,7 @@ readers_create(const struct engine_ops *ops, struct wake *wake)
     }
 
     if (queue_init(&p->other, p) != 0) {
-        goto no_rest;
+        goto no_other;
     }
 
     if (queue_start(&p->urgent, READERS_URGENT) == 0
@@ -97,7 +98,7 @@ readers_create(const struct engine_ops *ops, struct wake *wake)
 
     return p;
 
-no_rest:
+no_other:
     uv_cond_destroy(&p->urgent.wake);
 no_urgent:
     uv_mutex_destroy(&p->lock);
@@ -142,16 +143,17 @@ readers_stop(struct readers *p)
     uv_cond_broadcast(&p->other.wake);
     uv_mutex_unlock(&p->lock);
 
-    queue_end(&p->urgent);
-    queue_end(&p->other);
+    /* what still runs adds to what has ended: first all of it has to end */
+    queue_join(&p->urgent);
+    queue_join(&p->other);
+    queue_fail(&p->urgent);
+    queue_fail(&p->other);
 }
 
 
-/* What it has not begun has failed. */
 static void
-queue_end(struct read_queue *q)
+queue_join(struct read_queue *q)
 {
-    struct read_job *j;
     unsigned i;
 
     for (i = 0; i < q->n_threads; i++) {
@@ -159,6 +161,14 @@ queue_end(struct read_queue *q)
     }
 
     q->n_threads = 0;
+}
+
+
+/* Jobs that nobody has begun. */
+static void
+queue_fail(struct read_queue *q)
+{
+    struct read_job *j;
 
     for (j = q->todo; j != NULL; j = j->next) {
         j->status = -1;
