@@ -274,9 +274,9 @@ test('a part of the page that cannot be fetched is told, and the rest goes on', 
   await tia.section('Settings');
   await tia.see('.note', { hasText: 'could not be loaded' });
   await tia.section('Chats');
-  await tia.find('.note').evaluate((note) => (note.dataset.first = ''));
-  await tia.find('.nav-me').click();
-  await tia.see('.note:not([data-first])');
+  // the second of the same words becomes the first
+  await Promise.all([tia.page.waitForEvent('requestfailed'), tia.find('.nav-me').click()]);
+  await tia.see('.note', { hasText: 'could not be loaded' });
   assert.equal(await tia.find('.note').count(), 1);
   await tia.find('#search').fill('still here');
   assert.equal(await tia.find('dialog').count(), 0);
