@@ -8,7 +8,7 @@ import statistics
 
 # threads as bench-load names them, where that does not say enough
 THREADS = {'worker': 'chatd worker', 'store': 'store, loop', 'commit': 'store, commit thread',
-           'reader': 'store, reader threads', 'nice': 'store, reader threads that give way',
+           'loads': 'store, readers of what messages wait for', 'pages': 'store, other readers',
            'compact': 'store, asks for compaction', 'store_rest': "store, LevelDB's thread",
            'limit': 'limit, its own thread', 'limit_rest': "limit, LevelDB's thread"}
 

@@ -179,6 +179,16 @@ account_event(struct embedded *e, struct user *u)
 }
 
 
+/* As outcome_enter(), for one who is barred, too. */
+static enum step
+account_enter(struct embedded *e, struct request *r, struct user **u)
+{
+    enum step step = user_await_any(e, r, r->op.user, u);
+
+    return step == STEP_GO ? outcome_check(e, r, *u) : step;
+}
+
+
 enum step
 sign_up_step(struct embedded *e, struct request *r)
 {
@@ -186,13 +196,7 @@ sign_up_step(struct embedded *e, struct request *r)
     struct record_account a = {0};
     struct user *u;
 
-    step = user_await_any(e, r, r->op.user, &u);
-
-    if (step != STEP_GO) {
-        return step;
-    }
-
-    step = outcome_check(e, r, u);
+    step = account_enter(e, r, &u);
 
     if (step != STEP_GO) {
         return step;
@@ -363,13 +367,7 @@ get_account_step(struct embedded *e, struct request *r)
     struct record_account a;
     struct user *u;
 
-    step = user_await_any(e, r, r->op.user, &u);
-
-    if (step != STEP_GO) {
-        return step;
-    }
-
-    step = outcome_check(e, r, u);
+    step = account_enter(e, r, &u);
 
     if (step != STEP_GO) {
         return step;
